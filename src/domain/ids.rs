@@ -1,0 +1,137 @@
+//! Identifiers and digests: newtypes, so that one kind is never taken for another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps text that already has this identifier's form.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A stack: `source/dir[@workspace][#name]` in the daemon; in `check` the directory
+    /// relative to the given path, `.` for the path itself.
+    StackId
+}
+text_id! {
+    /// The name of a source as configured.
+    SourceName
+}
+text_id! {
+    /// A Git commit: 40 (or 64) lower-case hexadecimal digits.
+    CommitId
+}
+text_id! {
+    /// A resource instance address as Terraform prints it, for example
+    /// `module.net["a"].aws_vpc.main[0]`.
+    Address
+}
+text_id! {
+    /// The digest of a canonical change set: hexadecimal HMAC-SHA-256 under the installation's key.
+    /// Two plans with the same digest would make exactly the same changes.
+    ChangeDigest
+}
+
+impl CommitId {
+    /// The first ten digits, as shown to people.
+    pub fn short(&self) -> &str {
+        self.0.get(..10).unwrap_or(&self.0)
+    }
+}
+
+macro_rules! time_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(uuid::Uuid);
+
+        impl $name {
+            /// An identifier made elsewhere (UUID version 7, so that ids sort by time).
+            pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                uuid::Uuid::parse_str(text).map(Self)
+            }
+        }
+    };
+}
+
+time_id! {
+    /// One run of one stack.
+    RunId
+}
+time_id! {
+    /// One alert: the life of one trouble of one stack.
+    AlertId
+}
+time_id! {
+    /// One message in the outbox.
+    MessageId
+}
+
+/// A keyed fingerprint of a value that must not be shown: equal fingerprints mean equal values,
+/// and nothing else can be learned from one without the key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Wraps a hexadecimal HMAC.
+    pub fn new(hex: impl Into<String>) -> Self {
+        Self(hex.into())
+    }
+
+    /// The hexadecimal text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({}…)", self.0.get(..6).unwrap_or(&self.0))
+    }
+}

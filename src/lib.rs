@@ -1,0 +1,3 @@
+//! Mooring keeps Terraform-managed infrastructure where Git says it should be.
+
+pub mod domain;
