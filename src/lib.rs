@@ -1,3 +1,6 @@
 //! Mooring keeps Terraform-managed infrastructure where Git says it should be.
 
 pub mod domain;
+pub mod notify;
+pub mod reconcile;
+pub mod secret;

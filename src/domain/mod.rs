@@ -1,5 +1,21 @@
 //! The pure core: what things are and how decisions follow from them. Nothing here reads a file,
 //! a clock or an environment; time and history are arguments.
 
+pub mod alert;
+pub mod approval;
+pub mod check;
+pub mod classify;
+pub mod digest;
 pub mod failure;
+pub mod finding;
 pub mod ids;
+pub mod ledger;
+pub mod notice;
+pub mod plan;
+pub mod policy;
+pub mod run;
+pub mod schedule;
+pub mod severity;
+pub mod stack;
+pub mod stateful;
+pub mod value;

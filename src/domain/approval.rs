@@ -1,0 +1,121 @@
+//! The only way to something that may be applied.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ChangeDigest, CommitId, Fingerprint, StackId};
+use super::policy::{Decision, DecisionKind};
+
+/// What an approval says yes to, beyond the changes themselves: two configurations can plan alike
+/// and act differently, so everything the plan was made from is part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The stack.
+    pub stack: StackId,
+    /// The digest of the change set.
+    pub digest: ChangeDigest,
+    /// The lineage of the state the plan was made from.
+    pub lineage: String,
+    /// The serial of that state.
+    pub serial: u64,
+    /// The commit the configuration came from.
+    pub commit: Option<CommitId>,
+    /// Keyed hash over Git tree, variable values, engine, provider and module versions, backend and
+    /// workspace.
+    pub inputs: Fingerprint,
+}
+
+/// Who said yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approver {
+    /// Policy: every change in the plan is safe by rule.
+    Policy,
+}
+
+/// A plan that may be applied. Its fields are private and nothing but this module makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovedPlan {
+    binding: Binding,
+    approver: Approver,
+}
+
+impl ApprovedPlan {
+    /// Policy's own approval: exists only for a decision to apply.
+    pub fn by_policy(decision: &Decision, binding: Binding) -> Option<Self> {
+        (decision.kind == DecisionKind::Apply).then_some(Self {
+            binding,
+            approver: Approver::Policy,
+        })
+    }
+
+    /// What was approved.
+    pub const fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// Who approved it.
+    pub const fn approver(&self) -> &Approver {
+        &self.approver
+    }
+
+    /// Whether a plan at hand is exactly the approved one.
+    pub fn covers(&self, present: &Binding) -> bool {
+        &self.binding == present
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn binding(digest: &str) -> Binding {
+        Binding {
+            stack: StackId::new("infra/a"),
+            digest: ChangeDigest::new(digest),
+            lineage: "l".into(),
+            serial: 4,
+            commit: None,
+            inputs: Fingerprint::new("i"),
+        }
+    }
+
+    #[test]
+    fn only_a_decision_to_apply_mints_an_approval() {
+        for kind in [
+            DecisionKind::Nothing,
+            DecisionKind::Alert,
+            DecisionKind::Ask,
+            DecisionKind::Refuse,
+        ] {
+            let decision = Decision {
+                kind,
+                reasons: vec![],
+            };
+            assert_eq!(ApprovedPlan::by_policy(&decision, binding("d")), None);
+        }
+    }
+
+    #[test]
+    fn an_approval_dies_when_anything_it_binds_changes() {
+        let decision = Decision {
+            kind: DecisionKind::Apply,
+            reasons: vec![],
+        };
+        let approved = ApprovedPlan::by_policy(&decision, binding("d")).unwrap();
+        assert!(approved.covers(&binding("d")));
+        assert!(!approved.covers(&binding("e")));
+        assert!(!approved.covers(&Binding {
+            serial: 5,
+            ..binding("d")
+        }));
+        assert!(!approved.covers(&Binding {
+            lineage: "m".into(),
+            ..binding("d")
+        }));
+        assert!(!approved.covers(&Binding {
+            inputs: Fingerprint::new("j"),
+            ..binding("d")
+        }));
+    }
+}

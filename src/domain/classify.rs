@@ -1,0 +1,336 @@
+//! From a plan to findings: which attribute of which object differs, and where that comes from.
+//!
+//! state = as recorded before the refresh, real = as refreshed, want = as planned. The rules are
+//! those of the table in `ARCHITECTURE.md` ("Origins").
+
+use std::collections::BTreeSet;
+
+use super::finding::{
+    AttributeChange, Finding, FindingAction, Findings, Origin, OutputFinding, Severity, Subject,
+};
+use super::plan::{Check, CheckStatus, Mode, Plan, PlannedAction, ResourceChange};
+use super::severity::{SeverityRules, severity};
+use super::stateful::is_irreversible;
+use super::value::{AttributePath, Value};
+
+/// Everything in `plan` that is not as it should be.
+pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
+    let mut resources: Vec<Finding> = plan
+        .changes
+        .iter()
+        .filter_map(|change| object(change, drift_of(plan, change)))
+        .collect();
+    let absent = plan
+        .drift
+        .iter()
+        .filter(|drift| change_of(plan, drift).is_none());
+    resources.extend(absent.filter_map(vanished));
+    for finding in &mut resources {
+        finding.irreversible = is_irreversible(finding);
+        finding.severity = severity(finding, rules);
+    }
+    let unknown_follows = resources.iter().any(|f| f.action != FindingAction::None);
+    Findings {
+        outputs: outputs(plan, unknown_follows),
+        checks: plan
+            .checks
+            .iter()
+            .filter(|c| is_failing(c))
+            .cloned()
+            .collect(),
+        deferred: plan.deferred,
+        resources,
+    }
+}
+
+fn is_failing(check: &Check) -> bool {
+    matches!(check.status, CheckStatus::Fail | CheckStatus::Error)
+}
+
+fn drift_of<'a>(plan: &'a Plan, change: &ResourceChange) -> Option<&'a ResourceChange> {
+    plan.drift.iter().find(|drift| same_object(change, drift))
+}
+
+fn change_of<'a>(plan: &'a Plan, drift: &ResourceChange) -> Option<&'a ResourceChange> {
+    plan.changes
+        .iter()
+        .find(|change| same_object(change, drift))
+}
+
+fn same_object(change: &ResourceChange, drift: &ResourceChange) -> bool {
+    change.deposed == drift.deposed
+        && change.mode == drift.mode
+        && (change.address == drift.address
+            || change.previous_address.as_ref() == Some(&drift.address)
+            || drift.previous_address.as_ref() == Some(&change.address))
+}
+
+/// A drift entry without a change entry: gone or changed in the world, and no longer configured.
+fn vanished(drift: &ResourceChange) -> Option<Finding> {
+    let attributes = if drift.action == PlannedAction::Delete {
+        vec![whole(Subject::Deleted, Origin::Unenforced)]
+    } else {
+        compare(&drift.before, &drift.after, &drift.after)
+    };
+    (!attributes.is_empty() && drift.mode == Mode::Managed)
+        .then(|| finding(drift, FindingAction::None, attributes))
+}
+
+fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Finding> {
+    let state = drift.map_or(&change.before, |drift| &drift.before);
+    let deleted_by_hand = drift.is_some_and(|drift| drift.action == PlannedAction::Delete);
+    let moved = change
+        .previous_address
+        .as_ref()
+        .is_some_and(|from| from != &change.address);
+    let (action, attributes) = match &change.action {
+        PlannedAction::NoOp => (
+            FindingAction::None,
+            compare(state, &change.before, &change.before),
+        ),
+        PlannedAction::Update => (
+            FindingAction::Update,
+            compare(state, &change.before, &change.after),
+        ),
+        PlannedAction::Create if deleted_by_hand => (
+            FindingAction::Create,
+            vec![whole(Subject::Deleted, Origin::Drift)],
+        ),
+        PlannedAction::Create => (
+            FindingAction::Create,
+            vec![whole(Subject::Create, Origin::Pending)],
+        ),
+        PlannedAction::Delete => (
+            FindingAction::Delete,
+            vec![whole(Subject::Delete, Origin::Pending)],
+        ),
+        PlannedAction::Forget => (
+            FindingAction::Forget,
+            vec![whole(Subject::Forget, Origin::Pending)],
+        ),
+        PlannedAction::Replace => (FindingAction::Replace, replacement(change, state)),
+        PlannedAction::Read => (FindingAction::Read, Vec::new()),
+        PlannedAction::Other(_) => (
+            FindingAction::Other,
+            compare(state, &change.before, &change.after),
+        ),
+    };
+    let nothing = action == FindingAction::None
+        && attributes.is_empty()
+        && !moved
+        && change.importing.is_none();
+    (!nothing && (change.mode == Mode::Managed || action != FindingAction::None))
+        .then(|| finding(change, action, attributes))
+}
+
+fn finding(
+    change: &ResourceChange,
+    action: FindingAction,
+    attributes: Vec<AttributeChange>,
+) -> Finding {
+    let previous_address = change
+        .previous_address
+        .clone()
+        .filter(|from| from != &change.address);
+    let plain = if previous_address.is_some()
+        || change.importing.is_some()
+        || action == FindingAction::Other
+    {
+        Origin::Pending
+    } else {
+        Origin::Consequence
+    };
+    Finding {
+        address: change.address.clone(),
+        resource_type: change.resource_type.clone(),
+        mode: change.mode,
+        deposed: change.deposed.clone(),
+        previous_address,
+        importing: change.importing.is_some(),
+        action,
+        origin: overall(&attributes).unwrap_or(plain),
+        severity: Severity::Info,
+        irreversible: false,
+        suppressed: false,
+        reason: change.reason.clone(),
+        attributes,
+    }
+}
+
+fn overall(attributes: &[AttributeChange]) -> Option<Origin> {
+    let origins: BTreeSet<Origin> = attributes.iter().map(|a| a.origin).collect();
+    let has = |origin| origins.contains(&origin);
+    let moved_in_git = has(Origin::Pending) || has(Origin::Input);
+    if has(Origin::Both) || (has(Origin::Drift) && moved_in_git) {
+        return Some(Origin::Both);
+    }
+    [
+        Origin::Drift,
+        Origin::Pending,
+        Origin::Input,
+        Origin::Consequence,
+        Origin::Unenforced,
+    ]
+    .into_iter()
+    .find(|origin| has(*origin))
+}
+
+fn whole(subject: Subject, origin: Origin) -> AttributeChange {
+    AttributeChange {
+        subject,
+        origin,
+        state: Value::Null,
+        real: Value::Null,
+        want: Value::Null,
+        forces_replacement: false,
+    }
+}
+
+/// Only what forces a replacement is compared: the rest is null against its default.
+fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
+    let mut seen = BTreeSet::new();
+    let mut attributes = Vec::new();
+    for path in change
+        .replace_paths
+        .iter()
+        .filter(|path| seen.insert((*path).clone()))
+    {
+        let (state, real, want) = (
+            state.at(path),
+            change.before.at(path),
+            change.after.at(path),
+        );
+        attributes.push(AttributeChange {
+            subject: Subject::Attribute(path.clone()),
+            origin: planned_origin(state, real, want),
+            state: state.clone(),
+            real: real.clone(),
+            want: want.clone(),
+            forces_replacement: true,
+        });
+    }
+    if attributes.is_empty() {
+        attributes.push(whole(Subject::Replace, Origin::Pending));
+    }
+    attributes
+}
+
+fn compare(state: &Value, real: &Value, want: &Value) -> Vec<AttributeChange> {
+    let mut found = Vec::new();
+    walk(&AttributePath::default(), state, real, want, &mut found);
+    found
+}
+
+/// Objects are compared key by key, everything else as a whole.
+fn walk(
+    path: &AttributePath,
+    state: &Value,
+    real: &Value,
+    want: &Value,
+    found: &mut Vec<AttributeChange>,
+) {
+    let sides = [state, real, want];
+    let objects = sides
+        .iter()
+        .all(|v| matches!(v, Value::Object(_) | Value::Null));
+    if objects && sides.iter().any(|v| matches!(v, Value::Object(_))) {
+        let before = found.len();
+        let keys: BTreeSet<&String> = sides
+            .iter()
+            .filter_map(|v| match v {
+                Value::Object(fields) => Some(fields.keys()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        for key in keys {
+            let child = path.child(key);
+            walk(
+                &child,
+                state.field(key),
+                real.field(key),
+                want.field(key),
+                found,
+            );
+        }
+        if found.len() > before || path.segments().is_empty() {
+            return;
+        }
+    }
+    if let Some(origin) = origin(state, real, want) {
+        found.push(AttributeChange {
+            subject: Subject::Attribute(path.clone()),
+            origin,
+            state: state.clone(),
+            real: real.clone(),
+            want: want.clone(),
+            forces_replacement: false,
+        });
+    }
+}
+
+fn origin(state: &Value, real: &Value, want: &Value) -> Option<Origin> {
+    if real != want {
+        Some(planned_origin(state, real, want))
+    } else if !state.same_observed(real) {
+        Some(Origin::Unenforced)
+    } else {
+        None
+    }
+}
+
+/// The origin of an attribute that the plan changes.
+fn planned_origin(state: &Value, real: &Value, want: &Value) -> Origin {
+    if state == real {
+        if want.has_unknown() && want.equal_but_unknown(real) {
+            Origin::Consequence
+        } else {
+            Origin::Pending
+        }
+    } else if state == want {
+        Origin::Drift
+    } else if state.same_observed(real) {
+        // The refresh only respelled an empty value; the configuration is what moved.
+        Origin::Pending
+    } else {
+        Origin::Both
+    }
+}
+
+fn outputs(plan: &Plan, unknown_follows: bool) -> Vec<OutputFinding> {
+    let drifted = plan.relevant.iter().any(|relevant| {
+        plan.drift.iter().any(|drift| {
+            let resource = relevant.resource.as_str();
+            let instance_of = drift
+                .address
+                .as_str()
+                .strip_prefix(resource)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('['));
+            instance_of
+                && !drift
+                    .before
+                    .at(&relevant.path)
+                    .same_observed(drift.after.at(&relevant.path))
+        })
+    });
+    plan.outputs
+        .iter()
+        .map(|output| OutputFinding {
+            name: output.name.clone(),
+            action: match output.action {
+                PlannedAction::Create => FindingAction::Create,
+                PlannedAction::Delete => FindingAction::Delete,
+                PlannedAction::Update => FindingAction::Update,
+                _ => FindingAction::Other,
+            },
+            sensitive: output.sensitive,
+            origin: if output.after.has_unknown() && unknown_follows {
+                Origin::Consequence
+            } else if drifted {
+                Origin::Drift
+            } else {
+                Origin::Pending
+            },
+        })
+        .collect()
+}

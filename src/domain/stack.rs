@@ -1,0 +1,110 @@
+//! Stacks: identity, and what is remembered of one between runs.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::check::StackCheck;
+use super::finding::Verdict;
+use super::ids::{CommitId, SourceName, StackId};
+
+/// The name of the workspace that every backend has.
+pub const DEFAULT_WORKSPACE: &str = "default";
+
+impl StackId {
+    /// `source/dir[@workspace][#name]`; the default workspace is left out.
+    pub fn compose(
+        source: &SourceName,
+        dir: &str,
+        workspace: Option<&str>,
+        name: Option<&str>,
+    ) -> Self {
+        let mut text = format!("{source}/{dir}");
+        if let Some(workspace) = workspace.filter(|w| *w != DEFAULT_WORKSPACE) {
+            text.push('@');
+            text.push_str(workspace);
+        }
+        if let Some(name) = name {
+            text.push('#');
+            text.push_str(name);
+        }
+        Self::new(text)
+    }
+}
+
+/// The identity of a state as last seen; what an apply is checked against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateIdentity {
+    /// Set when the state was first created; another one means another state.
+    pub lineage: String,
+    /// Counts every write.
+    pub serial: u64,
+}
+
+/// What is remembered of a stack between runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackRecord {
+    /// Its id.
+    pub id: StackId,
+    /// The source it belongs to.
+    pub source: SourceName,
+    /// Its directory, relative to the source's root.
+    pub dir: String,
+    /// Its workspace.
+    pub workspace: String,
+    /// Labels from the configuration.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it is still in the source; a stack that left is kept for its history.
+    pub tracked: bool,
+    /// When it was first discovered.
+    pub first_seen_at: Timestamp,
+    /// When it was last looked at successfully or failed for good.
+    pub checked_at: Option<Timestamp>,
+    /// Since when the verdict is what it is.
+    pub verdict_since: Option<Timestamp>,
+    /// The last confirmed look.
+    pub last: Option<StackCheck>,
+    /// The commit at which it was last in sync.
+    pub in_sync_commit: Option<CommitId>,
+    /// The state as last seen.
+    pub state: Option<StateIdentity>,
+    /// An apply was interrupted and nobody has looked at it yet.
+    pub interrupted: bool,
+}
+
+impl StackRecord {
+    /// A stack seen for the first time.
+    pub const fn new(
+        id: StackId,
+        source: SourceName,
+        dir: String,
+        workspace: String,
+        labels: BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            dir,
+            workspace,
+            labels,
+            tracked: true,
+            first_seen_at: now,
+            checked_at: None,
+            verdict_since: None,
+            last: None,
+            in_sync_commit: None,
+            state: None,
+            interrupted: false,
+        }
+    }
+
+    /// The verdict to show: an old one is `unknown`, never in sync.
+    pub fn verdict(&self, now: Timestamp, max_age: jiff::SignedDuration) -> Verdict {
+        match (&self.last, self.checked_at) {
+            (Some(last), Some(at)) if now.duration_since(at) <= max_age => last.verdict,
+            _ => Verdict::Unknown,
+        }
+    }
+}
