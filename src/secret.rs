@@ -3,7 +3,9 @@
 //! secret is picked up without a restart.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use secrecy::SecretString;
 
 /// A place that holds a secret.
@@ -62,5 +64,74 @@ impl SecretSource {
             return Err(SecretError::Empty { place });
         }
         Ok(SecretString::from(secret))
+    }
+}
+
+/// Shorter secrets are not searched for inside other text: they would hide innocent words.
+pub const SHORTEST_MASKED: usize = 8;
+
+/// Cuts known secrets out of text that people or logs will see.
+#[derive(Clone, Default)]
+pub struct Masker(Option<Arc<AhoCorasick>>);
+
+impl Masker {
+    /// A masker for these secrets; those of fewer than eight characters are left out. A secret with
+    /// several lines is masked line by line as well, because tools indent what they quote.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let patterns: std::collections::BTreeSet<&str> = secrets
+            .into_iter()
+            .flat_map(|secret| secret.lines().map(str::trim).chain([secret]))
+            .filter(|text| text.chars().count() >= SHORTEST_MASKED)
+            .collect();
+        if patterns.is_empty() {
+            return Self(None);
+        }
+        let search = AhoCorasick::builder()
+            .match_kind(aho_corasick::MatchKind::LeftmostLongest)
+            .build(patterns);
+        Self(search.ok().map(Arc::new))
+    }
+
+    /// The text with every known secret replaced by `(sensitive)`; `None` if there was none in it.
+    pub fn redact(&self, text: &str) -> Option<String> {
+        let search = self.0.as_ref()?;
+        search.is_match(text).then(|| {
+            let mut masked = String::with_capacity(text.len());
+            search.replace_all_with(text, &mut masked, |_, _, out| {
+                out.push_str("(sensitive)");
+                true
+            });
+            masked
+        })
+    }
+
+    /// The text, masked where needed.
+    pub fn mask(&self, text: &str) -> String {
+        self.redact(text).unwrap_or_else(|| text.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Masker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Masker(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_cut_out_wherever_they_stand() {
+        let masker = Masker::new([
+            "hunter2hunter2",
+            "short",
+            "line one of key\nline two of key",
+        ]);
+        assert_eq!(
+            masker.mask("a hunter2hunter2 b short c\n  line two of key!"),
+            "a (sensitive) b short c\n  (sensitive)!"
+        );
+        assert_eq!(masker.redact("nothing here"), None);
     }
 }

@@ -63,6 +63,10 @@ pub struct StackRecord {
     pub checked_at: Option<Timestamp>,
     /// Since when the verdict is what it is.
     pub verdict_since: Option<Timestamp>,
+    /// Since when the world has been seen apart from the state, without a break.
+    pub drift_since: Option<Timestamp>,
+    /// Since when code has been waiting, without a break.
+    pub pending_since: Option<Timestamp>,
     /// The last confirmed look.
     pub last: Option<StackCheck>,
     /// The commit at which it was last in sync.
@@ -93,11 +97,36 @@ impl StackRecord {
             first_seen_at: now,
             checked_at: None,
             verdict_since: None,
+            drift_since: None,
+            pending_since: None,
             last: None,
             in_sync_commit: None,
             state: None,
             interrupted: false,
         }
+    }
+
+    /// Takes in a confirmed look. A failed one says nothing about drift or pending code, so it
+    /// leaves their times as they were.
+    pub fn observe(&mut self, check: StackCheck, now: Timestamp) {
+        if self.last.as_ref().map(|last| last.verdict) != Some(check.verdict) {
+            self.verdict_since = Some(now);
+        }
+        if check.verdict != Verdict::Failed {
+            self.drift_since = check
+                .findings
+                .has_drift()
+                .then(|| self.drift_since.unwrap_or(now));
+            self.pending_since = check
+                .findings
+                .has_pending()
+                .then(|| self.pending_since.unwrap_or(now));
+        }
+        if check.verdict == Verdict::InSync && !check.dirty {
+            self.in_sync_commit.clone_from(&check.commit);
+        }
+        self.checked_at = Some(now);
+        self.last = Some(check);
     }
 
     /// The verdict to show: an old one is `unknown`, never in sync.

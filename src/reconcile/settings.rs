@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use globset::{GlobMatcher, GlobSet};
 
+use crate::artifacts::settings::ArtifactSettings;
 use crate::domain::ids::SourceName;
 use crate::domain::policy::Policy;
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityRules;
+use crate::git::settings::SourceLocation;
 use crate::notify::settings::NotifySettings;
 use crate::secret::SecretSource;
 
@@ -64,22 +66,6 @@ pub struct SourceSettings {
     pub poll: Duration,
     /// Directories that are no stacks.
     pub exclude: GlobSet,
-}
-
-/// Where a source is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceLocation {
-    /// A repository reached over https.
-    Remote {
-        /// Its URL, without credentials.
-        url: String,
-        /// User name that goes with the token.
-        username: String,
-        /// Holds the token, if the server wants one.
-        token: Option<SecretSource>,
-    },
-    /// A repository on this machine.
-    Local(PathBuf),
 }
 
 /// Settings for the stacks that a pattern matches.
@@ -195,24 +181,4 @@ pub struct SummarySettings {
     pub schedule: Schedule,
     /// Names of the receivers.
     pub notifiers: Vec<String>,
-}
-
-/// Where kept copies go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArtifactSettings {
-    /// A directory under the data directory.
-    Local,
-    /// An S3 bucket; state snapshots stay local all the same.
-    S3 {
-        /// Bucket.
-        bucket: String,
-        /// Key prefix.
-        prefix: String,
-        /// Region, if not from the environment.
-        region: Option<String>,
-        /// Endpoint of an S3-compatible store.
-        endpoint: Option<String>,
-        /// Address the bucket in the path instead of the host name.
-        path_style: bool,
-    },
 }

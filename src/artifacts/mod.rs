@@ -1,0 +1,3 @@
+//! Blobs kept for a run: reports, redacted plans, logs.
+
+pub mod settings;

@@ -1,0 +1,3 @@
+//! Git: from a source to a checkout of one of its commits, without the `git` program.
+
+pub mod settings;
