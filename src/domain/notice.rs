@@ -56,6 +56,10 @@ pub struct AlertNotice {
     pub at: Timestamp,
     /// When the alert was opened.
     pub opened_at: Timestamp,
+    /// Since when the stack has been like this, if that is known.
+    pub since: Option<Timestamp>,
+    /// What no plan shows: how an apply of ours ended.
+    pub detail: Option<String>,
     /// How it ended, if it did.
     pub resolution: Option<Resolution>,
     /// The stack as seen now.

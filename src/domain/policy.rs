@@ -110,8 +110,8 @@ pub enum Guard {
     Contested,
     /// The drift is younger than the hold-off time.
     HoldOff,
-    /// An earlier apply was interrupted and nobody has looked at it.
-    Interrupted,
+    /// An earlier apply did not end as it should and nobody has looked at it.
+    Held,
     /// The plan was made from an unclean tree.
     DirtyTree,
     /// Two plans of one commit differ, so the plan cannot be approved.
@@ -131,8 +131,8 @@ impl Guard {
                 "contested: this drift came back after being repaired, something else writes it too"
             }
             Self::HoldOff => "the drift is younger than the hold-off time",
-            Self::Interrupted => {
-                "an earlier apply was interrupted: a person has to look at the stack first"
+            Self::Held => {
+                "an earlier apply did not end as it should: a person has to look at the stack first"
             }
             Self::DirtyTree => "the tree has uncommitted changes",
             Self::Unstable => "two plans of the same commit differ: the plan cannot be approved",

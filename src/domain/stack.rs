@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::check::StackCheck;
+use super::confirm::Doubt;
+use super::content::AttributeKey;
 use super::finding::Verdict;
 use super::ids::{CommitId, SourceName, StackId};
 
@@ -42,6 +44,15 @@ pub struct StateIdentity {
     pub serial: u64,
 }
 
+/// One attribute that was put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// Which.
+    pub attribute: AttributeKey,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What is remembered of a stack between runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackRecord {
@@ -73,13 +84,17 @@ pub struct StackRecord {
     pub in_sync_commit: Option<CommitId>,
     /// The state as last seen.
     pub state: Option<StateIdentity>,
-    /// An apply was interrupted and nobody has looked at it yet.
-    pub interrupted: bool,
+    /// An apply of ours did not end as it should and nobody has looked at it yet; says how.
+    pub held: Option<String>,
+    /// What waits for a second look.
+    pub doubt: Doubt,
+    /// What was repaired lately, to see whether it comes back.
+    pub repairs: Vec<Repair>,
 }
 
 impl StackRecord {
     /// A stack seen for the first time.
-    pub const fn new(
+    pub fn new(
         id: StackId,
         source: SourceName,
         dir: String,
@@ -102,7 +117,9 @@ impl StackRecord {
             last: None,
             in_sync_commit: None,
             state: None,
-            interrupted: false,
+            held: None,
+            doubt: Doubt::default(),
+            repairs: Vec::new(),
         }
     }
 

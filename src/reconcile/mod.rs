@@ -1,4 +1,3 @@
 //! The driver and the pass: what happens to a stack, in order.
 
 pub mod settings;
-pub mod tell;

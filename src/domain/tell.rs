@@ -1,17 +1,16 @@
 //! What people are told about a look at a stack: which alerts open, change or end.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
-use crate::domain::alert::{Alert, AlertEvent, AlertKind, Resolution, Sight, Trouble, advance};
-use crate::domain::check::StackCheck;
-use crate::domain::finding::{Finding, Origin, Severity, Verdict};
-use crate::domain::ids::{AlertId, StackId};
-use crate::domain::notice::{AlertNotice, Notice};
-use crate::domain::stack::StackRecord;
-
-/// Unenforced changes of this severity or above are worth a message.
-const UNENFORCED_ALERTS_FROM: Severity = Severity::Medium;
+use super::alert::{Alert, AlertEvent, AlertKind, Resolution, Sight, Trouble, advance};
+use super::check::StackCheck;
+use super::content::{AttributeKey, content, tells_drift};
+use super::finding::{Severity, Verdict};
+use super::ids::AlertId;
+use super::notice::{AlertNotice, Notice};
+use super::stack::StackRecord;
 
 /// The alerts of a stack after a look, with what to tell about those that moved.
 #[derive(Debug, Default)]
@@ -31,8 +30,6 @@ pub struct Situation<'a> {
     pub check: &'a StackCheck,
     /// Whether Mooring has just repaired something here.
     pub repaired: bool,
-    /// An apply of ours did not end as it should; says how.
-    pub apply_trouble: Option<&'a str>,
     /// How long code may wait.
     pub pending_after: SignedDuration,
 }
@@ -49,16 +46,15 @@ pub fn tell(
         let alert = open.iter().find(|alert| alert.kind == kind).cloned();
         let stack = &situation.record.id;
         if let Some((alert, event)) = advance(alert, &sight, stack, kind, fresh(), now) {
-            told.notices
-                .push(notice(&alert, event, situation.check, now));
+            told.notices.push(notice(&alert, event, situation, now));
             told.alerts.push(alert);
         }
     }
     told
 }
 
-/// The message for one step of an alert.
-pub fn notice(alert: &Alert, event: AlertEvent, check: &StackCheck, now: Timestamp) -> Notice {
+fn notice(alert: &Alert, event: AlertEvent, situation: &Situation<'_>, now: Timestamp) -> Notice {
+    let detail = situation.record.held.clone();
     Notice::Alert(AlertNotice {
         alert: alert.id,
         event,
@@ -67,13 +63,20 @@ pub fn notice(alert: &Alert, event: AlertEvent, check: &StackCheck, now: Timesta
         severity: alert.trouble.severity,
         at: now,
         opened_at: alert.opened_at,
+        since: match alert.kind {
+            AlertKind::Drift => situation.record.drift_since,
+            AlertKind::Pending => situation.record.pending_since,
+            AlertKind::Failed | AlertKind::Apply => None,
+        },
+        detail: detail.filter(|_| alert.kind == AlertKind::Apply),
         resolution: alert.resolved.map(|(_, resolution)| resolution),
-        check: check.clone(),
+        check: situation.check.clone(),
     })
 }
 
 fn sights(situation: &Situation<'_>, now: Timestamp) -> [(AlertKind, Sight); 4] {
     let check = situation.check;
+    let unstable = &situation.record.doubt.unstable;
     let over = Sight::Absent(Resolution::PutBack);
     let failed = check.verdict == Verdict::Failed;
     let failure = match &check.failure {
@@ -83,7 +86,7 @@ fn sights(situation: &Situation<'_>, now: Timestamp) -> [(AlertKind, Sight); 4] 
         }),
         _ => over.clone(),
     };
-    let drift = match drift_trouble(check) {
+    let drift = match drift_trouble(check, unstable) {
         _ if failed => Sight::Unseen,
         Some(trouble) => Sight::Present(trouble),
         None if situation.repaired => Sight::Absent(Resolution::Repaired),
@@ -96,18 +99,17 @@ fn sights(situation: &Situation<'_>, now: Timestamp) -> [(AlertKind, Sight); 4] 
     let pending = match waited {
         _ if failed => Sight::Unseen,
         Some(waited) if waited >= situation.pending_after => Sight::Present(Trouble {
-            content: content(&situation.record.id, check, |f| f.is_pending()),
+            content: content(check, unstable, |f| f.is_pending() || f.is_consequence()),
             severity: Severity::Medium,
         }),
         Some(_) => Sight::Unseen,
         None => over.clone(),
     };
-    let apply = match situation.apply_trouble {
-        Some(trouble) => Sight::Present(Trouble {
-            content: trouble.to_owned(),
+    let apply = match &situation.record.held {
+        Some(reason) => Sight::Present(Trouble {
+            content: reason.clone(),
             severity: Severity::Critical,
         }),
-        None if failed => Sight::Unseen,
         None => over,
     };
     [
@@ -118,69 +120,19 @@ fn sights(situation: &Situation<'_>, now: Timestamp) -> [(AlertKind, Sight); 4] 
     ]
 }
 
-fn tells(finding: &Finding) -> bool {
-    finding.is_drift()
-        || (finding.origin == Origin::Unenforced
-            && !finding.suppressed
-            && finding.severity >= UNENFORCED_ALERTS_FROM)
-}
-
-fn drift_trouble(check: &StackCheck) -> Option<Trouble> {
+fn drift_trouble(check: &StackCheck, unstable: &BTreeSet<AttributeKey>) -> Option<Trouble> {
     let findings = &check.findings;
     let worst = findings
         .resources
         .iter()
-        .filter(|f| tells(f))
+        .filter(|f| tells_drift(f))
         .map(|f| f.severity)
         .max();
     let checks = findings.has_failing_check().then_some(Severity::High);
     let outputs = findings.has_drift().then_some(Severity::Low);
     let severity = worst.max(checks).max(outputs)?;
-    let stack = check.stack.clone().unwrap_or_else(|| StackId::new("."));
     Some(Trouble {
-        content: content(&stack, check, tells),
+        content: content(check, unstable, tells_drift),
         severity,
     })
-}
-
-/// A hash over what the findings are, without times, so that the same trouble has the same content.
-pub fn content(stack: &StackId, check: &StackCheck, which: impl Fn(&Finding) -> bool) -> String {
-    let mut lines: Vec<String> = check
-        .findings
-        .resources
-        .iter()
-        .filter(|finding| which(finding))
-        .flat_map(|finding| {
-            let head = (&finding.address, &finding.deposed, finding.action);
-            let whole = serde_json::json!([head, finding.previous_address, finding.importing]);
-            let parts = finding.attributes.iter().map(move |a| {
-                serde_json::json!([head, a.subject, a.origin, a.state, a.real, a.want])
-            });
-            std::iter::once(whole)
-                .chain(parts)
-                .map(|line| line.to_string())
-        })
-        .collect();
-    lines.extend(
-        check
-            .findings
-            .outputs
-            .iter()
-            .map(|o| format!("output {} {:?}", o.name, o.origin)),
-    );
-    lines.extend(
-        check
-            .findings
-            .checks
-            .iter()
-            .map(|c| format!("check {} {:?}", c.address, c.status)),
-    );
-    lines.sort_unstable();
-    let mut hash = Sha256::new();
-    hash.update(stack.as_str());
-    for line in lines {
-        hash.update([0]);
-        hash.update(line);
-    }
-    hex::encode(hash.finalize())
 }

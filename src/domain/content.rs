@@ -1,0 +1,77 @@
+//! What a look found, boiled down to one hash: the same trouble has the same content, whenever it
+//! is looked at.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::check::StackCheck;
+use super::finding::{AttributeChange, Finding, Origin, Severity};
+
+/// Unenforced changes of this severity or above are worth a message.
+const UNENFORCED_TELLS_FROM: Severity = Severity::Medium;
+
+/// One attribute of one object, as a key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttributeKey(String);
+
+impl AttributeKey {
+    /// The key of an attribute of a finding.
+    pub fn of(finding: &Finding, attribute: &AttributeChange) -> Self {
+        let deposed = finding.deposed.as_deref().unwrap_or_default();
+        Self(format!(
+            "{}{deposed} {}",
+            finding.address, attribute.subject
+        ))
+    }
+
+    /// As a person reads it: address, then path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether the world moved here in a way that people are told about.
+pub fn tells_drift(finding: &Finding) -> bool {
+    finding.is_drift()
+        || (finding.origin == Origin::Unenforced
+            && !finding.suppressed
+            && finding.severity >= UNENFORCED_TELLS_FROM)
+}
+
+/// Whether a finding counts when two looks are compared.
+pub fn counts(finding: &Finding) -> bool {
+    tells_drift(finding) || finding.is_pending() || finding.is_consequence()
+}
+
+/// Hashes the findings that `which` lets through, the outputs and the failing checks, without times
+/// and without the values of attributes known to be `unstable`.
+pub fn content(
+    check: &StackCheck,
+    unstable: &BTreeSet<AttributeKey>,
+    which: impl Fn(&Finding) -> bool,
+) -> String {
+    let findings = &check.findings;
+    let mut lines: Vec<String> = Vec::new();
+    for finding in findings.resources.iter().filter(|f| which(f)) {
+        let head = (&finding.address, &finding.deposed, finding.action);
+        let whole = serde_json::json!([head, finding.previous_address, finding.importing]);
+        lines.push(whole.to_string());
+        for a in &finding.attributes {
+            let line = if unstable.contains(&AttributeKey::of(finding, a)) {
+                serde_json::json!([head, a.subject, a.origin])
+            } else {
+                serde_json::json!([head, a.subject, a.origin, a.state, a.real, a.want])
+            };
+            lines.push(line.to_string());
+        }
+    }
+    let outputs = findings.outputs.iter();
+    lines.extend(outputs.map(|o| serde_json::json!(["output", o.name, o.origin]).to_string()));
+    let checks = findings.checks.iter();
+    lines.extend(checks.map(|c| serde_json::json!(["check", c.address, c.status]).to_string()));
+    lines.sort_unstable();
+    hex::encode(Sha256::digest(lines.join("\n")))
+}

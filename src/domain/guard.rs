@@ -1,0 +1,197 @@
+//! Facts beyond the plan that forbid acting on it by itself.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::check::StackCheck;
+use super::confirm::Confirmation;
+use super::content::AttributeKey;
+use super::finding::{Finding, Origin};
+use super::policy::Guard;
+use super::stack::{StackRecord, StateIdentity};
+
+/// Drift that is back within this time of its repair is written by something else too.
+const CONTESTED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is known of a look besides its findings.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// The look.
+    pub check: &'a StackCheck,
+    /// The state the plan was made from; none if there is no state.
+    pub state: Option<&'a StateIdentity>,
+    /// Whether that state holds no object.
+    pub empty: bool,
+    /// Whether the backend can lock the state.
+    pub locks: bool,
+    /// Whether the look can be believed.
+    pub confirmation: Confirmation,
+    /// No repair within this time of the first sight of a drift.
+    pub hold_off: SignedDuration,
+}
+
+/// Every guard that stands; `record` is as it was before this look.
+pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guard> {
+    let drift_since = record.drift_since.unwrap_or(now);
+    let known = record.state.as_ref();
+    let older = |known: &StateIdentity, state: &StateIdentity| {
+        known.lineage == state.lineage && state.serial < known.serial
+    };
+    let both = known.zip(seen.state);
+    let standing = [
+        (Guard::FirstSight, record.last.is_none()),
+        (Guard::EmptyState, seen.empty || seen.state.is_none()),
+        (
+            Guard::NewLineage,
+            both.is_some_and(|(known, state)| known.lineage != state.lineage),
+        ),
+        (
+            Guard::OlderSerial,
+            both.is_some_and(|(known, state)| older(known, state)),
+        ),
+        (Guard::NoLocking, !seen.locks),
+        (Guard::Contested, contested(record, seen.check, now)),
+        (
+            Guard::HoldOff,
+            now.duration_since(drift_since) < seen.hold_off,
+        ),
+        (Guard::Held, record.held.is_some()),
+        (Guard::DirtyTree, seen.check.dirty),
+        (Guard::Unstable, seen.confirmation == Confirmation::Unstable),
+    ];
+    let standing = standing.into_iter().filter(|(_, stands)| *stands);
+    standing.map(|(guard, _)| guard).collect()
+}
+
+fn contested(record: &StackRecord, check: &StackCheck, now: Timestamp) -> bool {
+    let lately: Vec<&AttributeKey> = record
+        .repairs
+        .iter()
+        .filter(|repair| now.duration_since(repair.at) < CONTESTED_WITHIN)
+        .map(|repair| &repair.attribute)
+        .collect();
+    drifted(check).any(|key| lately.contains(&&key))
+}
+
+/// Every attribute that an apply would put back.
+pub fn drifted(check: &StackCheck) -> impl Iterator<Item = AttributeKey> + '_ {
+    let findings = check
+        .findings
+        .resources
+        .iter()
+        .filter(|finding| finding.is_drift());
+    findings.flat_map(|finding: &Finding| {
+        let attributes = finding
+            .attributes
+            .iter()
+            .filter(|a| a.origin == Origin::Drift);
+        attributes.map(move |a| AttributeKey::of(finding, a))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{SourceName, StackId};
+    use crate::domain::stack::Repair;
+    use crate::domain::testing::{attribute, check, drift};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap_or_default()
+    }
+
+    fn record(now: Timestamp) -> StackRecord {
+        let (id, source) = (StackId::new("infra/a"), SourceName::new("infra"));
+        let mut record = StackRecord::new(
+            id,
+            source,
+            "a".to_owned(),
+            "default".to_owned(),
+            std::collections::BTreeMap::new(),
+            now,
+        );
+        record.observe(check(vec![]), now);
+        record.state = Some(identity("one", 7));
+        record
+    }
+
+    fn identity(lineage: &str, serial: u64) -> StateIdentity {
+        StateIdentity {
+            lineage: lineage.to_owned(),
+            serial,
+        }
+    }
+
+    fn seen<'a>(check: &'a StackCheck, state: Option<&'a StateIdentity>) -> Seen<'a> {
+        Seen {
+            check,
+            state,
+            empty: false,
+            locks: true,
+            confirmation: Confirmation::Confirmed,
+            hold_off: SignedDuration::ZERO,
+        }
+    }
+
+    #[test]
+    fn each_guard_stands_for_its_own_reason_and_for_no_other() {
+        let now = at(100_000);
+        let bad = check(vec![drift("aws_sqs_queue.jobs", "tags.Env", "hacked")]);
+        let same = identity("one", 7);
+        let stands = |record: &StackRecord, seen: &Seen<'_>| guards(record, seen, now);
+        assert_eq!(stands(&record(now), &seen(&bad, Some(&same))), []);
+        let first = StackRecord {
+            last: None,
+            ..record(now)
+        };
+        assert_eq!(
+            stands(&first, &seen(&bad, Some(&same))),
+            [Guard::FirstSight]
+        );
+        assert_eq!(stands(&record(now), &seen(&bad, None)), [Guard::EmptyState]);
+        let other = identity("two", 9);
+        assert_eq!(
+            stands(&record(now), &seen(&bad, Some(&other))),
+            [Guard::NewLineage]
+        );
+        let older = identity("one", 6);
+        assert_eq!(
+            stands(&record(now), &seen(&bad, Some(&older))),
+            [Guard::OlderSerial]
+        );
+        let unlocked = Seen {
+            locks: false,
+            ..seen(&bad, Some(&same))
+        };
+        assert_eq!(stands(&record(now), &unlocked), [Guard::NoLocking]);
+        let held = StackRecord {
+            held: Some("killed".to_owned()),
+            ..record(now)
+        };
+        assert_eq!(stands(&held, &seen(&bad, Some(&same))), [Guard::Held]);
+        let young = Seen {
+            hold_off: SignedDuration::from_mins(5),
+            ..seen(&bad, Some(&same))
+        };
+        assert_eq!(stands(&record(now), &young), [Guard::HoldOff]);
+    }
+
+    #[test]
+    fn drift_that_comes_back_within_a_day_of_its_repair_is_contested() {
+        let now = at(200_000);
+        let same = identity("one", 7);
+        let bad = check(vec![drift("aws_sqs_queue.jobs", "tags.Env", "hacked")]);
+        let repaired = |seconds: i64| {
+            let attribute = attribute("aws_sqs_queue.jobs", "tags.Env");
+            StackRecord {
+                repairs: vec![Repair {
+                    attribute,
+                    at: at(seconds),
+                }],
+                ..record(now)
+            }
+        };
+        let look = seen(&bad, Some(&same));
+        assert_eq!(guards(&repaired(199_000), &look, now), [Guard::Contested]);
+        assert_eq!(guards(&repaired(100_000), &look, now), []);
+    }
+}

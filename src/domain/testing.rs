@@ -1,0 +1,97 @@
+//! Values for tests of the pure core.
+
+use super::check::StackCheck;
+use super::content::AttributeKey;
+use super::finding::{
+    AttributeChange, Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict,
+};
+use super::ids::{Address, StackId};
+use super::plan::Mode;
+use super::policy::{Decision, DecisionKind};
+use super::value::{AttributePath, Value};
+
+/// A look at the stack `infra/a` with these findings and the verdict that follows from them.
+pub(crate) fn check(resources: Vec<Finding>) -> StackCheck {
+    let findings = Findings {
+        resources,
+        ..Findings::default()
+    };
+    let verdict = match (findings.has_drift(), findings.has_pending()) {
+        (true, true) => Verdict::DriftedAndPending,
+        (true, false) => Verdict::Drifted,
+        (false, true) => Verdict::Pending,
+        (false, false) => Verdict::InSync,
+    };
+    StackCheck {
+        stack: Some(StackId::new("infra/a")),
+        workspace: "default".to_owned(),
+        commit: None,
+        dirty: false,
+        verdict,
+        terraform_version: None,
+        duration_ms: 1,
+        failure: None,
+        digest: None,
+        findings,
+        decision: Decision {
+            kind: DecisionKind::Alert,
+            reasons: Vec::new(),
+        },
+    }
+}
+
+/// A managed object whose one attribute differs.
+pub(crate) fn finding(
+    address: &str,
+    path: &str,
+    origin: Origin,
+    [state, real, want]: [&str; 3],
+) -> Finding {
+    let text = |value: &str| Value::String(value.to_owned());
+    Finding {
+        address: Address::new(address),
+        resource_type: address.split('.').next().unwrap_or_default().to_owned(),
+        mode: Mode::Managed,
+        deposed: None,
+        previous_address: None,
+        importing: false,
+        action: if origin == Origin::Unenforced {
+            FindingAction::None
+        } else {
+            FindingAction::Update
+        },
+        origin,
+        severity: Severity::Medium,
+        irreversible: false,
+        suppressed: false,
+        reason: None,
+        attributes: vec![AttributeChange {
+            subject: Subject::Attribute(path_of(path)),
+            origin,
+            state: text(state),
+            real: text(real),
+            want: text(want),
+            forces_replacement: false,
+        }],
+    }
+}
+
+/// Drift from `prod` to `real`.
+pub(crate) fn drift(address: &str, path: &str, real: &str) -> Finding {
+    finding(address, path, Origin::Drift, ["prod", real, "prod"])
+}
+
+/// Code that wants `want` instead of `old`.
+pub(crate) fn pending(address: &str, path: &str, want: &str) -> Finding {
+    finding(address, path, Origin::Pending, ["old", "old", want])
+}
+
+/// The key of an attribute.
+pub(crate) fn attribute(address: &str, path: &str) -> AttributeKey {
+    let finding = drift(address, path, "");
+    AttributeKey::of(&finding, &finding.attributes[0])
+}
+
+fn path_of(path: &str) -> AttributePath {
+    AttributePath::new(path.split('.').map(str::to_owned).collect())
+}
