@@ -43,7 +43,7 @@ pub struct StateIdentity {
 }
 
 /// What is remembered of a stack between runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackRecord {
     /// Its id.
     pub id: StackId,
