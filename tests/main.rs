@@ -1,1 +1,4 @@
+//! Integration tests: one crate, one module a subject.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod artifacts_s3;

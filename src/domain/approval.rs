@@ -1,8 +1,9 @@
 //! The only way to something that may be applied.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ChangeDigest, CommitId, Fingerprint, StackId};
+use super::ids::{ChangeDigest, CommitId, Fingerprint, RunId, StackId};
 use super::policy::{Decision, DecisionKind};
 
 /// What an approval says yes to, beyond the changes themselves: two configurations can plan alike
@@ -30,6 +31,24 @@ pub struct Binding {
 pub enum Approver {
     /// Policy: every change in the plan is safe by rule.
     Policy,
+}
+
+/// What is stored before an apply starts, so that an interrupted one is never taken for one that
+/// did not begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The run that is about to apply.
+    pub run: RunId,
+    /// What exactly it applies, and to which state.
+    pub binding: Binding,
+    /// Who said yes.
+    pub approver: Approver,
+    /// What policy decided and why.
+    pub decision: Decision,
+    /// The copy of the state made before: a path relative to the data directory.
+    pub snapshot: String,
+    /// When it was decided.
+    pub at: Timestamp,
 }
 
 /// A plan that may be applied. Its fields are private and nothing but this module makes one.

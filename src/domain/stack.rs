@@ -54,7 +54,7 @@ pub struct Repair {
 }
 
 /// What is remembered of a stack between runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackRecord {
     /// Its id.
     pub id: StackId,

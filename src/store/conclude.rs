@@ -1,0 +1,55 @@
+//! The end of a look, in one piece.
+
+use super::alerts::put_alert;
+use super::outbox::insert_message;
+use super::runs::put_run;
+use super::stacks::{put_stack, replace_ledger};
+use super::{Store, StoreError};
+use crate::domain::alert::Alert;
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::message::Message;
+use crate::domain::run::Run;
+use crate::domain::stack::StackRecord;
+
+/// Everything that a look at a stack changes in what Mooring remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct Conclusion<'a> {
+    /// The run that looked.
+    pub run: &'a Run,
+    /// The stack, if what is known of it changed.
+    pub stack: Option<&'a StackRecord>,
+    /// All the ledger entries of the run's stack, in place of those before; none leaves them.
+    pub ledger: Option<&'a [LedgerEntry]>,
+    /// Alerts that opened, changed or ended.
+    pub alerts: &'a [Alert],
+    /// New messages for the outbox.
+    pub messages: &'a [Message],
+}
+
+impl Store {
+    /// Stores the end of a look: all of it or, on an error, nothing of it. So nobody is told what
+    /// is not remembered, and nothing is remembered that people ought to hear and do not.
+    pub async fn conclude(&self, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        put_run(&mut transaction, conclusion.run).await?;
+        if let Some(stack) = conclusion.stack {
+            put_stack(&mut transaction, stack).await?;
+        }
+        if let Some(entries) = conclusion.ledger {
+            replace_ledger(&mut transaction, &conclusion.run.stack, entries).await?;
+        }
+        // Ended ones first: a trouble may end and another of its kind begin in one look.
+        let (ended, open): (Vec<_>, Vec<_>) = conclusion
+            .alerts
+            .iter()
+            .partition(|alert| alert.resolved.is_some());
+        for alert in ended.into_iter().chain(open) {
+            put_alert(&mut transaction, alert).await?;
+        }
+        for message in conclusion.messages {
+            insert_message(&mut transaction, message).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}

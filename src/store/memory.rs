@@ -1,0 +1,48 @@
+//! A small memory of named values, for schedules.
+
+use sqlx::any::AnyRow;
+
+use super::row::Columns;
+use super::{Store, StoreError};
+
+const TABLE: &str = "memory";
+
+impl Store {
+    /// Remembers a value under a key, in place of the one before.
+    pub async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO memory (name, value) VALUES ($1, $2) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(key)
+        .bind(value)
+        .execute(&mut *self.write().await?)
+        .await?;
+        Ok(())
+    }
+
+    /// The value under a key.
+    pub async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT name, value FROM memory WHERE name = $1")
+            .bind(key)
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(row.as_ref().map(read).transpose()?.map(|(_, value)| value))
+    }
+
+    /// Every key that begins with `prefix`, with its value, by key.
+    pub async fn recall_prefix(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT name, value FROM memory WHERE substr(name, 1, length($1)) = $1 ORDER BY name",
+        )
+        .bind(prefix)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read(row: &AnyRow) -> Result<(String, String), StoreError> {
+    let columns = Columns { table: TABLE, row };
+    Ok((columns.text("name")?, columns.text("value")?))
+}

@@ -1,0 +1,118 @@
+//! The outbox: messages wait here until a receiver accepts them or they are given up.
+
+use jiff::Timestamp;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection};
+
+use super::row::{Columns, json, word};
+use super::{Store, StoreError};
+use crate::domain::message::Message;
+use crate::domain::notice::Notice;
+
+const TABLE: &str = "messages";
+
+impl Store {
+    /// Messages whose time has come, the longest waiting first.
+    pub async fn due_messages(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM messages WHERE state = 'waiting' AND next_at <= $1 \
+             ORDER BY next_at, id LIMIT $2",
+        )
+        .bind(now.as_microsecond())
+        .bind(i64::from(limit))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// When the next waiting message is due; none if nothing waits.
+    pub async fn next_message_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let row =
+            sqlx::query("SELECT MIN(next_at) AS next_at FROM messages WHERE state = 'waiting'")
+                .fetch_one(&self.reader)
+                .await?;
+        let columns = Columns {
+            table: TABLE,
+            row: &row,
+        };
+        columns.optional_time("next_at")
+    }
+
+    /// Stores a message, new or changed. What it says and to whom never changes.
+    pub async fn save_message(&self, message: &Message) -> Result<(), StoreError> {
+        let statement = "INSERT INTO messages (id, notifier, kind, notice, created_at, attempts, \
+             next_at, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, \
+             next_at = excluded.next_at, state = excluded.state, last_error = excluded.last_error";
+        bound(sqlx::query(statement), message)?
+            .execute(&mut *self.write().await?)
+            .await?;
+        Ok(())
+    }
+
+    /// The newest messages in any state, newest first.
+    pub async fn messages(&self, limit: u32) -> Result<Vec<Message>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM messages ORDER BY created_at DESC, id DESC LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+pub(super) async fn insert_message(
+    connection: &mut AnyConnection,
+    message: &Message,
+) -> Result<(), StoreError> {
+    let statement = "INSERT INTO messages (id, notifier, kind, notice, created_at, attempts, \
+                     next_at, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    bound(sqlx::query(statement), message)?
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
+
+fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, StoreError> {
+    let (kind, notice) = match &message.notice {
+        Notice::Alert(notice) => ("alert", json(TABLE, notice)?),
+        Notice::Repaired(notice) => ("repaired", json(TABLE, notice)?),
+        Notice::Summary(notice) => ("summary", json(TABLE, notice)?),
+    };
+    Ok(query
+        .bind(message.id.to_string())
+        .bind(message.notifier.clone())
+        .bind(kind)
+        .bind(notice)
+        .bind(message.created_at.as_microsecond())
+        .bind(i64::from(message.attempts))
+        .bind(message.next_at.as_microsecond())
+        .bind(word(TABLE, &message.state)?)
+        .bind(message.last_error.clone()))
+}
+
+fn read(row: &AnyRow) -> Result<Message, StoreError> {
+    let columns = Columns { table: TABLE, row };
+    let notice = match columns.text("kind")?.as_str() {
+        "alert" => Notice::Alert(columns.json("notice")?),
+        "repaired" => Notice::Repaired(columns.json("notice")?),
+        "summary" => Notice::Summary(columns.json("notice")?),
+        other => return Err(StoreError::record(TABLE, format!("kind: {other:?}"))),
+    };
+    Ok(Message {
+        id: columns.id("id")?,
+        notifier: columns.text("notifier")?,
+        notice,
+        created_at: columns.time("created_at")?,
+        attempts: columns.count("attempts")?,
+        next_at: columns.time("next_at")?,
+        state: columns.word("state")?,
+        last_error: columns.optional_text("last_error")?,
+    })
+}

@@ -1,0 +1,166 @@
+//! Runs, and the intents of those that apply.
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection};
+
+use super::row::{Columns, json, micros, word};
+use super::{Store, StoreError};
+use crate::domain::approval::Intent;
+use crate::domain::ids::{CommitId, RunId, StackId};
+use crate::domain::run::Run;
+
+const TABLE: &str = "runs";
+const INTENTS: &str = "intents";
+
+impl Store {
+    /// Stores a new queued run. False, and nothing is stored, if a run of the stack is queued
+    /// already; one that is under way does not count.
+    pub async fn enqueue(&self, run: &Run) -> Result<bool, StoreError> {
+        let insert = bound(
+            sqlx::query(
+                "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
+                 started_at, ended_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+                 ON CONFLICT (stack) WHERE state = 'queued' DO NOTHING",
+            ),
+            run,
+        )?;
+        let result = insert.execute(&mut *self.write().await?).await?;
+        Ok(result.rows_affected() == 1)
+    }
+
+    /// Stores a run as it is now.
+    pub async fn save_run(&self, run: &Run) -> Result<(), StoreError> {
+        put_run(&mut *self.write().await?, run).await
+    }
+
+    /// One run.
+    pub async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        let row = sqlx::query("SELECT * FROM runs WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The newest runs, of one stack or of all, newest first.
+    pub async fn runs(&self, stack: Option<&StackId>, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let query = match stack {
+            Some(stack) => sqlx::query(
+                "SELECT * FROM runs WHERE stack = $1 ORDER BY queued_at DESC, id DESC LIMIT $2",
+            )
+            .bind(stack.as_str()),
+            None => sqlx::query("SELECT * FROM runs ORDER BY queued_at DESC, id DESC LIMIT $1"),
+        };
+        let rows = query.bind(i64::from(limit)).fetch_all(&self.reader).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Every run that is queued or under way, oldest first. An interrupted one is over.
+    pub async fn unfinished_runs(&self) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM runs WHERE state NOT IN ('finished', 'interrupted') \
+             ORDER BY queued_at, id",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Stores, before Terraform starts, that a run is about to apply and what. It is on the disk
+    /// when this returns. A second intent of one run is an error: nothing is applied twice.
+    pub async fn record_intent(&self, run: &Run, intent: &Intent) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        put_run(&mut transaction, run).await?;
+        sqlx::query(
+            "INSERT INTO intents (run, binding, approver, decision, snapshot, decided_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(intent.run.to_string())
+        .bind(json(INTENTS, &intent.binding)?)
+        .bind(json(INTENTS, &intent.approver)?)
+        .bind(json(INTENTS, &intent.decision)?)
+        .bind(intent.snapshot.as_str())
+        .bind(intent.at.as_microsecond())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// What a run was about to apply, if it got that far.
+    pub async fn intent(&self, run: &RunId) -> Result<Option<Intent>, StoreError> {
+        let row = sqlx::query("SELECT * FROM intents WHERE run = $1")
+            .bind(run.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+        row.as_ref().map(read_intent).transpose()
+    }
+}
+
+pub(super) async fn put_run(connection: &mut AnyConnection, run: &Run) -> Result<(), StoreError> {
+    bound(
+        sqlx::query(
+            "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
+             started_at, ended_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (id) DO UPDATE SET \
+             state = excluded.state, commit_id = excluded.commit_id, \
+             started_at = excluded.started_at, ended_at = excluded.ended_at, \
+             outcome = excluded.outcome",
+        ),
+        run,
+    )?
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
+
+fn bound<'q>(query: AnyQuery<'q>, run: &Run) -> Result<AnyQuery<'q>, StoreError> {
+    let outcome = run
+        .outcome
+        .as_ref()
+        .map(|outcome| json(TABLE, outcome))
+        .transpose()?;
+    Ok(query
+        .bind(run.id.to_string())
+        .bind(run.stack.as_str().to_owned())
+        .bind(word(TABLE, &run.trigger)?)
+        .bind(word(TABLE, &run.state)?)
+        .bind(run.commit.as_ref().map(|commit| commit.as_str().to_owned()))
+        .bind(run.queued_at.as_microsecond())
+        .bind(micros(run.started_at))
+        .bind(micros(run.ended_at))
+        .bind(outcome))
+}
+
+fn read(row: &AnyRow) -> Result<Run, StoreError> {
+    let columns = Columns { table: TABLE, row };
+    Ok(Run {
+        id: columns.id("id")?,
+        stack: StackId::new(columns.text("stack")?),
+        trigger: columns.word("trigger_reason")?,
+        state: columns.word("state")?,
+        commit: columns.optional_text("commit_id")?.map(CommitId::new),
+        queued_at: columns.time("queued_at")?,
+        started_at: columns.optional_time("started_at")?,
+        ended_at: columns.optional_time("ended_at")?,
+        outcome: columns.optional_json("outcome")?,
+    })
+}
+
+fn read_intent(row: &AnyRow) -> Result<Intent, StoreError> {
+    let columns = Columns {
+        table: INTENTS,
+        row,
+    };
+    Ok(Intent {
+        run: columns.id("run")?,
+        binding: columns.json("binding")?,
+        approver: columns.json("approver")?,
+        decision: columns.json("decision")?,
+        snapshot: columns.text("snapshot")?,
+        at: columns.time("decided_at")?,
+    })
+}

@@ -1,0 +1,260 @@
+//! Records with something in every field, for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::alert::{Alert, AlertEvent, AlertKind, Trouble};
+use crate::domain::approval::{Approver, Binding, Intent};
+use crate::domain::check::StackCheck;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::{
+    AttributeChange, Finding, FindingAction, Findings, Origin, OutputFinding, Severity, Subject,
+    Verdict,
+};
+use crate::domain::ids::{
+    Address, AlertId, ChangeDigest, CommitId, Fingerprint, MessageId, RunId, SourceName, StackId,
+};
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::message::Message;
+use crate::domain::notice::{
+    AlertNotice, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts,
+};
+use crate::domain::plan::{Check, CheckStatus, Mode};
+use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::run::{Run, Trigger};
+use crate::domain::stack::{StackRecord, StateIdentity};
+use crate::domain::value::{AttributePath, Number, Value};
+
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_760_000_000 + seconds).unwrap()
+}
+
+pub(super) fn run_id(n: u128) -> RunId {
+    RunId::from_uuid(Uuid::from_u128(n))
+}
+
+pub(super) fn stack_id(name: &str) -> StackId {
+    StackId::new(format!("infra/{name}"))
+}
+
+pub(super) fn run(n: u128, stack: &str, seconds: i64) -> Run {
+    Run::queued(run_id(n), stack_id(stack), Trigger::Schedule, at(seconds))
+}
+
+pub(super) fn failure() -> Failure {
+    Failure::new(FailureKind::Busy, "the state kept moving", "wait")
+}
+
+fn deep(levels: usize) -> Value {
+    (0..levels).fold(Value::Number(Number::parse("0.10")), |value, _| {
+        Value::List(vec![value])
+    })
+}
+
+fn values() -> Value {
+    let fields = [
+        ("null", Value::Null),
+        ("bool", Value::Bool(true)),
+        (
+            "number",
+            Value::Number(Number::parse("9007199254740993.000001")),
+        ),
+        ("text", Value::String("ümlaut \u{0} \"quoted\"\n".into())),
+        ("unknown", Value::Unknown),
+        (
+            "secret",
+            Value::Sensitive {
+                fingerprint: Fingerprint::new("ab12"),
+                empty: false,
+            },
+        ),
+        (
+            "redacted",
+            Value::Redacted {
+                text: "url://(sensitive)@host".into(),
+                fingerprint: Fingerprint::new("cd34"),
+            },
+        ),
+        ("deep", deep(300)),
+    ];
+    Value::Object(fields.map(|(k, v)| (k.to_owned(), v)).into())
+}
+
+pub(super) fn ledger_entry(key: &str) -> LedgerEntry {
+    LedgerEntry {
+        address: Address::new("module.net[\"a\"].aws_vpc.main[0]"),
+        path: AttributePath::new(vec!["tags".into(), key.into()]),
+        accepted: values(),
+        first_seen_at: at(1),
+    }
+}
+
+pub(super) fn decision() -> Decision {
+    Decision {
+        kind: DecisionKind::Apply,
+        reasons: vec!["aws_sqs_queue.jobs: safe by rule tags".into()],
+    }
+}
+
+pub(super) fn check(stack: &str) -> StackCheck {
+    StackCheck {
+        stack: Some(stack_id(stack)),
+        workspace: "default".into(),
+        commit: Some(CommitId::new("0123456789012345678901234567890123456789")),
+        dirty: false,
+        verdict: Verdict::DriftedAndPending,
+        terraform_version: Some("1.11.4".into()),
+        duration_ms: 1750,
+        failure: Some(failure()),
+        digest: Some(ChangeDigest::new("d1")),
+        findings: Findings {
+            resources: vec![Finding {
+                address: Address::new("aws_sqs_queue.jobs"),
+                resource_type: "aws_sqs_queue".into(),
+                mode: Mode::Managed,
+                deposed: Some("deadbeef".into()),
+                previous_address: Some(Address::new("aws_sqs_queue.old")),
+                importing: true,
+                action: FindingAction::Update,
+                origin: Origin::Both,
+                severity: Severity::High,
+                irreversible: true,
+                suppressed: true,
+                reason: Some("tainted".into()),
+                attributes: vec![
+                    AttributeChange {
+                        subject: Subject::Attribute(AttributePath::new(vec![
+                            "tags".into(),
+                            "a.b".into(),
+                        ])),
+                        origin: Origin::Drift,
+                        state: values(),
+                        real: Value::Null,
+                        want: Value::Unknown,
+                        forces_replacement: true,
+                    },
+                    AttributeChange {
+                        subject: Subject::Deleted,
+                        origin: Origin::Drift,
+                        state: Value::Null,
+                        real: Value::Null,
+                        want: Value::Null,
+                        forces_replacement: false,
+                    },
+                ],
+            }],
+            outputs: vec![OutputFinding {
+                name: "url".into(),
+                action: FindingAction::Create,
+                sensitive: true,
+                origin: Origin::Consequence,
+            }],
+            checks: vec![Check {
+                address: "check.health".into(),
+                status: CheckStatus::Fail,
+                messages: vec!["not healthy".into()],
+            }],
+            deferred: 3,
+        },
+        decision: decision(),
+    }
+}
+
+pub(super) fn stack(name: &str) -> StackRecord {
+    StackRecord {
+        id: stack_id(name),
+        source: SourceName::new("infra"),
+        dir: name.into(),
+        workspace: "default".into(),
+        labels: BTreeMap::from([("team".into(), "platform".into())]),
+        tracked: true,
+        first_seen_at: at(0),
+        checked_at: Some(at(1)),
+        verdict_since: Some(at(2)),
+        drift_since: Some(at(3)),
+        pending_since: Some(at(4)),
+        last: Some(check(name)),
+        in_sync_commit: Some(CommitId::new("abc")),
+        state: Some(StateIdentity {
+            lineage: "l".into(),
+            serial: u64::MAX,
+        }),
+        interrupted: true,
+    }
+}
+
+pub(super) fn intent(run: RunId) -> Intent {
+    Intent {
+        run,
+        binding: Binding {
+            stack: stack_id("a"),
+            digest: ChangeDigest::new("d1"),
+            lineage: "l".into(),
+            serial: u64::MAX,
+            commit: Some(CommitId::new("abc")),
+            inputs: Fingerprint::new("ef56"),
+        },
+        approver: Approver::Policy,
+        decision: decision(),
+        snapshot: "snapshots/x.tfstate".into(),
+        at: at(9),
+    }
+}
+
+pub(super) fn alert(n: u128, stack: &str, kind: AlertKind) -> Alert {
+    Alert {
+        id: AlertId::from_uuid(Uuid::from_u128(n)),
+        stack: stack_id(stack),
+        kind,
+        trouble: Trouble {
+            content: "c0ffee".into(),
+            severity: Severity::High,
+        },
+        opened_at: at(10),
+        changed_at: at(11),
+        resolved: None,
+    }
+}
+
+pub(super) fn notices() -> [Notice; 3] {
+    [
+        Notice::Alert(AlertNotice {
+            alert: AlertId::from_uuid(Uuid::from_u128(1)),
+            event: AlertEvent::Changed,
+            kind: AlertKind::Drift,
+            stack: stack_id("a"),
+            severity: Severity::Critical,
+            at: at(1),
+            opened_at: at(0),
+            resolution: None,
+            check: check("a"),
+        }),
+        Notice::Repaired(RepairNotice {
+            run: run_id(1),
+            stack: stack_id("a"),
+            at: at(2),
+            before: check("a"),
+            after: check("a"),
+        }),
+        Notice::Summary(SummaryNotice {
+            reason: SummaryReason::FirstSight(SourceName::new("infra")),
+            at: at(3),
+            stacks: vec![SummaryLine {
+                stack: stack_id("a"),
+                verdict: Verdict::Failed,
+                severity: Severity::Low,
+                since: Some(at(0)),
+                text: "cannot be checked".into(),
+            }],
+            counts: VerdictCounts::of([Verdict::Failed, Verdict::InSync]),
+        }),
+    ]
+}
+
+pub(super) fn message(n: u128, notice: Notice, seconds: i64) -> Message {
+    let id = MessageId::from_uuid(Uuid::from_u128(n));
+    Message::new(id, "team".into(), notice, at(seconds))
+}

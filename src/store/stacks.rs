@@ -1,0 +1,87 @@
+//! Stacks and their ledgers.
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::row::{Columns, json};
+use super::{Store, StoreError};
+use crate::domain::ids::StackId;
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::stack::StackRecord;
+
+const TABLE: &str = "stacks";
+const LEDGER: &str = "ledger";
+
+impl Store {
+    /// Every stack ever seen, by id.
+    pub async fn stacks(&self) -> Result<Vec<StackRecord>, StoreError> {
+        let rows = sqlx::query("SELECT record FROM stacks ORDER BY id")
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// One stack.
+    pub async fn stack(&self, id: &StackId) -> Result<Option<StackRecord>, StoreError> {
+        let row = sqlx::query("SELECT record FROM stacks WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.reader)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Stores what is known of a stack.
+    pub async fn save_stack(&self, stack: &StackRecord) -> Result<(), StoreError> {
+        put_stack(&mut *self.write().await?, stack).await
+    }
+
+    /// The unenforced changes of a stack that are remembered, in the order they were stored.
+    pub async fn ledger(&self, stack: &StackId) -> Result<Vec<LedgerEntry>, StoreError> {
+        let rows = sqlx::query("SELECT entry FROM ledger WHERE stack = $1 ORDER BY position")
+            .bind(stack.as_str())
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter()
+            .map(|row| Columns { table: LEDGER, row }.json("entry"))
+            .collect()
+    }
+}
+
+fn read(row: &AnyRow) -> Result<StackRecord, StoreError> {
+    Columns { table: TABLE, row }.json("record")
+}
+
+pub(super) async fn put_stack(
+    connection: &mut AnyConnection,
+    stack: &StackRecord,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO stacks (id, record) VALUES ($1, $2) \
+         ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+    )
+    .bind(stack.id.as_str())
+    .bind(json(TABLE, stack)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn replace_ledger(
+    connection: &mut AnyConnection,
+    stack: &StackId,
+    entries: &[LedgerEntry],
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM ledger WHERE stack = $1")
+        .bind(stack.as_str())
+        .execute(&mut *connection)
+        .await?;
+    for (position, entry) in (0_i64..).zip(entries) {
+        sqlx::query("INSERT INTO ledger (stack, position, entry) VALUES ($1, $2, $3)")
+            .bind(stack.as_str())
+            .bind(position)
+            .bind(json(LEDGER, entry)?)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,744 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::samples::{
+    alert, at, failure, intent, ledger_entry, message, notices, run, run_id, stack, stack_id,
+};
+use super::*;
+use crate::domain::alert::{AlertKind, Resolution};
+use crate::domain::finding::Verdict;
+use crate::domain::ids::{CommitId, SourceName};
+use crate::domain::message::MessageState;
+use crate::domain::run::{Outcome, Run, RunState, Trigger};
+use crate::domain::source::SourceRecord;
+
+async fn fresh() -> (TempDir, Store) {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(&directory.path().join("mooring.db"))
+        .await
+        .unwrap();
+    (directory, store)
+}
+
+async fn number(store: &Store, statement: &'static str) -> i64 {
+    sqlx::query_scalar(statement)
+        .fetch_one(&mut *store.write().await.unwrap())
+        .await
+        .unwrap()
+}
+
+fn finished(mut run: Run, seconds: i64) -> Run {
+    let outcome = Outcome::Checked {
+        verdict: Verdict::Drifted,
+    };
+    run.finish(outcome, at(seconds)).unwrap();
+    run
+}
+
+#[tokio::test]
+async fn sources_and_stacks_come_back_as_they_were_after_reopening() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("mooring.db");
+    let store = Store::open(&path).await.unwrap();
+    let plain = SourceRecord::new(SourceName::new("a"));
+    let full = SourceRecord {
+        commit: Some(CommitId::new("abc")),
+        checked_at: Some(at(1)),
+        failures: u32::MAX,
+        failure: Some(failure()),
+        baseline_told: true,
+        ..SourceRecord::new(SourceName::new("b"))
+    };
+    store.save_source(&full).await.unwrap();
+    store.save_source(&plain).await.unwrap();
+    store
+        .save_source(&SourceRecord::new(full.name.clone()))
+        .await
+        .unwrap();
+    store.save_source(&full).await.unwrap();
+    let bare = crate::domain::stack::StackRecord::new(
+        stack_id("bare"),
+        SourceName::new("a"),
+        "bare".into(),
+        "default".into(),
+        Default::default(),
+        at(0),
+    );
+    store.save_stack(&bare).await.unwrap();
+    store.save_stack(&stack("full")).await.unwrap();
+    store.close().await;
+
+    let store = Store::open(&path).await.unwrap();
+    store.ping().await.unwrap();
+    assert_eq!(store.sources().await.unwrap(), [plain, full]);
+    assert_eq!(store.stacks().await.unwrap(), [bare.clone(), stack("full")]);
+    assert_eq!(store.stack(&bare.id).await.unwrap(), Some(bare));
+    assert_eq!(store.stack(&stack_id("none")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_stack_has_one_queued_run_even_while_another_is_under_way() {
+    let (_directory, store) = fresh().await;
+    let mut first = run(1, "a", 0);
+    assert!(store.enqueue(&first).await.unwrap());
+    assert!(!store.enqueue(&run(2, "a", 1)).await.unwrap());
+    assert_eq!(store.run(&run_id(2)).await.unwrap(), None);
+    assert!(store.enqueue(&run(3, "b", 2)).await.unwrap());
+    first.step(RunState::Syncing, at(3)).unwrap();
+    store.save_run(&first).await.unwrap();
+    assert!(store.enqueue(&run(4, "a", 4)).await.unwrap());
+    assert!(!store.enqueue(&run(5, "a", 5)).await.unwrap());
+    let waiting: Vec<_> = store.unfinished_runs().await.unwrap();
+    assert_eq!(waiting, [first, run(3, "b", 2), run(4, "a", 4)]);
+}
+
+#[tokio::test]
+async fn the_same_run_is_not_enqueued_twice() {
+    let (_directory, store) = fresh().await;
+    let mut first = run(1, "a", 0);
+    assert!(store.enqueue(&first).await.unwrap());
+    assert!(!store.enqueue(&first).await.unwrap());
+    first.step(RunState::Syncing, at(3)).unwrap();
+    store.save_run(&first).await.unwrap();
+    assert!(store.enqueue(&run(1, "a", 0)).await.is_err());
+    assert_eq!(store.run(&first.id).await.unwrap(), Some(first));
+}
+
+#[tokio::test]
+async fn runs_are_listed_newest_first_and_the_finished_ones_are_over() {
+    let (_directory, store) = fresh().await;
+    for n in 0..6_u32 {
+        let name = if n % 2 == 0 { "a" } else { "b" };
+        let run = run(u128::from(n), name, i64::from(n));
+        store.save_run(&finished(run, 100)).await.unwrap();
+    }
+    let mut cut = run(9, "a", 9);
+    for next in [
+        RunState::Syncing,
+        RunState::Planning,
+        RunState::Deciding,
+        RunState::Applying,
+        RunState::Interrupted,
+    ] {
+        cut.step(next, at(10)).unwrap();
+    }
+    store.save_run(&cut).await.unwrap();
+    let ids = |runs: Vec<Run>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+    let newest = store.runs(None, 3).await.unwrap();
+    assert_eq!(ids(newest), [run_id(9), run_id(5), run_id(4)]);
+    let of_b = store.runs(Some(&stack_id("b")), 10).await.unwrap();
+    assert_eq!(ids(of_b), [run_id(5), run_id(3), run_id(1)]);
+    assert_eq!(store.unfinished_runs().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_intent_is_stored_with_its_run_once_and_synced_to_the_disk() {
+    let (_directory, store) = fresh().await;
+    let mut run = run(1, "a", 0);
+    for next in [
+        RunState::Syncing,
+        RunState::Planning,
+        RunState::Deciding,
+        RunState::Applying,
+    ] {
+        run.step(next, at(1)).unwrap();
+    }
+    assert_eq!(store.intent(&run.id).await.unwrap(), None);
+    store.record_intent(&run, &intent(run.id)).await.unwrap();
+    assert_eq!(store.intent(&run.id).await.unwrap(), Some(intent(run.id)));
+    assert_eq!(store.run(&run.id).await.unwrap(), Some(run.clone()));
+
+    assert!(store.record_intent(&run, &intent(run.id)).await.is_err());
+    let other = samples::run(2, "b", 0);
+    assert!(
+        store
+            .record_intent(&other, &intent(run_id(3)))
+            .await
+            .is_err()
+    );
+    assert_eq!(store.run(&other.id).await.unwrap(), None, "all or nothing");
+    assert_eq!(number(&store, "PRAGMA synchronous").await, 2);
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&store.reader)
+        .await
+        .unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test]
+async fn a_look_is_concluded_as_a_whole() {
+    let (_directory, store) = fresh().await;
+    let run = finished(run(1, "a", 0), 5);
+    let [one, two, three] = notices();
+    let messages = [message(1, one, 1), message(2, two, 2), message(3, three, 3)];
+    let alerts = [
+        alert(1, "a", AlertKind::Drift),
+        alert(2, "a", AlertKind::Failed),
+    ];
+    let ledger = [ledger_entry("x"), ledger_entry("a"), ledger_entry("m")];
+    let record = stack("a");
+    let conclusion = Conclusion {
+        run: &run,
+        stack: Some(&record),
+        ledger: Some(&ledger),
+        alerts: &alerts,
+        messages: &messages,
+    };
+    store.conclude(&conclusion).await.unwrap();
+    assert_eq!(store.run(&run.id).await.unwrap(), Some(run.clone()));
+    assert_eq!(store.stack(&record.id).await.unwrap(), Some(record.clone()));
+    assert_eq!(store.ledger(&record.id).await.unwrap(), ledger);
+    assert_eq!(store.open_alerts(None).await.unwrap(), alerts);
+    assert_eq!(store.due_messages(at(10), 10).await.unwrap(), messages);
+
+    let later = finished(samples::run(2, "a", 6), 7);
+    let mut resolved = alerts[0].clone();
+    resolved.resolved = Some((at(7), Resolution::Repaired));
+    let reopened = alert(3, "a", AlertKind::Drift);
+    store
+        .conclude(&Conclusion {
+            run: &later,
+            stack: None,
+            ledger: None,
+            alerts: &[reopened.clone(), resolved],
+            messages: &[],
+        })
+        .await
+        .unwrap();
+    assert_eq!(store.ledger(&record.id).await.unwrap(), ledger);
+    assert_eq!(
+        store.open_alerts(Some(&record.id)).await.unwrap(),
+        [alerts[1].clone(), reopened]
+    );
+    assert_eq!(store.open_alerts(Some(&stack_id("b"))).await.unwrap(), []);
+    store
+        .conclude(&Conclusion {
+            run: &later,
+            stack: None,
+            ledger: Some(&[]),
+            alerts: &[],
+            messages: &[],
+        })
+        .await
+        .unwrap();
+    assert_eq!(store.ledger(&record.id).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_look_whose_last_part_fails_leaves_no_trace() {
+    let (_directory, store) = fresh().await;
+    let run = finished(run(1, "a", 0), 5);
+    let [one, two, _] = notices();
+    let before = stack("a");
+    store.save_stack(&before).await.unwrap();
+    let mut after = before.clone();
+    after.interrupted = false;
+    let conclusion = Conclusion {
+        run: &run,
+        stack: Some(&after),
+        ledger: Some(&[ledger_entry("x")]),
+        alerts: &[alert(1, "a", AlertKind::Drift)],
+        messages: &[message(1, one, 1), message(1, two, 2)],
+    };
+    assert!(store.conclude(&conclusion).await.is_err());
+    assert_eq!(store.run(&run.id).await.unwrap(), None);
+    assert_eq!(store.stack(&before.id).await.unwrap(), Some(before.clone()));
+    assert_eq!(store.ledger(&before.id).await.unwrap(), []);
+    assert_eq!(store.open_alerts(None).await.unwrap(), []);
+    assert_eq!(store.messages(10).await.unwrap(), []);
+    store.save_stack(&after).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stack_never_has_two_open_alerts_of_a_kind() {
+    let (_directory, store) = fresh().await;
+    let run = finished(run(1, "a", 0), 5);
+    let twice = [
+        alert(1, "a", AlertKind::Drift),
+        alert(2, "a", AlertKind::Drift),
+    ];
+    let conclusion = Conclusion {
+        run: &run,
+        stack: None,
+        ledger: None,
+        alerts: &twice,
+        messages: &[],
+    };
+    assert!(store.conclude(&conclusion).await.is_err());
+    assert_eq!(store.open_alerts(None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
+    let (_directory, store) = fresh().await;
+    assert_eq!(store.next_message_at().await.unwrap(), None);
+    let [one, two, three] = notices();
+    let (one, two, three) = (message(1, one, 5), message(2, two, 6), message(3, three, 7));
+    for message in [&three, &one, &two] {
+        store.save_message(message).await.unwrap();
+    }
+    assert_eq!(store.due_messages(at(4), 10).await.unwrap(), []);
+    assert_eq!(store.next_message_at().await.unwrap(), Some(at(5)));
+    assert_eq!(
+        store.due_messages(at(6), 10).await.unwrap(),
+        [one.clone(), two.clone()]
+    );
+    assert_eq!(store.due_messages(at(6), 1).await.unwrap(), [one.clone()]);
+
+    let one = one.after_failure(
+        "connection refused",
+        Some(SignedDuration::from_secs(30)),
+        at(6),
+    );
+    let two = two.delivered(at(6));
+    let three = three.rejected("no such channel");
+    for message in [&one, &two, &three] {
+        store.save_message(message).await.unwrap();
+    }
+    let next = store.next_message_at().await.unwrap().unwrap();
+    assert_eq!(next, at(36));
+    let due = store.due_messages(next, 10).await.unwrap();
+    assert_eq!(due, [one.clone()]);
+    assert_eq!(store.messages(10).await.unwrap(), [three, two, one]);
+}
+
+#[tokio::test]
+async fn memory_is_by_key_and_prefix_literally() {
+    let (_directory, store) = fresh().await;
+    for (key, value) in [
+        ("cron/a", "1"),
+        ("cron/b", "2"),
+        ("cron", "3"),
+        ("cr_n/%", "4"),
+        ("ümlaut/x", "5"),
+    ] {
+        store.remember(key, "old").await.unwrap();
+        store.remember(key, value).await.unwrap();
+    }
+    assert_eq!(store.recall("cron").await.unwrap().as_deref(), Some("3"));
+    assert_eq!(store.recall("nothing").await.unwrap(), None);
+    let pairs = |list: &[(&str, &str)]| {
+        list.iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        store.recall_prefix("cron/").await.unwrap(),
+        pairs(&[("cron/a", "1"), ("cron/b", "2")])
+    );
+    assert_eq!(
+        store.recall_prefix("cr_n").await.unwrap(),
+        pairs(&[("cr_n/%", "4")])
+    );
+    assert_eq!(
+        store.recall_prefix("ümlaut").await.unwrap(),
+        pairs(&[("ümlaut/x", "5")])
+    );
+}
+
+#[tokio::test]
+async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
+    let (_directory, store) = fresh().await;
+    store.save_run(&finished(run(1, "a", 0), 1)).await.unwrap();
+    let mut applied = run(2, "a", 2);
+    for next in [
+        RunState::Syncing,
+        RunState::Planning,
+        RunState::Deciding,
+        RunState::Applying,
+    ] {
+        applied.step(next, at(2)).unwrap();
+    }
+    store
+        .record_intent(&applied, &intent(applied.id))
+        .await
+        .unwrap();
+    store.save_run(&finished(applied, 3)).await.unwrap();
+    store.save_run(&finished(run(3, "a", 4), 5)).await.unwrap();
+    store.save_run(&finished(run(4, "b", 0), 1)).await.unwrap();
+    store.save_run(&finished(run(5, "c", 0), 50)).await.unwrap();
+    store.save_run(&run(6, "c", 1)).await.unwrap();
+    let [one, two, three] = notices();
+    for message in [
+        message(1, one, 0).delivered(at(1)),
+        message(2, two, 0).after_failure("down", None, at(1)),
+        message(3, three, 20).delivered(at(20)),
+    ] {
+        store.save_message(&message).await.unwrap();
+    }
+    let mut old = alert(1, "a", AlertKind::Drift);
+    old.resolved = Some((at(1), Resolution::PutBack));
+    store
+        .conclude(&Conclusion {
+            run: &run(6, "c", 1),
+            stack: None,
+            ledger: None,
+            alerts: &[old, alert(2, "a", AlertKind::Failed)],
+            messages: &[],
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(store.prune(at(10)).await.unwrap(), 3);
+    let mut left: Vec<_> = (store.runs(None, 99).await.unwrap().iter())
+        .map(|run| run.id)
+        .collect();
+    left.sort_unstable();
+    assert_eq!(left, [2, 3, 4, 5, 6].map(run_id));
+    assert_eq!(store.messages(9).await.unwrap().len(), 2);
+    assert_eq!(store.open_alerts(None).await.unwrap().len(), 1);
+    assert_eq!(store.prune(at(10)).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_stores_on_one_file_open_and_write_at_once() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("mooring.db");
+    let (a, b) = tokio::join!(Store::open(&path), Store::open(&path));
+    let stores = [a.unwrap(), b.unwrap()];
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..60_u128 {
+        let store = stores[usize::try_from(n % 2).unwrap()].clone();
+        tasks.spawn(async move {
+            let run = finished(run(n, &format!("s{n}"), 0), 1);
+            let record = stack(&format!("s{n}"));
+            let conclusion = Conclusion {
+                run: &run,
+                stack: Some(&record),
+                ledger: Some(&[ledger_entry("x")]),
+                alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift)],
+                messages: &[message(n, notices()[0].clone(), 1)],
+            };
+            store.conclude(&conclusion).await?;
+            store.remember(&format!("k{n}"), "v").await?;
+            store.stack(&record.id).await
+        });
+    }
+    for read in tasks.join_all().await {
+        assert!(read.unwrap().is_some(), "a reader sees what was committed");
+    }
+    for store in &stores {
+        assert_eq!(store.stacks().await.unwrap().len(), 60);
+        assert_eq!(store.messages(99).await.unwrap().len(), 60);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn only_one_of_many_wins_the_queue() {
+    let (_directory, store) = fresh().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let store = store.clone();
+        tasks.spawn(async move { store.enqueue(&run(n, "a", 0)).await.unwrap() });
+    }
+    let won = tasks.join_all().await.into_iter().filter(|won| *won);
+    assert_eq!(won.count(), 1);
+}
+
+#[tokio::test]
+async fn the_files_are_for_their_owner_only() {
+    let (directory, store) = fresh().await;
+    store.remember("k", "v").await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let modes = || {
+        ["mooring.db", "mooring.db-wal", "mooring.db-shm"].map(|f| mode(&directory.path().join(f)))
+    };
+    assert_eq!(modes(), [0o600; 3]);
+    store.close().await;
+    let path = directory.path().join("mooring.db");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = Store::open(&path).await.unwrap();
+    store.remember("k", "w").await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+}
+
+#[tokio::test]
+async fn a_path_with_odd_characters_is_taken_literally() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a b?c#d%20ü.db");
+    let store = Store::open(&path).await.unwrap();
+    store.remember("k", "v").await.unwrap();
+    assert!(std::fs::metadata(&path).unwrap().len() > 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_why() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("none/mooring.db");
+    let error = Store::open(&path).await.unwrap_err();
+    assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
+
+    let path = directory.path().join("garbage.db");
+    std::fs::write(&path, "this is no database at all, not even a little bit").unwrap();
+    let error = Store::open(&path).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    insta::assert_snapshot!(
+        error,
+        @"the database is damaged or not a Mooring database: file is not a database"
+    );
+
+    let error = Store::open(directory.path()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Permission { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn damage_inside_the_file_is_told_apart() {
+    let (directory, store) = fresh().await;
+    for n in 0..50 {
+        store.save_stack(&stack(&format!("s{n}"))).await.unwrap();
+    }
+    store.close().await;
+    let path = directory.path().join("mooring.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let length = bytes.len();
+    bytes[length / 4..].fill(0xa5);
+    std::fs::write(&path, bytes).unwrap();
+    let result = match Store::open(&path).await {
+        Ok(store) => store.stacks().await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    let error = result.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused() {
+    let (directory, store) = fresh().await;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9000, 'later', TRUE, x'00', 1)",
+    )
+    .execute(&mut *store.write().await.unwrap())
+    .await
+    .unwrap();
+    store.close().await;
+    let error = Store::open(&directory.path().join("mooring.db"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, StoreError::NewerSchema { found: 9000, .. }),
+        "{error:?}"
+    );
+    insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @r"
+    the database has schema version 9000, and this Mooring knows versions up to 1
+    Run the Mooring version that wrote it or a newer one; an older one could damage what it does not know.
+    ");
+}
+
+/// Lets the database grow by so many pages and no further, as a full disk would. The limit is one of
+/// the connection, which is replaced after a failure.
+async fn leave_pages(store: &Store, pages: i64) {
+    let limit = number(store, "PRAGMA page_count").await + pages;
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "PRAGMA max_page_count = {limit}"
+    )))
+    .execute(&mut *store.write().await.unwrap())
+    .await
+    .unwrap();
+}
+
+/// A file system of this size in a directory of its own; none, said aloud, where mounting is not
+/// allowed.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new(size: &str) -> Option<Self> {
+        let directory = TempDir::new().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(directory.path())
+            .output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(directory)),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+#[tokio::test]
+#[allow(clippy::print_stderr)]
+async fn a_real_disk_that_fills_up_and_is_cleared_again() {
+    let Some(disk) = SmallDisk::new("1m") else {
+        eprintln!("SKIPPED: mounting a tmpfs is not allowed here");
+        return;
+    };
+    let path = disk.0.path().join("mooring.db");
+    let store = Store::open(&path).await.unwrap();
+    store.save_stack(&stack("a")).await.unwrap();
+    let ballast = disk.0.path().join("ballast");
+    let _ = std::fs::write(&ballast, vec![1; 1 << 20]);
+    let mut huge = stack("b");
+    huge.dir = "x".repeat(100_000);
+    let run = finished(run(1, "b", 0), 1);
+    let conclusion = Conclusion {
+        run: &run,
+        stack: Some(&huge),
+        ledger: None,
+        alerts: &[],
+        messages: &[],
+    };
+    for _ in 0..2 {
+        let error = store.conclude(&conclusion).await.unwrap_err();
+        assert!(matches!(error, StoreError::OutOfDisk), "{error:?}");
+        let error = store.save_stack(&huge).await.unwrap_err();
+        assert!(matches!(error, StoreError::OutOfDisk), "{error:?}");
+        assert_eq!(store.stacks().await.unwrap(), [stack("a")]);
+    }
+    let error = Store::open(&disk.0.path().join("other.db")).await;
+    assert!(matches!(error, Err(StoreError::OutOfDisk)), "{error:?}");
+    std::fs::remove_file(&ballast).unwrap();
+    store.conclude(&conclusion).await.unwrap();
+    store.close().await;
+    let store = Store::open(&path).await.unwrap();
+    assert_eq!(store.stacks().await.unwrap(), [stack("a"), huge]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_costs_nothing_that_was_stored() {
+    let (_directory, store) = fresh().await;
+    store.save_stack(&stack("a")).await.unwrap();
+    let mut huge = stack("b");
+    huge.dir = "x".repeat(1 << 20);
+    let run = finished(run(1, "b", 0), 1);
+    let conclusion = Conclusion {
+        run: &run,
+        stack: Some(&huge),
+        ledger: None,
+        alerts: &[],
+        messages: &[],
+    };
+    for _ in 0..2 {
+        leave_pages(&store, 2).await;
+        let error = store.conclude(&conclusion).await.unwrap_err();
+        assert!(matches!(error, StoreError::OutOfDisk), "{error:?}");
+        assert_eq!(
+            error.failure().kind,
+            crate::domain::failure::FailureKind::OutOfDisk
+        );
+        leave_pages(&store, 2).await;
+        let error = store.save_stack(&huge).await.unwrap_err();
+        assert!(matches!(error, StoreError::OutOfDisk), "{error:?}");
+    }
+    assert_eq!(store.run(&run.id).await.unwrap(), None);
+    assert_eq!(store.stacks().await.unwrap(), [stack("a")]);
+    leave_pages(&store, 100_000).await;
+    store.conclude(&conclusion).await.unwrap();
+    assert_eq!(store.stacks().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_look_cut_off_in_the_middle_is_not_stored_and_blocks_nothing() {
+    let (_directory, store) = fresh().await;
+    let run = finished(run(1, "a", 0), 1);
+    {
+        let mut transaction = store.begin().await.unwrap();
+        runs::put_run(&mut transaction, &run).await.unwrap();
+    }
+    store.remember("k", "v").await.unwrap();
+    assert_eq!(store.run(&run.id).await.unwrap(), None);
+}
+
+fn outcomes() -> impl Strategy<Value = Option<Outcome>> {
+    let failed = Outcome::Failed { failure: failure() };
+    let unconfirmed = Outcome::Unconfirmed {
+        verdict: Verdict::Unknown,
+    };
+    proptest::sample::select(vec![
+        None,
+        Some(failed),
+        Some(unconfirmed),
+        Some(Outcome::Repaired),
+        Some(Outcome::PartlyRepaired),
+        Some(Outcome::Busy),
+        Some(Outcome::Cancelled),
+    ])
+}
+
+fn any_run() -> impl Strategy<Value = Run> {
+    let states = [
+        RunState::Queued,
+        RunState::Syncing,
+        RunState::Planning,
+        RunState::Deciding,
+        RunState::Applying,
+        RunState::Verifying,
+        RunState::Finished,
+        RunState::Interrupted,
+    ];
+    let triggers = [
+        Trigger::Schedule,
+        Trigger::Git,
+        Trigger::Person,
+        Trigger::FirstSight,
+        Trigger::Confirmation,
+    ];
+    let time = (-1_000_000_i64..4_000_000_000)
+        .prop_map(|s| jiff::Timestamp::from_microsecond(s * 1_000_000 + 123_456).unwrap());
+    (
+        any::<u128>(),
+        ".*",
+        proptest::sample::select(triggers.to_vec()),
+        proptest::sample::select(states.to_vec()),
+        proptest::option::of("[0-9a-f]{40}"),
+        proptest::collection::vec(time, 3),
+        any::<(bool, bool)>(),
+        outcomes(),
+    )
+        .prop_map(
+            |(id, stack, trigger, state, commit, times, some, outcome)| Run {
+                id: run_id(id),
+                stack: stack_id(&stack),
+                trigger,
+                state,
+                commit: commit.map(CommitId::new),
+                queued_at: times[0],
+                started_at: some.0.then_some(times[1]),
+                ended_at: some.1.then_some(times[2]),
+                outcome,
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn any_run_comes_back_as_it_was(expected in any_run()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_directory, store) = fresh().await;
+            store.save_run(&expected).await.unwrap();
+            let found = store.run(&expected.id).await.unwrap();
+            assert_eq!(found.as_ref(), Some(&expected));
+            let unfinished = store.unfinished_runs().await.unwrap();
+            assert_eq!(unfinished.is_empty(), expected.state.is_over());
+        });
+    }
+}
+
+#[test]
+fn every_word_is_the_one_serde_writes() {
+    for state in [
+        MessageState::Waiting,
+        MessageState::Delivered,
+        MessageState::GivenUp,
+    ] {
+        assert_eq!(row::word("messages", &state).unwrap(), state.as_str());
+    }
+    assert_eq!(row::word("runs", &RunState::Queued).unwrap(), "queued");
+}
