@@ -1,1 +1,3 @@
+//! Integration tests, one crate.
 
+mod git_source;
