@@ -1,3 +1,17 @@
 //! Git: from a source to a checkout of one of its commits, without the `git` program.
+//!
+//! Everything here blocks: call it from `spawn_blocking`. Submodules are left as empty places and
+//! LFS files as their pointers; neither is followed.
 
+mod checkout;
+mod failure;
+mod fetch;
+mod mirror;
+mod progress;
+mod reference;
 pub mod settings;
+mod work_tree;
+
+pub use fetch::STALL_LIMIT;
+pub use mirror::Mirror;
+pub use work_tree::{Head, head_of};
