@@ -5,6 +5,7 @@ pub mod discover;
 pub mod domain;
 pub mod git;
 pub mod notify;
+pub mod plan_json;
 pub mod reconcile;
 pub mod secret;
 pub mod store;

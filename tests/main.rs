@@ -3,3 +3,4 @@
 
 mod artifacts_s3;
 mod git_source;
+mod golden;
