@@ -9,3 +9,4 @@ pub mod plan_json;
 pub mod reconcile;
 pub mod secret;
 pub mod store;
+pub mod terraform;

@@ -4,3 +4,4 @@
 mod artifacts_s3;
 mod git_source;
 mod golden;
+mod terraform;

@@ -1,0 +1,120 @@
+//! The argument vectors of every command that is run, as values.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+fn words(fixed: &[&str]) -> Vec<OsString> {
+    fixed.iter().map(OsString::from).collect()
+}
+
+fn flag(name: &str, value: impl AsRef<std::ffi::OsStr>) -> OsString {
+    let mut argument = OsString::from(name);
+    argument.push(value);
+    argument
+}
+
+/// `version`: never looks at a configuration's validity.
+pub(super) fn version() -> Vec<OsString> {
+    words(&["version", "-json"])
+}
+
+/// `init`. `reconfigure` takes the backend as configured now, without moving any state.
+pub(super) fn init(json: bool, reconfigure: bool, backend_config: &[String]) -> Vec<OsString> {
+    let mut argv = words(&["init", "-input=false", "-no-color"]);
+    if json {
+        argv.push("-json".into());
+    }
+    if reconfigure {
+        argv.push("-reconfigure".into());
+    }
+    argv.extend(backend_config.iter().map(|c| flag("-backend-config=", c)));
+    argv
+}
+
+/// `plan`: takes no lock and saves what it planned.
+pub(super) fn plan(out: &Path, var_files: &[String]) -> Vec<OsString> {
+    let mut argv = words(&[
+        "plan",
+        "-input=false",
+        "-no-color",
+        "-lock=false",
+        "-detailed-exitcode",
+        "-json",
+    ]);
+    argv.push(flag("-out=", out));
+    argv.extend(var_files.iter().map(|file| flag("-var-file=", file)));
+    argv
+}
+
+/// `show`: a saved plan as JSON.
+pub(super) fn show(file: &Path) -> Vec<OsString> {
+    let mut argv = words(&["show", "-json", "-no-color"]);
+    argv.push(file.into());
+    argv
+}
+
+/// `apply` of a saved plan, and of nothing else.
+pub(super) fn apply(file: &Path) -> Vec<OsString> {
+    let mut argv = words(&["apply", "-input=false", "-no-color", "-json"]);
+    argv.push(file.into());
+    argv
+}
+
+/// `state pull`.
+pub(super) fn state_pull() -> Vec<OsString> {
+    words(&["state", "pull", "-no-color"])
+}
+
+/// `workspace list`: the one command that does not create the workspace it is asked about.
+pub(super) fn workspace_list() -> Vec<OsString> {
+    words(&["workspace", "list", "-no-color"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_what_it_should_be() {
+        assert_eq!(version(), ["version", "-json"]);
+        assert_eq!(
+            init(false, false, &[]),
+            ["init", "-input=false", "-no-color"]
+        );
+        assert_eq!(
+            init(true, true, &["bucket=b".into(), "prod.hcl".into()]),
+            [
+                "init",
+                "-input=false",
+                "-no-color",
+                "-json",
+                "-reconfigure",
+                "-backend-config=bucket=b",
+                "-backend-config=prod.hcl"
+            ]
+        );
+        assert_eq!(
+            plan(Path::new("/s/p"), &["a b.tfvars".into()]),
+            [
+                "plan",
+                "-input=false",
+                "-no-color",
+                "-lock=false",
+                "-detailed-exitcode",
+                "-json",
+                "-out=/s/p",
+                "-var-file=a b.tfvars"
+            ]
+        );
+        assert_eq!(
+            apply(Path::new("/s/p")),
+            ["apply", "-input=false", "-no-color", "-json", "/s/p"]
+        );
+        assert_eq!(
+            show(Path::new("/s/p")),
+            ["show", "-json", "-no-color", "/s/p"]
+        );
+        assert_eq!(state_pull(), ["state", "pull", "-no-color"]);
+        assert_eq!(workspace_list(), ["workspace", "list", "-no-color"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Which program plans and applies, and what it can do.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::failure::{Failure, FailureKind};
+
+use super::argv;
+use super::environment::Environment;
+use super::failures::plain;
+use super::output::Capture;
+use super::process::{self, Ended, Stops};
+
+/// The oldest Terraform whose plans can be read.
+const OLDEST_TERRAFORM: (u64, u64) = (1, 0);
+/// Terraform whose `init` can report as events.
+const JSON_INIT: (u64, u64) = (1, 9);
+
+/// Asking for a version touches neither network nor state.
+const STOPS: Stops = Stops {
+    limit: Duration::from_secs(30),
+    grace: Duration::from_secs(1),
+};
+
+/// Which of the two it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// HashiCorp Terraform.
+    Terraform,
+    /// OpenTofu.
+    OpenTofu,
+}
+
+/// A Terraform or OpenTofu program that has said its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Absolute path.
+    pub program: PathBuf,
+    /// Which of the two; told by the program's file name, symbolic links followed.
+    pub flavour: Flavour,
+    /// Its version, for example `1.11.4`.
+    pub version: String,
+}
+
+#[derive(Deserialize)]
+struct VersionOutput {
+    terraform_version: String,
+}
+
+impl Engine {
+    /// Finds a program by name on the environment's `PATH`, or by path, and asks for its version.
+    /// Fails with `engine_missing` if it is not there, does not start, is none of the two or is
+    /// older than Terraform 1.0.
+    pub async fn find(
+        program: &str,
+        env: &Environment,
+        cancel: &CancellationToken,
+    ) -> Result<Self, Failure> {
+        let path = locate(program, env).ok_or_else(|| {
+            plain(
+                FailureKind::EngineMissing,
+                format!("{program} is not an executable file, nor one on PATH"),
+            )
+        })?;
+        let (mut out, mut err) = (Capture::messages(), Capture::messages());
+        let dir = path.parent().unwrap_or(Path::new("/"));
+        let ended = process::run(
+            process::command(&path, argv::version(), dir, env),
+            STOPS,
+            cancel,
+            &mut |bytes| out.take(bytes),
+            &mut |bytes| err.take(bytes),
+        )
+        .await
+        .map_err(|cause| process::cannot_start(&path, dir, &cause))?;
+        match ended {
+            Ended::Exited(status) if status.success() => {}
+            Ended::Exited(status) => {
+                let text = format!(
+                    "{program} does not say its version ({status}): {}",
+                    err.text()
+                );
+                return Err(plain(
+                    FailureKind::EngineMissing,
+                    env.masker().mask(text.trim()),
+                ));
+            }
+            Ended::TimedOut => {
+                return Err(plain(
+                    FailureKind::TimedOut,
+                    format!(
+                        "{program} did not say its version in {} s",
+                        STOPS.limit.as_secs()
+                    ),
+                ));
+            }
+            Ended::Cancelled => {
+                return Err(plain(
+                    FailureKind::Interrupted,
+                    "stopped while looking for the engine",
+                ));
+            }
+        }
+        let said: VersionOutput = serde_json::from_slice(&out.into_bytes()).map_err(|cause| {
+            plain(
+                FailureKind::EngineMissing,
+                format!("{program} is neither Terraform nor OpenTofu: its version is unreadable ({cause})"),
+            )
+        })?;
+        let engine = Self {
+            flavour: flavour(&path),
+            program: path,
+            version: said.terraform_version,
+        };
+        if engine.flavour == Flavour::Terraform && engine.number() < OLDEST_TERRAFORM {
+            return Err(plain(
+                FailureKind::EngineMissing,
+                format!("{program} is Terraform {}, older than 1.0", engine.version),
+            ));
+        }
+        Ok(engine)
+    }
+
+    /// Whether `init` can report as events.
+    pub(super) fn has_json_init(&self) -> bool {
+        self.flavour == Flavour::Terraform && self.number() >= JSON_INIT
+    }
+
+    fn number(&self) -> (u64, u64) {
+        let mut parts = self
+            .version
+            .split(['.', '-', '+'])
+            .map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+}
+
+fn locate(program: &str, env: &Environment) -> Option<PathBuf> {
+    let is_program = |path: &Path| {
+        path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+    };
+    if program.contains('/') {
+        let path = std::path::absolute(program).ok()?;
+        return is_program(&path).then_some(path);
+    }
+    let dirs = env.get("PATH")?;
+    std::env::split_paths(dirs)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(program))
+        .find(|path| is_program(path))
+}
+
+fn flavour(path: &Path) -> Flavour {
+    let named_tofu = |path: &Path| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().to_lowercase().contains("tofu"))
+    };
+    let real = path.canonicalize();
+    if named_tofu(path) || real.is_ok_and(|real| named_tofu(&real)) {
+        Flavour::OpenTofu
+    } else {
+        Flavour::Terraform
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        let engine = |version: &str, flavour| Engine {
+            program: "/bin/x".into(),
+            flavour,
+            version: version.into(),
+        };
+        assert!(engine("1.11.4", Flavour::Terraform).has_json_init());
+        assert!(engine("1.9.0-rc1", Flavour::Terraform).has_json_init());
+        assert!(!engine("1.8.5", Flavour::Terraform).has_json_init());
+        assert!(!engine("1.9.0", Flavour::OpenTofu).has_json_init());
+        assert!(engine("0.15.5", Flavour::Terraform).number() < OLDEST_TERRAFORM);
+        assert!(engine("gibberish", Flavour::Terraform).number() < OLDEST_TERRAFORM);
+    }
+}

@@ -1,0 +1,193 @@
+//! Initialising a directory, and knowing when that is not needed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::stack::DEFAULT_WORKSPACE;
+
+use super::argv;
+use super::output::{Capture, Events};
+use super::process;
+use super::workdir::{Workdir, disk_failure};
+
+const LOCK_FILE: &str = ".terraform.lock.hcl";
+const CONFIGURATION_ENDS: [&str; 4] = [".tf", ".tf.json", ".tofu", ".tofu.json"];
+
+/// `modules/modules.json` in the data directory.
+#[derive(Deserialize, Default)]
+struct Manifest {
+    #[serde(rename = "Modules", default)]
+    modules: Vec<Module>,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(rename = "Source", default)]
+    source: String,
+    #[serde(rename = "Dir", default)]
+    dir: String,
+}
+
+impl Workdir {
+    /// Whether something that `init` depends on has changed since [`Workdir::init`] last succeeded
+    /// here, or never did. Directories initialised by somebody else always need it.
+    pub fn needs_init(&self) -> bool {
+        let stamped = fs::read_to_string(self.stamp_path());
+        !stamped.is_ok_and(|stamp| self.stamp().is_some_and(|now| now == stamp))
+    }
+
+    /// Initialises the directory: backend, modules, providers. It writes the data directory and
+    /// perhaps the lock file, asks nothing, moves no state and creates no workspace.
+    pub async fn init(&self, cancel: &CancellationToken) -> Result<(), Failure> {
+        self.open_scratch()?;
+        self.init_in(Some(DEFAULT_WORKSPACE), cancel).await?;
+        let elsewhere = self
+            .effective_workspace()
+            .filter(|name| name != DEFAULT_WORKSPACE);
+        if elsewhere.is_some() {
+            // Init also fetches the providers that only the workspace's state names, and it would
+            // create a workspace that is not there.
+            self.require_workspace(cancel).await?;
+            self.init_in(None, cancel).await?;
+        }
+        if let Some(stamp) = self.stamp() {
+            let path = self.stamp_path();
+            fs::write(&path, stamp).map_err(|cause| disk_failure(&path, &cause))?;
+        }
+        Ok(())
+    }
+
+    async fn init_in(
+        &self,
+        workspace: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let json = self.engine.has_json_init();
+        let reconfigure = self.data_dir().join("terraform.tfstate").exists();
+        let mut command = self.command(argv::init(json, reconfigure, &self.backend_config));
+        if let Some(workspace) = workspace {
+            command.env("TF_WORKSPACE", workspace);
+        }
+        let stops = self.stops(self.limits.init);
+        let (mut events, mut err) = (Events::new(), Capture::messages());
+        let ended = process::run(
+            command,
+            stops,
+            cancel,
+            &mut |bytes| events.take(bytes),
+            &mut |bytes| err.take(bytes),
+        )
+        .await
+        .map_err(|cause| process::cannot_start(&self.engine.program, &self.dir, &cause))?;
+        events.finish();
+        match self.exit_status("init", ended, stops)? {
+            status if status.success() => Ok(()),
+            status => Err(self.failed("init", status, &events, &err.text())),
+        }
+    }
+
+    /// Forgets that the directory is initialised if a plan says it is not.
+    pub(super) fn distrust_init(&self, kind: FailureKind) {
+        let missing = matches!(
+            kind,
+            FailureKind::NotInitialised | FailureKind::ProviderMissing | FailureKind::ModuleMissing
+        );
+        if missing {
+            // Without the stamp the next run initialises again; with it, it fails again and says so.
+            let _ = fs::remove_file(self.stamp_path());
+        }
+    }
+
+    fn stamp_path(&self) -> PathBuf {
+        let key = Sha256::digest(self.dir.as_os_str().as_encoded_bytes());
+        self.scratch.join(format!("{}.init", hex::encode(key)))
+    }
+
+    /// A hash over everything that init depends on. None if something of it cannot be read or a
+    /// module that init installed is gone.
+    fn stamp(&self) -> Option<String> {
+        let mut hash = Hash(Sha256::new());
+        let data_dir = self.data_dir();
+        hash.field(self.engine.program.as_os_str().as_encoded_bytes());
+        hash.field(self.engine.version.as_bytes());
+        hash.field(self.effective_workspace().unwrap_or_default().as_bytes());
+        for name in [
+            "TF_CLI_ARGS",
+            "TF_CLI_ARGS_init",
+            "TF_CLI_CONFIG_FILE",
+            "TF_DATA_DIR",
+        ] {
+            hash.field(self.env.text(name).unwrap_or_default().as_bytes());
+        }
+        for entry in &self.backend_config {
+            hash.field(entry.as_bytes());
+            if let Ok(bytes) = fs::read(self.dir.join(entry)) {
+                hash.field(&bytes);
+            }
+        }
+        // A stack without backend, provider and module leaves no data directory at all.
+        hash.field(&[u8::from(data_dir.exists())]);
+        hash.optional_file(&self.dir.join(LOCK_FILE))?;
+        hash.optional_file(&data_dir.join("terraform.tfstate"))?;
+        hash.configuration(&self.dir)?;
+        for module in manifest(&data_dir)?.modules {
+            let dir = self.dir.join(&module.dir);
+            hash.field(module.dir.as_bytes());
+            if module.source.starts_with("./") || module.source.starts_with("../") {
+                hash.configuration(&dir)?;
+            } else if !dir.is_dir() {
+                return None;
+            }
+        }
+        Some(hex::encode(hash.0.finalize()))
+    }
+}
+
+fn manifest(data_dir: &Path) -> Option<Manifest> {
+    match fs::read(data_dir.join("modules/modules.json")) {
+        Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Some(Manifest::default()),
+        Err(_) => None,
+    }
+}
+
+struct Hash(Sha256);
+
+impl Hash {
+    fn field(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    fn optional_file(&mut self, path: &Path) -> Option<()> {
+        match fs::read(path) {
+            Ok(bytes) => self.field(&bytes),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => self.field(b""),
+            Err(_) => return None,
+        }
+        Some(())
+    }
+
+    /// Every configuration file directly in a directory, by name.
+    fn configuration(&mut self, dir: &Path) -> Option<()> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(dir).ok()? {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_string_lossy();
+            if CONFIGURATION_ENDS.iter().any(|end| name.ends_with(end)) && path.is_file() {
+                files.push(path);
+            }
+        }
+        files.sort_unstable();
+        for file in files {
+            self.field(file.file_name()?.as_encoded_bytes());
+            self.field(&fs::read(&file).ok()?);
+        }
+        Some(())
+    }
+}

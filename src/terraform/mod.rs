@@ -1,0 +1,33 @@
+//! Terraform and OpenTofu: from a checkout to a saved plan, and from an approved plan to an apply.
+//!
+//! Argument vectors are built as values ([`argv`]) apart from running them ([`process`]); what an
+//! engine prints is read into diagnostics ([`diagnostics`]) and sorted into kinds by one table
+//! ([`failures`]).
+
+mod apply;
+mod argv;
+mod backend;
+mod cli_args;
+mod diagnostics;
+mod engine;
+mod environment;
+mod failures;
+mod init;
+mod output;
+mod plan;
+mod plan_file;
+mod process;
+mod state;
+mod sweep;
+mod workdir;
+
+pub use apply::Applied;
+pub use backend::{Backend, backend};
+pub use cli_args::refuse_targeting;
+pub use engine::{Engine, Flavour};
+pub use environment::Environment;
+pub use plan::Planned;
+pub use plan_file::PlanFile;
+pub use state::State;
+pub use sweep::sweep;
+pub use workdir::{Limits, Workdir};
