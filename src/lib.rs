@@ -6,3 +6,4 @@ pub mod git;
 pub mod notify;
 pub mod reconcile;
 pub mod secret;
+pub mod telemetry;
