@@ -1,7 +1,5 @@
 """An SMTP server for tests: STARTTLS and AUTH are required, each accepted mail becomes a file.
-
-Prints its port when it is ready and runs until its standard input closes or it gets a signal.
-"""
+Prints its port when it is ready."""
 
 import argparse
 import asyncio
@@ -24,6 +22,7 @@ def arguments():
     parser.add_argument("--password-file", required=True, type=pathlib.Path)
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     parser.add_argument("--down-file", type=pathlib.Path, help="answer 421 while this file exists")
+    parser.add_argument("--until-eof", action="store_true", help="end with standard input")
     return parser.parse_args()
 
 
@@ -34,14 +33,10 @@ class Keep:
         self.options = options
         self.numbers = itertools.count(1)
 
-    def down(self):
-        return self.options.down_file is not None and self.options.down_file.exists()
-
     async def handle_MAIL(self, server, session, envelope, address, mail_options):
-        if self.down():
+        if self.options.down_file and self.options.down_file.exists():
             return "421 4.3.2 down for a test"
         envelope.mail_from = address
-        envelope.mail_options.extend(mail_options)
         return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
@@ -51,8 +46,6 @@ class Keep:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        if self.down():
-            return "421 4.3.2 down for a test"
         name = self.options.dir / f"{next(self.numbers):04}.eml"
         rcpt = "".join(f"X-Rcpt: {to}\r\n" for to in envelope.rcpt_tos).encode()
         name.with_suffix(".tmp").write_bytes(rcpt + envelope.original_content)
@@ -61,9 +54,8 @@ class Keep:
 
     def authenticate(self, server, session, envelope, mechanism, login):
         wanted = self.options.password_file.read_bytes().rstrip(b"\r\n")
-        good = login.login == self.options.user.encode()
-        good = hmac.compare_digest(login.password, wanted) and good
-        return AuthResult(success=good, handled=False)
+        good = hmac.compare_digest(login.password, wanted)
+        return AuthResult(success=good and login.login == self.options.user.encode(), handled=False)
 
 
 async def main():
@@ -72,16 +64,16 @@ async def main():
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(options.cert, options.key)
     keep = Keep(options)
+    rules = {"require_starttls": True, "auth_required": True, "auth_require_tls": True}
     listener = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(
-            keep, hostname="localhost", tls_context=tls, require_starttls=True,
-            auth_required=True, auth_require_tls=True, authenticator=keep.authenticate,
-        ),
-        "127.0.0.1", options.port,
-    )
+        lambda: SMTP(keep, hostname="localhost", tls_context=tls,
+                     authenticator=keep.authenticate, **rules),
+        "127.0.0.1", options.port)
     print(listener.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.buffer.read)
-    listener.close()
+    if options.until_eof:
+        await asyncio.to_thread(sys.stdin.buffer.read)
+    else:
+        await listener.serve_forever()
 
 
 asyncio.run(main())
