@@ -10,3 +10,4 @@ pub mod reconcile;
 pub mod secret;
 pub mod store;
 pub mod terraform;
+pub mod telemetry;

@@ -4,4 +4,5 @@
 mod artifacts_s3;
 mod git_source;
 mod golden;
+mod notify_smtp;
 mod terraform;

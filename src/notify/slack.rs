@@ -1,0 +1,257 @@
+//! A Slack-compatible incoming webhook.
+
+use serde_json::{Value, json};
+
+use crate::secret::SecretSource;
+
+use super::content::{Content, Item, Section, content};
+use super::http::HttpSender;
+use super::words::cut;
+use super::{Delivery, Letter, Notifier, Pending};
+
+/// Slack's limits.
+const SECTION_CHARACTERS: usize = 3000;
+const MOST_BLOCKS: usize = 50;
+const TEXT_CHARACTERS: usize = 3000;
+
+/// Delivers to one channel.
+pub(super) struct Slack {
+    pub(super) url: SecretSource,
+    pub(super) http: HttpSender,
+    pub(super) link: Option<String>,
+}
+
+impl Notifier for Slack {
+    fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
+        Box::pin(async move {
+            let body = message(&content(letter.notice), self.link.as_deref());
+            match serde_json::to_vec(&body) {
+                Ok(body) => self.http.post(&self.url, None, &[], body).await,
+                Err(error) => Delivery::Rejected {
+                    error: format!("the message cannot be written as JSON: {error}"),
+                },
+            }
+        })
+    }
+}
+
+/// The three characters that mean something in Slack's text.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// Text in which nothing is markup: asterisks and underscores of a policy must not turn into bold
+/// and italics.
+fn code(text: &str) -> String {
+    format!("`{}`", escape(&text.replace('`', "'")))
+}
+
+fn mrkdwn(text: &str) -> Value {
+    json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
+}
+
+/// The body of the POST.
+fn message(content: &Content, link: Option<&str>) -> Value {
+    let mut blocks = vec![mrkdwn(&format!(
+        "*{}*",
+        escape(&cut(&content.headline, 300))
+    ))];
+    if !content.facts.is_empty() {
+        let facts = cut(&content.facts.join("\n"), 1000);
+        blocks.push(json!({
+            "type": "context",
+            "elements": [{"type": "mrkdwn", "text": escape(&facts)}],
+        }));
+    }
+    for section in &content.sections {
+        blocks.extend(paragraphs(section).iter().map(|text| mrkdwn(text)));
+    }
+    let room = MOST_BLOCKS - 2;
+    if blocks.len() > room {
+        blocks.truncate(room);
+        blocks.push(mrkdwn("… this is not all of it"));
+    }
+    if let Some(link) = link {
+        blocks.push(mrkdwn(&format!("<{}|Open Mooring>", escape(link))));
+    }
+    json!({"text": cut(&escape(&content.subject), TEXT_CHARACTERS), "blocks": blocks})
+}
+
+/// A section as texts, each within the limit; an entry is never torn apart.
+fn paragraphs(section: &Section) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut text = format!("*{}*", escape(section.title));
+    let entries = section.items.iter().map(entry);
+    let more = section.more.iter().map(|more| escape(more));
+    for entry in entries.chain(more) {
+        if text.chars().count() + 1 + entry.chars().count() > SECTION_CHARACTERS {
+            texts.push(std::mem::take(&mut text));
+        } else {
+            text.push('\n');
+        }
+        text.push_str(&entry);
+    }
+    texts.push(text);
+    texts
+}
+
+fn entry(item: &Item) -> String {
+    let mut text = match (item.label.is_empty(), item.text.is_empty()) {
+        (true, _) => format!("• {}", escape(&item.text)),
+        (false, true) => format!("• {}", code(&item.label)),
+        (false, false) => format!("• {} – {}", code(&item.label), escape(&item.text)),
+    };
+    for line in &item.lines {
+        let line = format!("\n    {}", code(line));
+        // Escaping may lengthen a line fivefold; what does not fit is left out whole.
+        if text.chars().count() + line.chars().count() + 2 > SECTION_CHARACTERS {
+            text.push_str("\n…");
+            break;
+        }
+        text.push_str(&line);
+    }
+    cut(&text, SECTION_CHARACTERS)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn pretty(notice: &crate::domain::notice::Notice) -> String {
+        let message = message(&content(notice), Some("https://mooring.example.com"));
+        serde_json::to_string_pretty(&message).unwrap()
+    }
+
+    #[test]
+    fn drift_in_slack() {
+        insta::assert_snapshot!(pretty(&samples::drift()), @r##"
+        {
+          "blocks": [
+            {
+              "text": {
+                "text": "*infra/live/web@prod: drifted – high severity*",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": "Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod",
+                  "type": "mrkdwn"
+                }
+              ],
+              "type": "context"
+            },
+            {
+              "text": {
+                "text": "*What changed*\n• `aws_security_group.web` – high: changed where the configuration does not look; an apply will not put it back\n    `ingress: now also {cidr_blocks: [\"0.0.0.0/0\"], from_port: 22, protocol: \"tcp\", to_port: 22}`\n• `module.db[\"main\"].aws_ssm_parameter.password` – medium: changed outside Terraform\n    `value: changed; the value is sensitive and not shown`\n• `aws_s3_bucket.logs` – low: changed outside Terraform\n    `tags.Env: was \"prod\", is now \"&lt;b&gt;*hacked*&lt;/b&gt; &amp; 'more'\"; Git wants \"prod\"`",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "*What Mooring does*\n• It changes nothing by itself: a person has to decide.\n• aws_security_group.web: high severity change that an apply would absorb into the state",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "*What you can do*\n• Change aws_security_group.web back by hand before anything is applied, or write it into the code: no apply puts it back, and the next one hides it.\n• Put it back: terraform apply in live/web of infra (workspace prod).\n• Or keep it: write it into the code in live/web of infra (workspace prod) and merge.\n• See all of it:\n    `mooring show infra/live/web@prod`",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "<https://mooring.example.com|Open Mooring>",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            }
+          ],
+          "text": "[drifted, high] infra/live/web@prod: aws_security_group.web and 2 more"
+        }
+        "##);
+    }
+
+    #[test]
+    fn a_first_look_in_slack() {
+        insta::assert_snapshot!(pretty(&samples::first_sight()), @r##"
+        {
+          "blocks": [
+            {
+              "text": {
+                "text": "*5 stacks: 3 in sync, 1 drifted, 1 impossible to check (first look at infra)*",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": "Made 2026-11-23 10:05 UTC\nThis is the first look at this source. What was found is the baseline: it alerts nobody until it changes.",
+                  "type": "mrkdwn"
+                }
+              ],
+              "type": "context"
+            },
+            {
+              "text": {
+                "text": "*Not in sync*\n• `infra/live/db` – impossible to check (high) since 2026-11-23 10:00 UTC\n    `credentials_refused: the backend refused the credentials`\n• `infra/live/web@prod` – drifted (low) since 2026-11-23 10:00 UTC\n    `aws_s3_bucket.logs: tags.Env`",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "*What you can do*\n• See them all:\n    `mooring stacks`\n• Begin with the worst:\n    `mooring show infra/live/db`",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            },
+            {
+              "text": {
+                "text": "<https://mooring.example.com|Open Mooring>",
+                "type": "mrkdwn"
+              },
+              "type": "section"
+            }
+          ],
+          "text": "Mooring: 5 stacks, 3 in sync (first look at infra)"
+        }
+        "##);
+    }
+
+    #[test]
+    fn limits_hold_whatever_is_in_a_message() {
+        let item = Item {
+            label: "a".repeat(300),
+            text: "<&>".repeat(200),
+            lines: vec!["&".repeat(600); 12],
+        };
+        let content = Content {
+            subject: "<!channel> ".repeat(20),
+            headline: "&".repeat(900),
+            facts: vec!["<".repeat(900); 3],
+            sections: vec![Section::new("What changed", vec![item; 90])],
+            severity: crate::domain::finding::Severity::High,
+            over: false,
+        };
+        let message = message(&content, Some("https://mooring.example.com"));
+        let blocks = message["blocks"].as_array().unwrap();
+        assert!(blocks.len() <= MOST_BLOCKS, "{}", blocks.len());
+        for block in blocks {
+            let text = block["text"]["text"].as_str().unwrap_or_default();
+            assert!(text.chars().count() <= SECTION_CHARACTERS);
+        }
+        assert!(blocks.last().unwrap().to_string().contains("Open Mooring"));
+        assert!(!message.to_string().contains("<!channel>"));
+    }
+}

@@ -1,0 +1,253 @@
+//! What people read, and how channels are built.
+
+use insta::assert_snapshot;
+
+use super::content::content;
+use super::render::Renderer;
+use super::settings::{ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls};
+use super::*;
+use crate::domain::ids::StackId;
+
+fn mail(notice: &Notice) -> String {
+    let renderer = Renderer::new(Some("https://mooring.example.com")).unwrap();
+    let content = content(notice);
+    let text = renderer.text(&content).unwrap();
+    format!("Subject: {}\n\n{text}", content.subject)
+}
+
+#[test]
+fn mail_about_drift() {
+    assert_snapshot!(mail(&samples::drift()), @r##"
+    Subject: [drifted, high] infra/live/web@prod: aws_security_group.web and 2 more
+
+    infra/live/web@prod: drifted – high severity
+    Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod
+
+    What changed
+    - aws_security_group.web – high: changed where the configuration does not look; an apply will not put it back
+        ingress: now also {cidr_blocks: ["0.0.0.0/0"], from_port: 22, protocol: "tcp", to_port: 22}
+    - module.db["main"].aws_ssm_parameter.password – medium: changed outside Terraform
+        value: changed; the value is sensitive and not shown
+    - aws_s3_bucket.logs – low: changed outside Terraform
+        tags.Env: was "prod", is now "<b>*hacked*</b> & `more`"; Git wants "prod"
+
+    What Mooring does
+    - It changes nothing by itself: a person has to decide.
+    - aws_security_group.web: high severity change that an apply would absorb into the state
+
+    What you can do
+    - Change aws_security_group.web back by hand before anything is applied, or write it into the code: no apply puts it back, and the next one hides it.
+    - Put it back: terraform apply in live/web of infra (workspace prod).
+    - Or keep it: write it into the code in live/web of infra (workspace prod) and merge.
+    - See all of it:
+        mooring show infra/live/web@prod
+
+    Mooring: https://mooring.example.com
+    "##);
+}
+
+#[test]
+fn mail_about_a_deleted_database_while_code_is_waiting() {
+    assert_snapshot!(mail(&samples::deleted()), @r##"
+    Subject: [drifted, critical, changed] infra/live/web@prod: aws_db_instance.main
+
+    infra/live/web@prod: drifted, and code is waiting to be applied – critical severity
+    Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod
+    It is another trouble than last told; open since 2026-11-23 10:00 UTC
+
+    What changed
+    - aws_db_instance.main – critical: deleted by hand; an apply creates it again, empty
+      also waiting in Git: 1 resource
+
+    What Mooring does
+    - It changes nothing by itself: a person has to decide.
+    - pending code blocks the repair: applying would also deploy it
+
+    What you can do
+    - Careful: an apply now can lose data (aws_db_instance.main). Make sure of a backup first.
+    - Put it back: terraform apply in live/web of infra (workspace prod). This also deploys the code that is waiting.
+    - Or leave it gone: take it out of the code in live/web of infra (workspace prod) and merge.
+    - See all of it:
+        mooring show infra/live/web@prod
+
+    Mooring: https://mooring.example.com
+    "##);
+}
+
+#[test]
+fn mail_about_a_failure() {
+    assert_snapshot!(mail(&samples::failed()), @r##"
+    Subject: [failed: locked] infra/live/web@prod: the state is locked by ci@runner-7 (operation apply, since 2026-11-23 09:12 UTC)
+
+    infra/live/web@prod: cannot be checked (locked) – high severity
+    Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod
+
+    What happened
+    - locked – the state is locked by ci@runner-7 (operation apply, since 2026-11-23 09:12 UTC)
+
+    What Mooring does
+    - It changes nothing, and looks again on schedule.
+
+    What you can do
+    - Wait until that apply ends; if it is dead, release the lock with terraform force-unlock.
+    - Until then nobody knows whether this stack has drifted.
+    - See all of it:
+        mooring show infra/live/web@prod
+
+    Mooring: https://mooring.example.com
+    "##);
+}
+
+#[test]
+fn mail_about_an_end() {
+    assert_snapshot!(mail(&samples::resolved()), @r##"
+    Subject: [resolved] infra/live/web@prod: drift put right outside Mooring
+
+    infra/live/web@prod: drift put right outside Mooring
+    The stack is now in sync.
+    Open from 2026-11-23 10:00 UTC to 2026-11-23 11:30 UTC
+
+    Mooring: https://mooring.example.com
+    "##);
+}
+
+#[test]
+fn mail_about_a_repair() {
+    assert_snapshot!(mail(&samples::repaired()), @r##"
+    Subject: [repaired] infra/live/web@prod: aws_s3_bucket.logs
+
+    infra/live/web@prod: repaired by Mooring, now in sync
+    Seen 2026-11-23 10:02 UTC, commit 0123456789, workspace prod
+    Run 01935000-0000-7000-8000-000000000003
+
+    What was put back
+    - aws_s3_bucket.logs – low: had been changed outside Terraform
+        tags.Env: put back from "<b>*hacked*</b> & `more`" to "prod"
+
+    Why that was allowed
+    - aws_s3_bucket.logs is drift and safe by rule
+
+    What you can do
+    - Nothing has to be done. If somebody needed the change, write it into the code.
+    - See all of it:
+        mooring show infra/live/web@prod
+
+    Mooring: https://mooring.example.com
+    "##);
+}
+
+#[test]
+fn mail_about_a_first_look() {
+    assert_snapshot!(mail(&samples::first_sight()), @r##"
+    Subject: Mooring: 5 stacks, 3 in sync (first look at infra)
+
+    5 stacks: 3 in sync, 1 drifted, 1 impossible to check (first look at infra)
+    Made 2026-11-23 10:05 UTC
+    This is the first look at this source. What was found is the baseline: it alerts nobody until it changes.
+
+    Not in sync
+    - infra/live/db – impossible to check (high) since 2026-11-23 10:00 UTC
+        credentials_refused: the backend refused the credentials
+    - infra/live/web@prod – drifted (low) since 2026-11-23 10:00 UTC
+        aws_s3_bucket.logs: tags.Env
+
+    What you can do
+    - See them all:
+        mooring stacks
+    - Begin with the worst:
+        mooring show infra/live/db
+
+    Mooring: https://mooring.example.com
+    "##);
+}
+
+#[test]
+fn html_escapes_what_the_world_wrote() {
+    let renderer = Renderer::new(None).unwrap();
+    for notice in samples::all() {
+        let html = renderer.html(&content(&notice)).unwrap();
+        assert!(!html.contains("<b>*hacked*"), "{html}");
+        assert!(!html.contains("<img") && !html.contains("<script"));
+        for tag in ["html", "body", "div", "ul", "li", "h2"] {
+            let open = html.matches(&format!("<{tag}")).count();
+            assert_eq!(open, html.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+    let html = renderer.html(&content(&samples::drift())).unwrap();
+    assert!(html.contains("&lt;b&gt;*hacked*&lt;"), "{html}");
+}
+
+#[test]
+fn a_subject_is_one_short_line() {
+    let Notice::Alert(mut alert) = samples::drift() else {
+        unreachable!()
+    };
+    alert.stack = StackId::new(format!(
+        "infra/a\r\nBcc: all@example.com\u{202e}/{}",
+        "x".repeat(500)
+    ));
+    let subject = content(&Notice::Alert(alert)).subject;
+    assert!(subject.chars().count() <= 200);
+    assert!(!subject.contains(['\r', '\n', '\u{202e}']), "{subject:?}");
+}
+
+fn smtp() -> SmtpSettings {
+    SmtpSettings {
+        host: "smtp.example.com".to_owned(),
+        port: 587,
+        from: "Mooring <mooring@example.com>".to_owned(),
+        tls: SmtpTls::StartTls,
+        credentials: None,
+    }
+}
+
+fn mail_to(to: &[&str], smtp: Option<SmtpSettings>) -> NotifySettings {
+    NotifySettings {
+        notifiers: vec![NotifierSettings {
+            name: "team".to_owned(),
+            channel: ChannelSettings::Email {
+                to: to.iter().map(|&to| to.to_owned()).collect(),
+            },
+        }],
+        smtp,
+        ca_file: None,
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_when_it_is_built() {
+    let refused =
+        |settings: &NotifySettings| Notifiers::build(settings, None).unwrap_err().to_string();
+    assert_snapshot!(refused(&mail_to(&["a@example.com"], None)), @r##"
+    the notifier team sends e-mail, but there is no SMTP server: add `smtp`
+    "##);
+    assert_snapshot!(refused(&mail_to(&[], Some(smtp()))), @r#"the notifier team has no recipient: add one to `to`"#);
+    assert_snapshot!(refused(&mail_to(&["platform"], Some(smtp()))), @r##"
+    "platform" (a recipient of team) is not an e-mail address: Invalid input
+    "##);
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, "no certificate").unwrap();
+    let settings = NotifySettings {
+        ca_file: Some(ca.clone()),
+        ..NotifySettings::default()
+    };
+    assert!(refused(&settings).contains("there is no PEM certificate in it"));
+    std::fs::remove_file(&ca).unwrap();
+    assert!(refused(&settings).contains("No such file"));
+}
+
+#[tokio::test]
+async fn a_notifier_that_left_the_configuration_rejects() {
+    let notifiers = Notifiers::build(&mail_to(&["a@example.com"], Some(smtp())), None).unwrap();
+    assert_eq!(notifiers.names().collect::<Vec<_>>(), ["team"]);
+    let delivery = notifiers
+        .deliver(
+            "gone",
+            &samples::message_id(),
+            &samples::drift(),
+            Timestamp::UNIX_EPOCH,
+        )
+        .await;
+    assert!(matches!(delivery, Delivery::Rejected { error } if error.contains("gone")));
+}

@@ -1,0 +1,472 @@
+//! A generic JSON webhook. The body is documented here and is an interface of its own: fields may
+//! be added, never renamed.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::domain::check::StackCheck;
+use crate::domain::finding::{AttributeChange, Finding};
+use crate::domain::notice::{Notice, SummaryLine, SummaryReason, VerdictCounts};
+use crate::secret::SecretSource;
+
+use super::content::content;
+use super::http::HttpSender;
+use super::{Delivery, Letter, Notifier, Pending};
+
+/// Delivers to one URL.
+pub(super) struct Webhook {
+    pub(super) url: SecretSource,
+    pub(super) token: Option<SecretSource>,
+    pub(super) http: HttpSender,
+}
+
+impl Notifier for Webhook {
+    fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
+        Box::pin(async move {
+            let body = match serde_json::to_vec(&body(letter)) {
+                Ok(body) => body,
+                Err(error) => {
+                    return Delivery::Rejected {
+                        error: format!("the message cannot be written as JSON: {error}"),
+                    };
+                }
+            };
+            let headers = [("idempotency-key", letter.id.to_string())];
+            self.http
+                .post(&self.url, self.token.as_ref(), &headers, body)
+                .await
+        })
+    }
+}
+
+/// The body, version 1.
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    /// Always 1.
+    version: u8,
+    /// The message; the same in a duplicate, and in the header `Idempotency-Key`.
+    id: String,
+    /// Messages of one alert share it.
+    conversation: String,
+    /// `alert`, `repaired` or `summary`.
+    notice: &'static str,
+    /// One line for people.
+    title: String,
+    /// `critical`, `high`, `medium`, `low` or `info`.
+    severity: &'static str,
+    /// When it happened (RFC 3339, UTC).
+    at: Timestamp,
+    /// When the message was made; a late delivery shows here.
+    created_at: Timestamp,
+    /// The stack; absent in a summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<&'a str>,
+    /// Of an alert: `opened`, `changed` or `resolved`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'static str>,
+    /// Of an alert: `drift`, `pending`, `failed` or `apply`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    /// Of an alert: its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<String>,
+    /// Of an alert: when it was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_at: Option<Timestamp>,
+    /// Of a resolved alert: `repaired`, `put_back` or `untracked`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<crate::domain::alert::Resolution>,
+    /// Of a repair: the run that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    /// Of a repair: the stack before it, with the reasons that allowed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Check<'a>>,
+    /// The stack as seen now; absent in a summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<Check<'a>>,
+    /// Of a summary: `first_sight` or `scheduled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// Of a summary at first sight: the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    /// Of a summary: how many stacks have each verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<VerdictCounts>,
+    /// Of a summary: every stack that is not in sync, worst first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stacks: Option<Vec<Line<'a>>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Check<'a> {
+    verdict: &'static str,
+    workspace: &'a str,
+    commit: Option<&'a str>,
+    dirty: bool,
+    findings: Vec<FindingBody<'a>>,
+    outputs: Vec<OutputBody<'a>>,
+    checks: Vec<CheckBody<'a>>,
+    decision: DecisionBody<'a>,
+    failure: Option<FailureBody<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingBody<'a> {
+    address: &'a str,
+    #[serde(rename = "type")]
+    resource_type: &'a str,
+    deposed: Option<&'a str>,
+    previous_address: Option<&'a str>,
+    importing: bool,
+    action: &'static str,
+    origin: &'static str,
+    severity: &'static str,
+    irreversible: bool,
+    suppressed: bool,
+    attributes: Vec<AttributeBody>,
+}
+
+/// One difference: as recorded, as it is, as Git wants it. Masked values are `"(sensitive)"`.
+#[derive(Debug, Serialize)]
+struct AttributeBody {
+    path: String,
+    origin: &'static str,
+    state: Json,
+    real: Json,
+    want: Json,
+    sensitive: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OutputBody<'a> {
+    name: &'a str,
+    action: &'static str,
+    origin: &'static str,
+    sensitive: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckBody<'a> {
+    address: &'a str,
+    status: crate::domain::plan::CheckStatus,
+    messages: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct DecisionBody<'a> {
+    kind: &'static str,
+    reasons: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct FailureBody<'a> {
+    kind: &'static str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    stack: &'a str,
+    verdict: &'static str,
+    severity: &'static str,
+    since: Option<Timestamp>,
+    text: &'a str,
+}
+
+fn body(letter: Letter<'_>) -> Body<'_> {
+    let blank = Body {
+        version: 1,
+        id: letter.id.to_string(),
+        conversation: letter.notice.conversation(),
+        notice: "",
+        title: content(letter.notice).subject,
+        severity: letter.notice.severity().as_str(),
+        at: letter.created_at,
+        created_at: letter.created_at,
+        stack: None,
+        event: None,
+        kind: None,
+        alert: None,
+        opened_at: None,
+        resolution: None,
+        run: None,
+        before: None,
+        check: None,
+        reason: None,
+        source: None,
+        counts: None,
+        stacks: None,
+    };
+    match letter.notice {
+        Notice::Alert(alert) => Body {
+            notice: "alert",
+            at: alert.at,
+            stack: Some(alert.stack.as_str()),
+            event: Some(alert.event.as_str()),
+            kind: Some(alert.kind.as_str()),
+            alert: Some(alert.alert.to_string()),
+            opened_at: Some(alert.opened_at),
+            resolution: alert.resolution,
+            check: Some(check(&alert.check)),
+            ..blank
+        },
+        Notice::Repaired(repair) => Body {
+            notice: "repaired",
+            at: repair.at,
+            stack: Some(repair.stack.as_str()),
+            run: Some(repair.run.to_string()),
+            before: Some(check(&repair.before)),
+            check: Some(check(&repair.after)),
+            ..blank
+        },
+        Notice::Summary(summary) => Body {
+            notice: "summary",
+            at: summary.at,
+            reason: Some(match &summary.reason {
+                SummaryReason::FirstSight(_) => "first_sight",
+                SummaryReason::Scheduled => "scheduled",
+            }),
+            source: match &summary.reason {
+                SummaryReason::FirstSight(source) => Some(source.as_str()),
+                SummaryReason::Scheduled => None,
+            },
+            counts: Some(summary.counts),
+            stacks: Some(summary.stacks.iter().map(line).collect()),
+            ..blank
+        },
+    }
+}
+
+fn line(line: &SummaryLine) -> Line<'_> {
+    Line {
+        stack: line.stack.as_str(),
+        verdict: line.verdict.as_str(),
+        severity: line.severity.as_str(),
+        since: line.since,
+        text: &line.text,
+    }
+}
+
+fn check(check: &StackCheck) -> Check<'_> {
+    let findings = &check.findings;
+    Check {
+        verdict: check.verdict.as_str(),
+        workspace: &check.workspace,
+        commit: check.commit.as_ref().map(|commit| commit.as_str()),
+        dirty: check.dirty,
+        findings: findings.resources.iter().map(finding).collect(),
+        outputs: findings
+            .outputs
+            .iter()
+            .map(|output| OutputBody {
+                name: &output.name,
+                action: output.action.as_str(),
+                origin: output.origin.as_str(),
+                sensitive: output.sensitive,
+            })
+            .collect(),
+        checks: findings
+            .checks
+            .iter()
+            .map(|check| CheckBody {
+                address: &check.address,
+                status: check.status,
+                messages: &check.messages,
+            })
+            .collect(),
+        decision: DecisionBody {
+            kind: check.decision.kind.as_str(),
+            reasons: &check.decision.reasons,
+        },
+        failure: check.failure.as_ref().map(|failure| FailureBody {
+            kind: failure.kind.as_str(),
+            message: &failure.message,
+            hint: &failure.hint,
+        }),
+    }
+}
+
+fn finding(finding: &Finding) -> FindingBody<'_> {
+    FindingBody {
+        address: finding.address.as_str(),
+        resource_type: &finding.resource_type,
+        deposed: finding.deposed.as_deref(),
+        previous_address: finding.previous_address.as_ref().map(|a| a.as_str()),
+        importing: finding.importing,
+        action: finding.action.as_str(),
+        origin: finding.origin.as_str(),
+        severity: finding.severity.as_str(),
+        irreversible: finding.irreversible,
+        suppressed: finding.suppressed,
+        attributes: finding.attributes.iter().map(attribute).collect(),
+    }
+}
+
+fn attribute(change: &AttributeChange) -> AttributeBody {
+    AttributeBody {
+        path: change.subject.to_string(),
+        origin: change.origin.as_str(),
+        state: change.state.to_json(),
+        real: change.real.to_json(),
+        want: change.want.to_json(),
+        sensitive: change.sensitive(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn json(notice: &Notice) -> Json {
+        let id = samples::message_id();
+        let letter = Letter {
+            id: &id,
+            notice,
+            created_at: samples::at("2026-11-23T10:00:01Z"),
+        };
+        serde_json::to_value(body(letter)).unwrap()
+    }
+
+    #[test]
+    fn an_alert_is_sent_with_its_facts() {
+        let mut body = json(&samples::drift());
+        let findings = body["check"]["findings"].as_array_mut().unwrap();
+        findings.truncate(2);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&body).unwrap(), @r##"
+        {
+          "alert": "01935000-0000-7000-8000-000000000002",
+          "at": "2026-11-23T10:00:00Z",
+          "check": {
+            "checks": [],
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+            "decision": {
+              "kind": "ask",
+              "reasons": [
+                "aws_security_group.web: high severity change that an apply would absorb into the state"
+              ]
+            },
+            "dirty": false,
+            "failure": null,
+            "findings": [
+              {
+                "action": "update",
+                "address": "aws_s3_bucket.logs",
+                "attributes": [
+                  {
+                    "origin": "drift",
+                    "path": "tags.Env",
+                    "real": "<b>*hacked*</b> & `more`",
+                    "sensitive": false,
+                    "state": "prod",
+                    "want": "prod"
+                  }
+                ],
+                "deposed": null,
+                "importing": false,
+                "irreversible": false,
+                "origin": "drift",
+                "previous_address": null,
+                "severity": "low",
+                "suppressed": false,
+                "type": "aws_s3_bucket"
+              },
+              {
+                "action": "update",
+                "address": "module.db[\"main\"].aws_ssm_parameter.password",
+                "attributes": [
+                  {
+                    "origin": "drift",
+                    "path": "value",
+                    "real": "(sensitive)",
+                    "sensitive": true,
+                    "state": "(sensitive)",
+                    "want": "(sensitive)"
+                  }
+                ],
+                "deposed": null,
+                "importing": false,
+                "irreversible": false,
+                "origin": "drift",
+                "previous_address": null,
+                "severity": "medium",
+                "suppressed": false,
+                "type": "module"
+              }
+            ],
+            "outputs": [],
+            "verdict": "drifted",
+            "workspace": "prod"
+          },
+          "conversation": "alert-01935000-0000-7000-8000-000000000002",
+          "created_at": "2026-11-23T10:00:01Z",
+          "event": "opened",
+          "id": "01935000-0000-7000-8000-000000000001",
+          "kind": "drift",
+          "notice": "alert",
+          "opened_at": "2026-11-23T10:00:00Z",
+          "severity": "high",
+          "stack": "infra/live/web@prod",
+          "title": "[drifted, high] infra/live/web@prod: aws_security_group.web and 2 more",
+          "version": 1
+        }
+        "##);
+    }
+
+    #[test]
+    fn a_summary_is_sent_with_its_counts() {
+        let body = json(&samples::first_sight());
+        insta::assert_snapshot!(serde_json::to_string_pretty(&body).unwrap(), @r##"
+        {
+          "at": "2026-11-23T10:05:00Z",
+          "conversation": "summary-1795428300",
+          "counts": {
+            "drifted": 1,
+            "drifted_and_pending": 0,
+            "failed": 1,
+            "in_sync": 3,
+            "pending": 0,
+            "stacks": 5,
+            "unknown": 0
+          },
+          "created_at": "2026-11-23T10:00:01Z",
+          "id": "01935000-0000-7000-8000-000000000001",
+          "notice": "summary",
+          "reason": "first_sight",
+          "severity": "info",
+          "source": "infra",
+          "stacks": [
+            {
+              "severity": "high",
+              "since": "2026-11-23T10:00:00Z",
+              "stack": "infra/live/db",
+              "text": "credentials_refused: the backend refused the credentials",
+              "verdict": "failed"
+            },
+            {
+              "severity": "low",
+              "since": "2026-11-23T10:00:00Z",
+              "stack": "infra/live/web@prod",
+              "text": "aws_s3_bucket.logs: tags.Env",
+              "verdict": "drifted"
+            }
+          ],
+          "title": "Mooring: 5 stacks, 3 in sync (first look at infra)",
+          "version": 1
+        }
+        "##);
+    }
+
+    #[test]
+    fn no_notice_carries_a_fingerprint() {
+        for notice in samples::all() {
+            let text = json(&notice).to_string();
+            assert!(!text.contains("fingerprint"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Mail through a real SMTP server that wants STARTTLS and a password. Needs the lab
+//! (`MOORING_LAB`, a directory with `venv` and `tls`).
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use mooring::domain::ids::{MessageId, SourceName};
+use mooring::domain::notice::{Notice, SummaryNotice, SummaryReason, VerdictCounts};
+use mooring::notify::settings::{
+    ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls,
+};
+use mooring::notify::{Delivery, Notifiers};
+use mooring::secret::SecretSource;
+
+/// A server of this test alone; ends with it, because its standard input closes.
+struct Server {
+    process: Child,
+    port: u16,
+    dir: tempfile::TempDir,
+    lab: PathBuf,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    fn start() -> Option<Self> {
+        let Some(lab) = std::env::var_os("MOORING_LAB").map(PathBuf::from) else {
+            eprintln!("SKIPPED: MOORING_LAB is not set, so no mail goes to a real SMTP server");
+            return None;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("password"), "correct horse\n").unwrap();
+        let mut process = Command::new(lab.join("venv/bin/python"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/smtp.py"))
+            .arg("--dir")
+            .arg(dir.path().join("mail"))
+            .arg("--cert")
+            .arg(lab.join("tls/server.pem"))
+            .arg("--key")
+            .arg(lab.join("tls/server.key"))
+            .args(["--user", "mooring", "--password-file"])
+            .arg(dir.path().join("password"))
+            .arg("--down-file")
+            .arg(dir.path().join("down"))
+            .arg("--until-eof")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the lab's Python starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let port = line.trim().parse().expect("the server prints its port");
+        Some(Self {
+            process,
+            port,
+            dir,
+            lab,
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn settings(&self, to: &[&str], password: &Path) -> NotifySettings {
+        NotifySettings {
+            notifiers: vec![NotifierSettings {
+                name: "team".to_owned(),
+                channel: ChannelSettings::Email {
+                    to: to.iter().map(|&to| to.to_owned()).collect(),
+                },
+            }],
+            smtp: Some(SmtpSettings {
+                host: "localhost".to_owned(),
+                port: self.port,
+                from: "Mooring <mooring@example.com>".to_owned(),
+                tls: SmtpTls::StartTls,
+                credentials: Some((
+                    "mooring".to_owned(),
+                    SecretSource::File(password.to_owned()),
+                )),
+            }),
+            ca_file: Some(self.lab.join("tls/ca.pem")),
+        }
+    }
+
+    /// Accepted mails in the order of their coming.
+    fn mails(&self) -> Vec<String> {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(self.path("mail"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        files
+            .iter()
+            .map(|file| std::fs::read_to_string(file).unwrap())
+            .collect()
+    }
+}
+
+fn notice() -> Notice {
+    Notice::Summary(SummaryNotice {
+        reason: SummaryReason::FirstSight(SourceName::new("infra")),
+        at: "2026-11-23T10:05:00Z".parse().unwrap(),
+        stacks: Vec::new(),
+        counts: VerdictCounts::default(),
+    })
+}
+
+async fn deliver(settings: &NotifySettings) -> Delivery {
+    let id = MessageId::from_uuid(uuid::Uuid::from_u128(7));
+    Notifiers::build(settings, None)
+        .unwrap()
+        .deliver(
+            "team",
+            &id,
+            &notice(),
+            "2026-11-23T10:06:00Z".parse().unwrap(),
+        )
+        .await
+}
+
+#[tokio::test]
+async fn a_mail_arrives_and_its_duplicate_has_the_same_identity() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let settings = server.settings(
+        &["a@example.com", "b@example.com"],
+        &server.path("password"),
+    );
+    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+    let mails = server.mails();
+    let [first, second] = mails.as_slice() else {
+        panic!("{mails:?}");
+    };
+    for header in [
+        "X-Rcpt: a@example.com",
+        "X-Rcpt: b@example.com",
+        "From: Mooring <mooring@example.com>",
+        "Subject: Mooring: 0 stacks, 0 in sync (first look at infra)",
+        "Date: Mon, 23 Nov 2026 10:06:00 +0000",
+        "Message-ID: <00000000-0000-0000-0000-000000000007@mooring.example.com>",
+        "In-Reply-To: <summary-1795428300@mooring.example.com>",
+        "References: <summary-1795428300@mooring.example.com>",
+        "Auto-Submitted: auto-generated",
+    ] {
+        assert!(
+            first.contains(&format!("{header}\r\n")),
+            "{header} in {first}"
+        );
+    }
+    assert!(first.contains("multipart/alternative"));
+    assert!(first.contains("text/plain") && first.contains("text/html"));
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_again_and_a_rotated_one_works_at_once() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let password = server.path("mine");
+    let settings = server.settings(&["a@example.com"], &password);
+    std::fs::write(&password, "wrong horse").unwrap();
+    let Delivery::Retry { error, .. } = deliver(&settings).await else {
+        panic!("a refused password is tried again");
+    };
+    assert!(error.contains("user name or password"), "{error}");
+    assert!(!error.contains("wrong horse"), "{error}");
+    std::fs::write(&password, "correct horse").unwrap();
+    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_tried_again() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let settings = server.settings(&["a@example.com"], &server.path("password"));
+    std::fs::write(server.path("down"), "").unwrap();
+    let delivery = deliver(&settings).await;
+    assert!(
+        matches!(&delivery, Delivery::Retry { error, .. } if error.contains("421")),
+        "{delivery:?}"
+    );
+    std::fs::remove_file(server.path("down")).unwrap();
+    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn one_refused_recipient_keeps_nobody_else_from_being_told() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let to = ["refused@example.com", "b@example.com", "c@example.com"];
+    let settings = server.settings(&to, &server.path("password"));
+    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+    let mails = server.mails().join("\n");
+    assert!(
+        mails.contains("X-Rcpt: b@") && mails.contains("X-Rcpt: c@"),
+        "{mails}"
+    );
+    let nobody = server.settings(&["refused@example.com"], &server.path("password"));
+    let delivery = deliver(&nobody).await;
+    assert!(
+        matches!(&delivery, Delivery::Rejected { error } if error.contains("no such user")),
+        "{delivery:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_not_trusted_and_the_remedy_is_named() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let settings = NotifySettings {
+        ca_file: None,
+        ..server.settings(&["a@example.com"], &server.path("password"))
+    };
+    let delivery = deliver(&settings).await;
+    assert!(
+        matches!(&delivery, Delivery::Retry { error, .. } if error.contains("ca_file")),
+        "{delivery:?}"
+    );
+    assert!(server.mails().is_empty());
+}
