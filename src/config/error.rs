@@ -25,10 +25,27 @@ pub(super) struct Problem {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    offset: usize,
-    len: usize,
     line: u64,
     column: u64,
+    /// In bytes; the YAML scanner does not tell it of what it cannot read.
+    offset: Option<usize>,
+    len: usize,
+}
+
+impl Place {
+    fn offset_in(self, text: &str) -> Option<usize> {
+        if self.offset.is_some() {
+            return self.offset;
+        }
+        let line = usize::try_from(self.line).ok()?.checked_sub(1)?;
+        let column = usize::try_from(self.column).ok()?.saturating_sub(1);
+        let mut lines = text.split_inclusive('\n');
+        let start: usize = lines.by_ref().take(line).map(str::len).sum();
+        let within: usize = lines.next().map_or(0, |line| {
+            line.chars().take(column).map(char::len_utf8).sum()
+        });
+        Some(start + within)
+    }
 }
 
 impl Problem {
@@ -49,14 +66,14 @@ impl Problem {
     ) -> Self {
         let span = location.span();
         let number = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
-        let place = number(span.byte_offset()).map(|offset| Place {
-            offset,
-            len: number(span.byte_len()).unwrap_or(0),
+        let place = Place {
             line: location.line(),
             column: location.column(),
-        });
+            offset: number(span.byte_offset()),
+            len: number(span.byte_len()).unwrap_or(0),
+        };
         Self {
-            place: place.filter(|place| place.line > 0),
+            place: (place.line > 0).then_some(place),
             ..Self::general(cause, remedy)
         }
     }
@@ -90,6 +107,7 @@ impl ConfigError {
     /// Problems in a file's text; there is at least one.
     pub(super) fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.place);
+        problems.dedup();
         Self {
             name: printable(name),
             source: Some(NamedSource::new(printable(name), mask::masked(text))),
@@ -121,14 +139,17 @@ impl ConfigError {
             .without_syntax_highlighting()
             .with_width(width.clamp(40, 200));
         let mut report = String::new();
-        for problem in self.problems.iter().take(MOST_SHOWN) {
+        for (i, problem) in self.problems.iter().take(MOST_SHOWN).enumerate() {
+            if i > 0 {
+                report.push('\n');
+            }
             let shown = self.shown(problem);
             if handler.render_report(&mut report, &shown).is_err() {
                 report.push_str(&format!("{}: {}\n", shown.message, shown.help));
             }
         }
         if let Some(more) = self.problems.len().checked_sub(MOST_SHOWN + 1) {
-            report.push_str(&format!("and {} more\n", more + 1));
+            report.push_str(&format!("\nand {} more\n", more + 1));
         }
         let lines: Vec<&str> = report.lines().map(str::trim_end).collect();
         lines.join("\n").trim_matches('\n').to_owned() + "\n"
@@ -142,6 +163,7 @@ impl ConfigError {
                 "{}:{}:{}: {}",
                 self.name, place.line, place.column, problem.cause
             ),
+            (None, None) if self.source.is_some() => format!("{}: {}", self.name, problem.cause),
             _ => problem.cause.clone(),
         };
         Shown {
@@ -155,7 +177,7 @@ impl ConfigError {
 
 /// The span to underline: within one line, and none if that line is too long to quote.
 fn label(text: &str, place: Place) -> Option<LabeledSpan> {
-    let offset = place.offset.min(text.len());
+    let offset = place.offset_in(text)?.min(text.len());
     let before = text.get(..offset)?;
     let after = text.get(offset..)?;
     let near = before.lines().rev().take(2).chain(after.lines().take(2));
@@ -177,8 +199,10 @@ impl fmt::Display for ConfigError {
             if i > 0 {
                 f.write_str("; ")?;
             }
-            if let Some(place) = problem.place {
-                write!(f, "{}:{}:{}: ", self.name, place.line, place.column)?;
+            match problem.place {
+                Some(place) => write!(f, "{}:{}:{}: ", self.name, place.line, place.column)?,
+                None if self.source.is_some() => write!(f, "{}: ", self.name)?,
+                None => {}
             }
             write!(f, "{} ({})", problem.cause, problem.remedy)?;
         }

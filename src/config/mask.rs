@@ -75,6 +75,19 @@ fn hide(line: &mut [u8], range: Range<usize>) {
     }
 }
 
+/// Whether what follows a known key may be a credential all the same: backend settings, and a
+/// secret itself where the name of its file or variable belongs.
+fn holds_secret(key: &str, value: &str) -> bool {
+    let value = value.trim_start().trim_start_matches(['"', '\'']);
+    let word = value.split([' ', '"', '\'', ',', '}']).next().unwrap_or("");
+    let is = |name: &str| key == name || key.strip_suffix(name).is_some_and(|k| k.ends_with('_'));
+    let nested = word.is_empty() || word.starts_with(['{', '&', '*', '#']);
+    let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    HIDDEN.contains(&key)
+        || (is("file") && !nested && !word.starts_with(['/', '.']))
+        || (is("env") && !nested && !word.chars().all(upper))
+}
+
 struct Key<'a> {
     start: usize,
     name: &'a str,
@@ -115,9 +128,10 @@ fn secret_ranges(
     if before.chars().any(|c| !"{[,\"' ".contains(c)) {
         ranges.push(begin..first.start);
     }
-    let secret = keys
-        .iter()
-        .find(|key| !known.contains(key.name) || HIDDEN.contains(&key.name));
+    let secret = keys.iter().find(|key| {
+        let value = line.get(key.value..).unwrap_or("");
+        !known.contains(key.name) || holds_secret(key.name, value)
+    });
     let open_end = secret.map_or(line.len(), |key| key.value);
     ranges.extend(url_ranges(line, first.start..open_end));
     if let Some(secret) = secret {
@@ -177,7 +191,8 @@ fn url_ranges(line: &str, within: Range<usize>) -> Vec<Range<usize>> {
             .unwrap_or(rest);
         let host = url.rfind('@').map_or(0, |at| at + 1);
         if host > 0 {
-            ranges.push(start..start + host - 1);
+            ranges.push(start..end);
+            break;
         }
         let path = url
             .get(host..)
@@ -220,6 +235,8 @@ notify:
         hunter7
       'pass word': hunter8
     webhook: {url_file: /run/x}
+      token_file: hunter12
+    webhook: {url_env: HOOK, token_env: hunter13, name: x}
 stacks:
   - match: a/**
     backend_config:
@@ -227,7 +244,37 @@ stacks:
     hunter10
     labels: {a: hunter11}
 ";
-        insta::assert_snapshot!(masked(text), @"");
+        let masked = masked(text);
+        let lines: Vec<&str> = masked.lines().map(str::trim_end).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        sources:
+          - name: infra
+            url: https://***
+            token: ***
+            tokens:
+            ***
+            ***
+            ref: main # password: ***
+            { tokn: ***
+        # webhook_url: ***
+        env: { AWS_SECRET: ***
+        notify:
+          - name: a
+            slack:
+              url: "https://hooks.example.com/***  "
+              password: *
+                ***
+              'pass word': ***
+            webhook: {url_file: /run/x}
+              token_file: ***
+            webhook: {url_env: HOOK, token_env: ***
+        stacks:
+          - match: a/**
+            backend_config:
+              ***
+            ***
+            labels: {a: ***
+        "#);
     }
 
     proptest! {

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use self::at::Filled;
 pub use self::error::ConfigError;
 use self::error::Problem;
 use self::written::Configuration;
@@ -97,8 +98,10 @@ pub fn parse(text: &str, name: &str, base: &Path, now: Timestamp) -> Result<Sett
         );
         return Err(ConfigError::without_source(name, problem));
     }
-    let written: Configuration = serde_saphyr::from_str_with_options(text, options())
-        .map_err(|error| ConfigError::new(name, text, vec![syntax::problem(&error)]))?;
+    let refused = |error| ConfigError::new(name, text, vec![syntax::problem(&error)]);
+    let Filled = serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
+    let written: Configuration =
+        serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
     resolve::resolve(&written, base, now).map_err(|problems| ConfigError::new(name, text, problems))
 }
 

@@ -71,7 +71,8 @@ impl Checks<'_> {
             timezone: written.timezone.as_ref(),
             jitter: written.jitter.as_ref(),
         };
-        let schedule = self.schedule(timing);
+        let jitter = self.jitter(timing.jitter);
+        let schedule = self.schedule(timing, jitter);
         let policy = written.policy.as_ref();
         let (general, severities) = policy.map_or_else(Default::default, |p| self.policy(p));
         let mut policy = PolicySettings::default();
@@ -91,7 +92,7 @@ impl Checks<'_> {
             ca_file: self.path(written.ca_file.as_ref()),
             api: self.api(written.api.as_ref()),
             jobs: self.jobs(written.jobs.as_ref()),
-            stacks: self.stacks(&written.stacks, timing, &sources),
+            stacks: self.stacks(written, timing),
             sources,
             severities,
             notify,
@@ -121,13 +122,15 @@ impl Checks<'_> {
         Some(settings)
     }
 
-    fn schedule(&mut self, timing: Timing) -> Option<Schedule> {
+    fn jitter(&mut self, written: Option<&At<String>>) -> SignedDuration {
+        self.optional(written)
+            .and_then(|jitter| SignedDuration::try_from(jitter).ok())
+            .unwrap_or(DEFAULT_JITTER)
+    }
+
+    fn schedule(&mut self, timing: Timing, jitter: SignedDuration) -> Option<Schedule> {
         let expression = timing.schedule.map_or(DEFAULT_SCHEDULE, |s| s.as_str());
         let zone = timing.timezone.map_or(DEFAULT_ZONE, |z| z.as_str());
-        let jitter = match timing.jitter {
-            Some(jitter) => SignedDuration::try_from(self.duration(jitter)?).ok()?,
-            None => DEFAULT_JITTER,
-        };
         match Schedule::parse(expression, zone, jitter, self.now) {
             Ok(schedule) => Some(schedule),
             Err(error) => {
@@ -144,13 +147,10 @@ impl Checks<'_> {
                         "choose a date that exists, for example `0 0 1 * *`".to_owned(),
                     ),
                 };
-                let problem = match at {
+                self.problems.push(match at {
                     Some(at) => Problem::at(at.place(), error.to_string(), remedy),
                     None => Problem::general(error.to_string(), remedy),
-                };
-                if !self.problems.contains(&problem) {
-                    self.problems.push(problem);
-                }
+                });
                 None
             }
         }
@@ -181,10 +181,11 @@ impl Checks<'_> {
                 );
             }
         }
-        let schedule = self.schedule(Timing {
+        let timing = Timing {
             schedule: Some(&written.schedule),
             ..timing
-        })?;
+        };
+        let schedule = self.schedule(timing, SignedDuration::ZERO)?;
         Some(SummarySettings {
             schedule,
             notifiers: written.notify.iter().map(|name| name.to_string()).collect(),

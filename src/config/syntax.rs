@@ -3,6 +3,7 @@
 
 use serde_saphyr::{Error, Location};
 
+use super::at;
 use super::error::{Problem, quoted};
 
 const YAML_REMEDY: &str =
@@ -42,10 +43,8 @@ fn explain(error: &Error) -> (String, String) {
             ),
             "keep one of the two".to_owned(),
         ),
-        Error::NullIntoString { .. } | Error::Eof { .. } => (
-            "a value is missing here".to_owned(),
-            "write the value, or take the key away".to_owned(),
-        ),
+        Error::NullIntoString { .. } | Error::Eof { .. } => nothing(),
+        Error::SerdeInvalidType { expected, .. } if expected == at::A_VALUE => nothing(),
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
             wrong(expected)
         }
@@ -79,6 +78,13 @@ fn explain(error: &Error) -> (String, String) {
         Error::Message { msg, .. } => (format!("this does not fit here: {msg}"), see_schema()),
         _ => ("this does not fit here".to_owned(), see_schema()),
     }
+}
+
+fn nothing() -> (String, String) {
+    (
+        "a value is missing here".to_owned(),
+        "write the value, or take the key away".to_owned(),
+    )
 }
 
 fn see_schema() -> String {

@@ -67,7 +67,8 @@ impl Checks<'_> {
                 })
             }
             (None, Some(path)) => {
-                if token.is_some() || written.username.is_some() {
+                let token = token.is_some();
+                if token || written.username.is_some() {
                     self.problem(
                         path,
                         "a repository on this machine needs no credentials",
@@ -125,7 +126,7 @@ impl Checks<'_> {
                 "this URL names a server but no repository",
                 "write it as for `git clone`",
             ),
-            ("https", Some(_)) => return,
+            ("https", Some(_)) if !written.contains(|c: char| c.is_whitespace()) => return,
             _ => (
                 "this is no URL of a repository",
                 "write it as for `git clone`, for example \

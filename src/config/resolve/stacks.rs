@@ -3,40 +3,34 @@
 use super::super::at::At;
 use super::super::error::quoted;
 use super::super::syntax::nearest;
-use super::super::written::Stack;
+use super::super::written::{Configuration, Stack};
 use super::environment::is_secret_name;
 use super::values::Steps;
 use super::{Checks, Timing};
-use crate::reconcile::settings::{SourceSettings, StackOverrides, StackRule};
+use crate::reconcile::settings::{StackOverrides, StackRule};
 
 impl Checks<'_> {
-    pub(super) fn stacks(
-        &mut self,
-        written: &[Stack],
-        general: Timing,
-        sources: &[SourceSettings],
-    ) -> Vec<StackRule> {
-        written
-            .iter()
-            .filter_map(|stack| self.stack(stack, general, sources))
-            .collect()
+    pub(super) fn stacks(&mut self, written: &Configuration, general: Timing) -> Vec<StackRule> {
+        let sources: Vec<&str> = written.sources.iter().map(|s| s.name.as_str()).collect();
+        let mut rules = Vec::with_capacity(written.stacks.len());
+        for stack in &written.stacks {
+            self.names_a_source(&stack.pattern, &sources);
+            rules.extend(self.stack(stack, general));
+        }
+        rules
     }
 
-    fn stack(
-        &mut self,
-        written: &Stack,
-        general: Timing,
-        sources: &[SourceSettings],
-    ) -> Option<StackRule> {
-        self.names_a_source(&written.pattern, sources);
+    fn stack(&mut self, written: &Stack, general: Timing) -> Option<StackRule> {
         let timed =
             written.schedule.is_some() || written.timezone.is_some() || written.jitter.is_some();
         let schedule = timed.then(|| {
-            self.schedule(Timing {
+            let timing = Timing {
                 schedule: written.schedule.as_ref().or(general.schedule),
                 timezone: written.timezone.as_ref().or(general.timezone),
                 jitter: written.jitter.as_ref().or(general.jitter),
-            })
+            };
+            let jitter = self.jitter(timing.jitter);
+            self.schedule(timing, jitter)
         });
         if let Some(name) = &written.name {
             self.name(name);
@@ -70,18 +64,17 @@ impl Checks<'_> {
     }
 
     /// A rule that matches nothing is silent, and it may be the one that holds something back.
-    fn names_a_source(&mut self, pattern: &At<String>, sources: &[SourceSettings]) {
+    fn names_a_source(&mut self, pattern: &At<String>, sources: &[&str]) {
         let first = pattern.split('/').next().unwrap_or("");
         let literal = !first.contains(['*', '?', '[', ']', '{', '}', '\\']);
-        let names = || sources.iter().map(|source| source.name.as_str());
-        if literal && !sources.is_empty() && !names().any(|name| name == first) {
+        if literal && !sources.is_empty() && !sources.contains(&first) {
             self.problem(
                 pattern,
                 format!(
                     "no source is called {}, so this matches no stack",
                     quoted(first)
                 ),
-                match nearest(first, names()) {
+                match nearest(first, sources.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "patterns begin with a source's name, or with `*/` for all".to_owned(),
                 },
