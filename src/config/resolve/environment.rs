@@ -58,7 +58,7 @@ impl Checks<'_> {
         if text.contains('\0') {
             self.problem(value, "a variable cannot contain NUL", "take it out");
         }
-        if is_secret_name(name) && !text.is_empty() {
+        if (is_secret_name(name) && !text.is_empty()) || is_secret_text(text) {
             self.problem(
                 value,
                 format!("{} looks like a secret and is written here", quoted(name)),
@@ -109,23 +109,64 @@ impl Checks<'_> {
 /// Whether a variable or backend setting of this name holds a credential. Names of files that hold
 /// one (`…_FILE`) do not.
 pub(super) fn is_secret_name(name: &str) -> bool {
-    const ENDINGS: &[&str] = &[
+    const WORDS: &[&str] = &[
         "TOKEN",
-        "PASSWORD",
         "PASSWD",
         "SECRET",
         "SECRET_KEY",
-        "SECRET_ACCESS_KEY",
         "SECRET_ID",
         "PRIVATE_KEY",
         "API_KEY",
         "ACCESS_KEY",
+        "ENCRYPTION_KEY",
+        "CUSTOMER_KEY",
         "APIKEY",
-        "CREDENTIALS_JSON",
     ];
     let name = name.to_ascii_uppercase();
-    ENDINGS.iter().any(|ending| {
-        name.strip_suffix(ending)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
-    })
+    name.ends_with("PASSWORD")
+        || name.starts_with("TF_TOKEN_")
+        || WORDS.iter().any(|word| {
+            name.strip_suffix(word)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+        })
+}
+
+/// Whether a text is a credential by its looks: a private key, or a URL with a password.
+pub(super) fn is_secret_text(text: &str) -> bool {
+    text.contains("-----BEGIN")
+        || reqwest::Url::parse(text).is_ok_and(|url| url.password().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_known_by_name_or_looks() {
+        for name in [
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "ARM_CLIENT_SECRET",
+            "PGPASSWORD",
+            "TF_VAR_db_password",
+            "TF_TOKEN_app_terraform_io",
+            "secret_key",
+            "token",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in [
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "TF_VAR_tokens",
+            "key",
+            "bucket",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+        assert!(is_secret_text("postgres://mooring:hunter2@db/state"));
+        assert!(is_secret_text("-----BEGIN RSA PRIVATE KEY-----"));
+        assert!(!is_secret_text("https://vault.example.com:8200"));
+    }
 }

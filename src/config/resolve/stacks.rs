@@ -4,7 +4,7 @@ use super::super::at::At;
 use super::super::error::quoted;
 use super::super::syntax::nearest;
 use super::super::written::{Configuration, Stack};
-use super::environment::is_secret_name;
+use super::environment::{is_secret_name, is_secret_text};
 use super::values::Steps;
 use super::{Checks, Timing};
 use crate::reconcile::settings::{StackOverrides, StackRule};
@@ -96,9 +96,9 @@ impl Checks<'_> {
 
     fn backend_config(&mut self, written: &[At<String>]) -> Vec<String> {
         for entry in written {
-            let secret = entry
-                .split_once('=')
-                .is_some_and(|(key, _)| is_secret_name(key.trim()));
+            let secret = entry.split_once('=').is_some_and(|(key, value)| {
+                is_secret_name(key.trim()) || is_secret_text(value.trim())
+            });
             if secret {
                 self.problem(
                     entry,
