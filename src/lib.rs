@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod discover;
+pub mod config;
 pub mod domain;
 pub mod git;
 pub mod notify;

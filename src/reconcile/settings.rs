@@ -8,7 +8,7 @@ use globset::{GlobMatcher, GlobSet};
 
 use crate::artifacts::settings::ArtifactSettings;
 use crate::domain::ids::SourceName;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyMode, SafeRule};
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityRules;
 use crate::git::settings::SourceLocation;
@@ -94,18 +94,44 @@ pub struct StackOverrides {
     pub apply_env: BTreeMap<String, EnvValue>,
     /// `terraform`, `tofu` or a path.
     pub engine: Option<String>,
-    /// Schedule.
+    /// Schedule, whole: what the rule leaves out of it comes from the general one.
     pub schedule: Option<Schedule>,
     /// Time limits.
-    pub timeouts: Option<Timeouts>,
+    pub timeouts: TimeoutOverrides,
     /// Labels (added to, key by key).
     pub labels: BTreeMap<String, String>,
     /// Extra paths in the repository that the stack reads.
     pub watch: Option<Vec<String>>,
     /// Policy.
-    pub policy: Option<PolicySettings>,
+    pub policy: PolicyOverrides,
     /// Leave these stacks alone.
     pub disabled: Option<bool>,
+}
+
+impl StackOverrides {
+    /// Puts what the rule sets into the settings of a stack. Policy and time limits go field by
+    /// field, so that a rule that only sets a time never undoes an earlier rule's mode.
+    pub fn apply(&self, settings: &mut StackSettings) {
+        let own = self.clone();
+        settings.workspace = own.workspace.or(settings.workspace.take());
+        put(&mut settings.var_files, own.var_files);
+        put(&mut settings.backend_config, own.backend_config);
+        settings.plan_env.extend(own.plan_env);
+        settings.apply_env.extend(own.apply_env);
+        put(&mut settings.engine, own.engine);
+        put(&mut settings.schedule, own.schedule);
+        own.timeouts.apply(&mut settings.timeouts);
+        settings.labels.extend(own.labels);
+        put(&mut settings.watch, own.watch);
+        own.policy.apply(&mut settings.policy);
+        put(&mut settings.disabled, own.disabled);
+    }
+}
+
+fn put<T>(into: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *into = value;
+    }
 }
 
 /// The value of an environment variable.
@@ -159,6 +185,83 @@ pub struct PolicySettings {
     pub confirm_after: Duration,
     /// A stack not checked for this long is `unknown`.
     pub max_age: Duration,
+}
+
+/// What is said of policy where it is said only in part.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyOverrides {
+    /// Mode.
+    pub mode: Option<PolicyMode>,
+    /// Rules, instead of those there were.
+    pub safe: Option<Vec<SafeRule>>,
+    /// See [`PolicySettings::hold_off`].
+    pub hold_off: Option<Duration>,
+    /// See [`PolicySettings::pending_after`].
+    pub pending_after: Option<Duration>,
+    /// See [`PolicySettings::confirm_after`].
+    pub confirm_after: Option<Duration>,
+    /// See [`PolicySettings::max_age`].
+    pub max_age: Option<Duration>,
+}
+
+impl PolicyOverrides {
+    /// Puts what is said into a policy.
+    pub fn apply(self, settings: &mut PolicySettings) {
+        put(&mut settings.policy.mode, self.mode);
+        put(&mut settings.policy.safe, self.safe);
+        put(&mut settings.hold_off, self.hold_off);
+        put(&mut settings.pending_after, self.pending_after);
+        put(&mut settings.confirm_after, self.confirm_after);
+        put(&mut settings.max_age, self.max_age);
+    }
+}
+
+impl Default for PolicySettings {
+    /// Observes; speaks of waiting code after a day, and distrusts a look older than a day.
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            hold_off: Duration::ZERO,
+            pending_after: Duration::from_hours(24),
+            confirm_after: Duration::from_mins(1),
+            max_age: Duration::from_hours(24),
+        }
+    }
+}
+
+/// What is said of time limits where it is said only in part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TimeoutOverrides {
+    /// See [`Timeouts::init`].
+    pub init: Option<Duration>,
+    /// See [`Timeouts::plan`].
+    pub plan: Option<Duration>,
+    /// See [`Timeouts::apply`].
+    pub apply: Option<Duration>,
+    /// See [`Timeouts::grace`].
+    pub grace: Option<Duration>,
+}
+
+impl TimeoutOverrides {
+    /// Puts what is said into time limits.
+    pub fn apply(self, timeouts: &mut Timeouts) {
+        put(&mut timeouts.init, self.init);
+        put(&mut timeouts.plan, self.plan);
+        put(&mut timeouts.apply, self.apply);
+        put(&mut timeouts.grace, self.grace);
+    }
+}
+
+impl Default for Timeouts {
+    /// Five minutes for `init`, half an hour for `plan`, two hours for `apply`, five minutes' grace.
+    fn default() -> Self {
+        Self {
+            init: Duration::from_mins(5),
+            plan: Duration::from_mins(30),
+            apply: Duration::from_hours(2),
+            grace: Duration::from_mins(5),
+        }
+    }
 }
 
 /// Time limits of one step each.

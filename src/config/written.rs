@@ -1,0 +1,358 @@
+//! The configuration as written. The doc comments are the descriptions in the JSON Schema.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::at::{At, EnvText};
+use crate::domain::finding::Severity;
+use crate::domain::policy::{PolicyMode, SafeAction};
+
+/// Variables for Terraform: name → text in quotes, `{ file: … }` or `{ env: … }`.
+pub(super) type Environment = BTreeMap<String, At<EnvText>>;
+
+/// The configuration of Mooring. Paths are relative to this file; durations are written like
+/// `10s`, `5m` or `1h30m`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "mooring.yaml")]
+pub(super) struct Configuration {
+    /// Where the database, mirrors, checkouts and run files are. Default: /var/lib/mooring.
+    pub data_dir: Option<At<PathBuf>>,
+    /// Extra certificate authorities (PEM) to trust for Git, SMTP and webhooks.
+    pub ca_file: Option<At<PathBuf>>,
+    /// How many runs may be under way at once. Default: the number of CPUs.
+    #[schemars(range(min = 1, max = 256))]
+    pub jobs: Option<At<u32>>,
+    /// `terraform`, `tofu` or the path of a binary. Default: terraform.
+    pub engine: Option<At<String>>,
+    /// When stacks are looked at: a five-field cron expression. Default: */30 * * * *.
+    pub schedule: Option<At<String>>,
+    /// The time zone of schedules (IANA name). Default: UTC.
+    pub timezone: Option<At<String>>,
+    /// The stacks' starts are spread over this time. Default: 5m.
+    pub jitter: Option<At<String>>,
+    /// The API and the endpoints for machines.
+    pub api: Option<Api>,
+    /// The Git repositories to follow; at least one.
+    #[serde(default)]
+    pub sources: Vec<Source>,
+    /// How far Mooring goes by itself.
+    pub policy: Option<Policy>,
+    /// Receivers of alerts.
+    #[serde(default)]
+    pub notify: Vec<Notifier>,
+    /// The SMTP server, for receivers with `email`.
+    pub smtp: Option<Smtp>,
+    /// A summary on a schedule.
+    pub summary: Option<Summary>,
+    /// Where kept copies of reports, redacted plans and logs go. Default: the data directory.
+    pub artifacts: Option<Artifacts>,
+    /// Time limits of the steps of a run.
+    pub timeouts: Option<Timeouts>,
+    /// How long a shutdown waits for applies under way. Default: 10m.
+    pub shutdown_grace: Option<At<String>>,
+    /// Environment of Terraform, for all stacks.
+    #[serde(default)]
+    pub env: Environment,
+    /// Environment on top of `env` when applying, for all stacks.
+    #[serde(default)]
+    pub apply_env: Environment,
+    /// Settings of some stacks; later entries override earlier ones.
+    #[serde(default)]
+    pub stacks: Vec<Stack>,
+}
+
+/// The API and the endpoints for machines.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    /// Address and port to listen on. Default: 127.0.0.1:8080.
+    pub listen: Option<At<String>>,
+    /// File that holds the bearer token; without a token the API answers nobody.
+    pub token_file: Option<At<PathBuf>>,
+    /// Environment variable that holds the bearer token.
+    pub token_env: Option<At<String>>,
+}
+
+/// A Git repository to follow: give `url` or `path`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    /// Its name, the first part of its stacks' ids.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
+    pub name: At<String>,
+    /// Its https URL, without credentials.
+    pub url: Option<At<String>>,
+    /// Its path on this machine.
+    pub path: Option<At<PathBuf>>,
+    /// Branch or tag. Default: the repository's HEAD.
+    #[serde(rename = "ref")]
+    pub reference: Option<At<String>>,
+    /// User name that goes with the token. Default: git.
+    pub username: Option<At<String>>,
+    /// File that holds the token.
+    pub token_file: Option<At<PathBuf>>,
+    /// Environment variable that holds the token.
+    pub token_env: Option<At<String>>,
+    /// How often the ref is looked at. Default: 1m.
+    pub poll: Option<At<String>>,
+    /// Directories that are no stacks (patterns relative to the repository's root).
+    #[serde(default)]
+    pub exclude: Vec<At<String>>,
+}
+
+/// How far Mooring goes by itself, and when it speaks.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Policy {
+    /// `observe` (look and tell) or `heal` (also repair drift that rules call safe). Default: observe.
+    #[schemars(with = "Option<PolicyMode>")]
+    pub mode: Option<At<String>>,
+    /// What is safe to repair; without rules nothing is.
+    pub safe: Option<Vec<Safe>>,
+    /// No repair within this time of the first sight of a drift. Default: 0s.
+    pub hold_off: Option<At<String>>,
+    /// Code may wait this long before it alerts. Default: 24h.
+    pub pending_after: Option<At<String>>,
+    /// A newly bad verdict is looked at again after this time. Default: 1m.
+    pub confirm_after: Option<At<String>>,
+    /// A stack not checked for this long is unknown. Default: 24h.
+    pub max_age: Option<At<String>>,
+    /// Severities of findings; the first match wins, and before the built-in table.
+    #[serde(default)]
+    pub severities: Vec<SeverityEntry>,
+}
+
+/// Policy of some stacks; what is not given is as it was.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StackPolicy {
+    /// `observe` or `heal`.
+    #[schemars(with = "Option<PolicyMode>")]
+    pub mode: Option<At<String>>,
+    /// What is safe to repair, instead of the general list.
+    pub safe: Option<Vec<Safe>>,
+    /// No repair within this time of the first sight of a drift.
+    pub hold_off: Option<At<String>>,
+    /// Code may wait this long before it alerts.
+    pub pending_after: Option<At<String>>,
+    /// A newly bad verdict is looked at again after this time.
+    pub confirm_after: Option<At<String>>,
+    /// A stack not checked for this long is unknown.
+    pub max_age: Option<At<String>>,
+}
+
+/// A rule that calls changes safe.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Safe {
+    /// How the rule is named in reasons. Default: its type and attributes.
+    pub name: Option<String>,
+    /// Resource types it covers (pattern).
+    #[serde(rename = "type")]
+    pub resource_type: At<String>,
+    /// Attribute paths it covers (patterns); needed for `update`.
+    #[serde(default)]
+    pub attributes: Vec<At<String>>,
+    /// `update`, and `create` for what somebody deleted by hand. Default: [update].
+    #[schemars(with = "Option<Vec<SafeAction>>")]
+    pub actions: Option<At<Vec<At<String>>>>,
+}
+
+/// The severity of some findings.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeverityEntry {
+    /// Resource types (pattern).
+    #[serde(rename = "type")]
+    pub resource_type: At<String>,
+    /// Top-level attributes (patterns); every changed one must match. Default: all.
+    #[serde(default)]
+    pub attributes: Vec<At<String>>,
+    /// The severity.
+    pub severity: Severity,
+}
+
+/// A receiver of alerts: give one of `slack`, `email`, `webhook`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Notifier {
+    /// Its name, unique in this file.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
+    pub name: At<String>,
+    /// A Slack-compatible incoming webhook.
+    pub slack: Option<Slack>,
+    /// E-mail.
+    pub email: Option<Email>,
+    /// A JSON webhook.
+    pub webhook: Option<Webhook>,
+}
+
+/// A Slack-compatible incoming webhook.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Slack {
+    /// File that holds the webhook's URL.
+    pub webhook_url_file: Option<At<PathBuf>>,
+    /// Environment variable that holds the webhook's URL.
+    pub webhook_url_env: Option<At<String>>,
+}
+
+/// E-mail; needs `smtp`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Email {
+    /// Recipients' addresses.
+    pub to: At<Vec<At<String>>>,
+}
+
+/// A JSON webhook.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhook {
+    /// File that holds the URL.
+    pub url_file: Option<At<PathBuf>>,
+    /// Environment variable that holds the URL.
+    pub url_env: Option<At<String>>,
+    /// File that holds a bearer token to send along.
+    pub token_file: Option<At<PathBuf>>,
+    /// Environment variable that holds a bearer token to send along.
+    pub token_env: Option<At<String>>,
+}
+
+/// The SMTP server.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Smtp {
+    /// Host name.
+    pub host: At<String>,
+    /// Port. Default: 587 with starttls, 465 with tls, 25 with none.
+    #[schemars(range(min = 1))]
+    pub port: Option<At<u16>>,
+    /// Sender address.
+    pub from: At<String>,
+    /// How the connection is protected. Default: starttls.
+    pub tls: Option<At<Tls>>,
+    /// User name, if the server wants one.
+    pub username: Option<At<String>>,
+    /// File that holds the password.
+    pub password_file: Option<At<PathBuf>>,
+    /// Environment variable that holds the password.
+    pub password_env: Option<At<String>>,
+}
+
+/// How the connection to the SMTP server is protected.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Tls {
+    /// A plain connection that must be upgraded.
+    Starttls,
+    /// TLS from the first byte.
+    Tls,
+    /// No protection; without a password, or to a server on this host.
+    None,
+}
+
+/// A summary on a schedule.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Summary {
+    /// When: a five-field cron expression in the time zone `timezone`.
+    pub schedule: At<String>,
+    /// Names of the receivers.
+    pub notify: At<Vec<At<String>>>,
+}
+
+/// Where kept copies go.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Artifacts {
+    /// An S3 bucket; credentials come from the environment of Mooring as for any AWS tool.
+    pub s3: Option<S3>,
+}
+
+/// An S3 bucket.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct S3 {
+    /// Bucket.
+    pub bucket: At<String>,
+    /// Key prefix. Default: none.
+    pub prefix: Option<String>,
+    /// Region. Default: that of the environment.
+    pub region: Option<String>,
+    /// Endpoint of an S3-compatible store.
+    pub endpoint: Option<At<String>>,
+    /// Address the bucket in the path instead of the host name. Default: false.
+    #[serde(default)]
+    pub path_style: bool,
+}
+
+/// Time limits of the steps of a run.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Timeouts {
+    /// `init`. Default: 5m.
+    pub init: Option<At<String>>,
+    /// `plan`. Default: 30m.
+    pub plan: Option<At<String>>,
+    /// `apply`, from its start to the first interrupt. Default: 2h.
+    pub apply: Option<At<String>>,
+    /// From an interrupt to something harder. Default: 5m.
+    pub grace: Option<At<String>>,
+}
+
+/// Settings of the stacks that a pattern matches.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stack {
+    /// Pattern on `source/directory`.
+    #[serde(rename = "match")]
+    pub pattern: At<String>,
+    /// Distinguishes several stacks in one directory.
+    pub name: Option<At<String>>,
+    /// Workspace.
+    pub workspace: Option<At<String>>,
+    /// Variable files, relative to the stack's directory.
+    pub var_files: Option<Vec<At<String>>>,
+    /// Backend settings, `key=value` or a file; credentials belong into `env`.
+    pub backend_config: Option<Vec<At<String>>>,
+    /// Environment, added to the general one.
+    #[serde(default)]
+    pub env: Environment,
+    /// Environment on top when applying, added to the general one.
+    #[serde(default)]
+    pub apply_env: Environment,
+    /// `terraform`, `tofu` or the path of a binary.
+    pub engine: Option<At<String>>,
+    /// When: a five-field cron expression.
+    pub schedule: Option<At<String>>,
+    /// The time zone of the schedule.
+    pub timezone: Option<At<String>>,
+    /// The stacks' starts are spread over this time.
+    pub jitter: Option<At<String>>,
+    /// Time limits.
+    pub timeouts: Option<Timeouts>,
+    /// Labels, for people and filters.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Extra paths in the repository that the stacks read.
+    pub watch: Option<Vec<At<String>>>,
+    /// Policy.
+    pub policy: Option<StackPolicy>,
+    /// Leave these stacks alone.
+    pub disabled: Option<bool>,
+}
+
+/// The place of a secret: give `file` or `env`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretPlace {
+    /// File that holds the value.
+    pub file: Option<At<PathBuf>>,
+    /// Environment variable of Mooring that holds the value.
+    pub env: Option<At<String>>,
+}
