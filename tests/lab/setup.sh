@@ -33,8 +33,8 @@ rm -f "$stamp"
   || fail "the lab's AWS provider exists for Linux on x86-64 only, this is $(uname -s) on $(uname -m)" \
     "run the tests in a linux/amd64 container; those that need the lab are skipped elsewhere"
 command -v python3 >/dev/null || fail "python3 is missing" "apt-get install python3 python3-venv"
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' \
-  || fail "$(python3 --version) is too old" "install Python 3.9 or newer"
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+  || fail "$(python3 --version) is too old" "install Python 3.10 or newer"
 
 log=$dir/setup.log
 run() { "$@" >>"$log" 2>&1; }
