@@ -8,6 +8,7 @@ pub mod git;
 pub mod notify;
 pub mod plan_json;
 pub mod reconcile;
+pub mod report;
 pub mod secret;
 pub mod store;
 pub mod terraform;
