@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
 
@@ -52,67 +52,6 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::json_schema(generator)
-    }
-}
-
-/// A document in which every key has a value. `safe:` with nothing behind it would otherwise pass
-/// for a key that is not there, and mean what is set elsewhere.
-pub(super) struct Filled;
-
-impl<'de> Deserialize<'de> for Filled {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FilledVisitor)
-    }
-}
-
-/// What [`Filled`] expects where it finds nothing.
-pub(super) const A_VALUE: &str = "a value";
-
-struct FilledVisitor;
-
-impl<'de> Visitor<'de> for FilledVisitor {
-    type Value = Filled;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(A_VALUE)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Filled, E> {
-        Ok(Filled)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Filled, E> {
-        Ok(Filled)
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Filled, E> {
-        Ok(Filled)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Filled, E> {
-        Ok(Filled)
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Filled, E> {
-        Ok(Filled)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Filled, E> {
-        Ok(Filled)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Filled, E> {
-        Ok(Filled)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Filled, A::Error> {
-        while items.next_element::<Filled>()?.is_some() {}
-        Ok(Filled)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Filled, A::Error> {
-        while entries.next_entry::<String, Filled>()?.is_some() {}
-        Ok(Filled)
     }
 }
 

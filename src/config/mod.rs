@@ -1,9 +1,10 @@
 //! The configuration file: from `mooring.yaml` as written to [`Settings`] in which nothing can be
 //! wrong any more. `written` is the file's own form (and its JSON Schema), `syntax` explains what
-//! the YAML reader refuses, `resolve` checks meanings, `mask` keeps secrets out of error messages.
+//! the YAML reader refuses, `keys` finds unknown and empty keys, `resolve` checks meanings, `mask` keeps secrets out of error messages.
 
 mod at;
 mod error;
+mod keys;
 mod mask;
 mod resolve;
 mod syntax;
@@ -16,7 +17,6 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use self::at::Filled;
 pub use self::error::ConfigError;
 use self::error::Problem;
 use self::written::Configuration;
@@ -78,7 +78,8 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// relative paths in it start from, `now` is only used to see that each schedule ever comes.
 ///
 /// # Errors
-/// With the first thing that breaks the file's form, or with everything whose meaning is wrong.
+/// With the first thing that is no YAML; else with every key that is unknown or has no value; else
+/// with the first value of the wrong kind; else with everything whose meaning is wrong.
 pub fn parse(text: &str, name: &str, base: &Path, now: Timestamp) -> Result<Settings, ConfigError> {
     if text.len() as u64 > LARGEST_FILE {
         let problem = Problem::general(
@@ -99,7 +100,11 @@ pub fn parse(text: &str, name: &str, base: &Path, now: Timestamp) -> Result<Sett
         return Err(ConfigError::without_source(name, problem));
     }
     let refused = |error| ConfigError::new(name, text, vec![syntax::problem(&error)]);
-    let Filled = serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
+    let shape = serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
+    let problems = keys::problems(&shape, schemars::schema_for!(Configuration).as_value());
+    if !problems.is_empty() {
+        return Err(ConfigError::new(name, text, problems));
+    }
     let written: Configuration =
         serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
     resolve::resolve(&written, base, now).map_err(|problems| ConfigError::new(name, text, problems))

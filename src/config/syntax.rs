@@ -3,7 +3,6 @@
 
 use serde_saphyr::{Error, Location};
 
-use super::at;
 use super::error::{Problem, quoted};
 
 const YAML_REMEDY: &str =
@@ -20,12 +19,6 @@ pub(super) fn problem(error: &Error) -> Problem {
 fn explain(error: &Error) -> (String, String) {
     match error {
         Error::AliasError { error, .. } => explain(error.without_snippet()),
-        Error::SerdeUnknownField {
-            field, expected, ..
-        } => (
-            format!("unknown key {}", quoted(field)),
-            unknown_key(field, expected),
-        ),
         Error::SerdeMissingField { field, .. } => (
             format!("`{field}` is missing here"),
             format!("add `{field}: …`"),
@@ -44,7 +37,6 @@ fn explain(error: &Error) -> (String, String) {
             "keep one of the two".to_owned(),
         ),
         Error::NullIntoString { .. } | Error::Eof { .. } => nothing(),
-        Error::SerdeInvalidType { expected, .. } if expected == at::A_VALUE => nothing(),
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
             wrong(expected)
         }
@@ -80,7 +72,8 @@ fn explain(error: &Error) -> (String, String) {
     }
 }
 
-fn nothing() -> (String, String) {
+/// Cause and remedy where a key has no value.
+pub(super) fn nothing() -> (String, String) {
     (
         "a value is missing here".to_owned(),
         "write the value, or take the key away".to_owned(),
@@ -106,7 +99,8 @@ fn wrong(expected: &str) -> (String, String) {
     (format!("expected {expected}"), see_schema())
 }
 
-fn unknown_key(field: &str, expected: &[&'static str]) -> String {
+/// The remedy for a key that is not among those `expected`.
+pub(super) fn unknown_key(field: &str, expected: &[&str]) -> String {
     let secret = [format!("{field}_file"), format!("{field}_env")];
     if let [file, env] = &secret
         && expected.contains(&file.as_str())

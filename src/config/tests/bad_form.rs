@@ -23,7 +23,66 @@ fn unknown_key_without_a_likely_one() {
     2 │ api: { colour: ***
       ·        ──────
       ╰────
-     help: allowed here: `listen`, `token_file`, `token_env`
+     help: allowed here: `listen`, `token_env`, `token_file`
+    "#);
+}
+
+#[test]
+fn several_keys_at_once() {
+    insta::assert_snapshot!(bad_with("shedule: daily\nnotify:\n  - name: a\n    slack: { webhook_url: \"https://hooks.example.com/T0\" }\n    mail: { to: [] }\nenv: { A: { fil: x }, B: }\nstacks:\n  - match: a\n    labels: { any: thing }\n    policy: { severities: [] }\n"), @r#"
+     × unknown key `shedule`
+      ╭─[mooring.yaml:2:1]
+    1 │ sources: [{ name: infra, path: /srv/git/infra }]
+    2 │ shedule: ***
+      · ───────
+    3 │ notify:
+      ╰────
+     help: did you mean `schedule`?
+
+     × unknown key `webhook_url`
+      ╭─[mooring.yaml:5:14]
+    4 │   - name: a
+    5 │     slack: { webhook_url: ***
+      ·              ───────────
+    6 │     mail: ***
+      ╰────
+     help: a secret is never written here: put it in a file and name that with `webhook_url_file`, or
+           name an environment variable with `webhook_url_env`
+
+     × unknown key `mail`
+      ╭─[mooring.yaml:6:5]
+    5 │     slack: { webhook_url: ***
+    6 │     mail: ***
+      ·     ────
+    7 │ env: { A: ***
+      ╰────
+     help: did you mean `email`?
+
+     × unknown key `fil`
+      ╭─[mooring.yaml:7:13]
+    6 │     mail: ***
+    7 │ env: { A: ***
+      ·             ─
+    8 │ stacks:
+      ╰────
+     help: did you mean `file`?
+
+     × a value is missing here
+      ╭─[mooring.yaml:7:23]
+    6 │     mail: ***
+    7 │ env: { A: ***
+      ·                       ▲
+    8 │ stacks:
+      ╰────
+     help: write the value, or take the key away
+
+     × unknown key `severities`
+       ╭─[mooring.yaml:11:15]
+    10 │     labels: { any: ***
+    11 │     policy: { severities: [] }
+       ·               ──────────
+       ╰────
+     help: allowed here: `confirm_after`, `hold_off`, `max_age`, `mode`, `pending_after`, `safe`
     "#);
 }
 
