@@ -1,3 +1,4 @@
 //! Integration tests, one crate.
 
+mod discover;
 mod git_source;
