@@ -254,6 +254,34 @@ fn what_is_there_already_is_not_transferred_again() {
 }
 
 #[test]
+fn a_mirror_of_too_many_packs_is_made_anew() {
+    let server = Server::start();
+    let work = server.work("infra");
+    work.write("main.tf", "# one\n");
+    let first = work.commit();
+    let home = tempfile::tempdir().unwrap();
+    let mirror = server.mirror(home.path(), "infra");
+    fetch(&mirror, None).unwrap();
+    let packs = home.path().join("repo.git/objects/pack");
+    for number in 0..300 {
+        fs::write(packs.join(format!("pack-{number:040}.pack")), "").unwrap();
+    }
+    work.write("main.tf", "# two\n");
+    let second = work.commit();
+    assert_eq!(fetch(&mirror, None).unwrap(), second);
+    assert!(fs::read_dir(packs).unwrap().count() < 10);
+    mirror.checkout(&first, &home.path().join("first")).unwrap();
+    mirror
+        .checkout(&second, &home.path().join("second"))
+        .unwrap();
+    let leftovers = fs::read_dir(home.path()).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with("new-")
+    });
+    assert_eq!(leftovers.count(), 0);
+}
+
+#[test]
 fn tags_are_peeled_and_names_may_turn_into_directories() {
     let server = Server::start();
     let work = server.work("infra");

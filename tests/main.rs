@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod artifacts_s3;
+mod discover;
 mod git_source;
 mod golden;
 mod notify_smtp;

@@ -1,1 +1,229 @@
-//! Discovery.
+//! From a checkout to its stacks: which directories are root modules, and what each of them reads
+//! elsewhere in the tree. Files are read, nothing is run.
+
+mod facts;
+mod hcl;
+mod json;
+mod paths;
+mod read;
+mod text;
+mod walk;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use globset::GlobSet;
+
+use crate::domain::failure::{Failure, FailureKind};
+
+use facts::Base;
+use read::Directory;
+
+/// Nested expressions are parsed by recursion.
+const STACK_SIZE: usize = 128 << 20;
+
+/// What shows that a directory is a root module; the strongest mark that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// A `backend` block.
+    Backend {
+        /// Its type: `s3`, `local`, …
+        kind: String,
+    },
+    /// A `cloud` block.
+    Cloud,
+    /// A `provider` block, and no other directory calls it as a module.
+    Provider,
+    /// A `resource` block, and no other directory calls it as a module.
+    Resource,
+    /// It only calls modules, and no other directory calls it.
+    Module,
+    /// Its files cannot be read, so that it may be one.
+    Unknown,
+}
+
+/// A directory that is a root module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Relative to the root, `.` for the root itself, always with `/`.
+    pub dir: String,
+    /// Why it is taken for a root module.
+    pub mark: Mark,
+    /// What it reads besides its own directory, as far as its text tells, relative to the root and
+    /// sorted: the directories of local modules, transitively; files and directories named in
+    /// strings such as `"../x.tpl"` or `"${path.module}/../x"`, its own or its modules'; targets of
+    /// links. What lies below another entry is left out, and so are paths outside the root. More
+    /// than it really reads, rather than less. An entry may not exist (yet).
+    pub reads: Vec<String>,
+    /// Names of files with variable values in its directory that Terraform does not load by
+    /// itself, sorted.
+    pub var_files: Vec<String>,
+    /// A file in it that cannot be read or parsed: `InvalidConfiguration` with file and line.
+    pub problem: Option<Failure>,
+}
+
+/// Finds the root modules under `root`, sorted by directory.
+///
+/// A directory with a `backend` or `cloud` block is one; so is one with `provider`, `resource` or
+/// `module` blocks that no directory of the tree calls as a local module. Hidden directories are
+/// passed over. Directories that match `exclude` (by their path relative to the root) and what is
+/// below are not reported, but the modules they call still count as called. With `only_below` only
+/// that directory and those below it are reported. A link to a directory is followed if it leads
+/// to a place inside the root that is not visited anyway.
+///
+/// # Errors
+/// `DirectoryMissing` if the root or `only_below` is not a readable directory, `Internal`.
+pub fn discover(
+    root: &Path,
+    exclude: &GlobSet,
+    only_below: Option<&str>,
+) -> Result<Vec<Found>, Failure> {
+    let internal = |cause: String| {
+        Failure::new(
+            FailureKind::Internal,
+            format!("looking for stacks in {}: {cause}", root.display()),
+            "this is a defect in Mooring: please report it with the log",
+        )
+    };
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("discover".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn_scoped(scope, || Survey::of(root, exclude)?.report(only_below))
+            .map_err(|error| internal(error.to_string()))?
+            .join()
+            .unwrap_or_else(|_| Err(internal("it broke off".to_owned())))
+    })
+}
+
+/// A tree that has been walked. Directories are known by their real path.
+struct Survey {
+    root: PathBuf,
+    places: Vec<walk::Place>,
+    read: HashMap<PathBuf, Rc<Directory>>,
+}
+
+impl Survey {
+    fn of(root: &Path, exclude: &GlobSet) -> Result<Self, Failure> {
+        let root = directory(root)?;
+        let places = walk::walk(&root, exclude).map_err(|error| missing(&root, &error))?;
+        Ok(Self {
+            root,
+            places,
+            read: HashMap::new(),
+        })
+    }
+
+    fn report(mut self, only_below: Option<&str>) -> Result<Vec<Found>, Failure> {
+        let below = match only_below {
+            Some(dir) => directory(&self.root.join(dir))?,
+            None => self.root.clone(),
+        };
+        let places = std::mem::take(&mut self.places);
+        let mut called = HashSet::new();
+        for place in &places {
+            let directory = self.directory(&place.real);
+            called.extend(
+                directory
+                    .facts
+                    .calls
+                    .iter()
+                    .filter_map(|source| place.real.join(source).canonicalize().ok())
+                    .filter(|module| *module != place.real),
+            );
+        }
+        let mut found: Vec<Found> = places
+            .iter()
+            .filter(|place| !place.excluded && place.real.starts_with(&below))
+            .filter_map(|place| self.judge(place, called.contains(&place.real)))
+            .collect();
+        found.sort_by(|a, b| a.dir.cmp(&b.dir));
+        Ok(found)
+    }
+
+    fn judge(&mut self, place: &walk::Place, called: bool) -> Option<Found> {
+        let directory = self.directory(&place.real);
+        let mark = directory.facts.mark.clone()?;
+        if called && !matches!(mark, Mark::Backend { .. } | Mark::Cloud) {
+            return None;
+        }
+        let mut reads = self.reads(&place.real);
+        reads.extend(paths::relative(&self.root, &place.real));
+        reads.remove(&place.dir);
+        Some(Found {
+            dir: place.dir.clone(),
+            mark,
+            reads: paths::outermost(&reads),
+            var_files: directory.var_files.clone(),
+            problem: directory.facts.problem.clone(),
+        })
+    }
+
+    fn reads(&mut self, stack: &Path) -> BTreeSet<String> {
+        let mut reads = BTreeSet::new();
+        let mut seen = HashSet::new();
+        let mut queue = vec![stack.to_owned()];
+        while let Some(dir) = queue.pop() {
+            if !seen.insert(dir.clone()) {
+                continue;
+            }
+            let directory = self.directory(&dir);
+            for source in &directory.facts.calls {
+                let module = dir.join(source);
+                self.note(&module, None, &mut reads);
+                if let Ok(real) = module.canonicalize()
+                    && real.starts_with(&self.root)
+                {
+                    queue.push(real);
+                }
+            }
+            for link in &directory.links {
+                self.note(link, Some(stack), &mut reads);
+            }
+            for used in &directory.facts.paths {
+                if used.base != Base::Root {
+                    self.note(&dir.join(&used.path), Some(stack), &mut reads);
+                }
+                if used.base != Base::Module {
+                    self.note(&stack.join(&used.path), Some(stack), &mut reads);
+                }
+            }
+        }
+        reads
+    }
+
+    /// Adds a path as written and as it really is, unless it lies in the directory `except`.
+    fn note(&self, path: &Path, except: Option<&Path>, reads: &mut BTreeSet<String>) {
+        let written = paths::normal(path);
+        let real = path.canonicalize().ok();
+        for path in std::iter::once(written).chain(real) {
+            if except.is_none_or(|own| !path.starts_with(own)) {
+                reads.extend(paths::relative(&self.root, &path));
+            }
+        }
+    }
+
+    fn directory(&mut self, real: &Path) -> Rc<Directory> {
+        if let Some(known) = self.read.get(real) {
+            return Rc::clone(known);
+        }
+        let directory = Rc::new(read::directory(&self.root, real));
+        self.read.insert(real.to_owned(), Rc::clone(&directory));
+        directory
+    }
+}
+
+fn directory(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize()
+        .and_then(|real| std::fs::read_dir(&real).map(|_| real))
+        .map_err(|error| missing(path, &error))
+}
+
+fn missing(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        FailureKind::DirectoryMissing,
+        format!("cannot read the directory {}: {error}", path.display()),
+        "give a directory that exists and that Mooring may read",
+    )
+}

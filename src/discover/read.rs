@@ -1,0 +1,166 @@
+//! Reads the configuration in one directory.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::facts::Facts;
+use super::{Mark, hcl, json, paths, text};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// No larger file is parsed.
+const LARGEST_FILE: u64 = 8 << 20;
+
+/// Deeper nesting of brackets is not parsed.
+const DEEPEST_NESTING: usize = 500;
+
+/// What a directory says by itself.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    pub(super) facts: Facts,
+    /// Where the links in it lead, in full.
+    pub(super) links: Vec<PathBuf>,
+    pub(super) var_files: Vec<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Syntax {
+    Hcl,
+    Json,
+}
+
+/// Reads a directory by its real path. One that cannot be listed says nothing.
+pub(super) fn directory(root: &Path, real: &Path) -> Directory {
+    let mut directory = Directory::default();
+    let mut names: Vec<String> = match fs::read_dir(real) {
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect(),
+        Err(_) => return directory,
+    };
+    names.sort();
+    for name in names {
+        let path = real.join(&name);
+        if path.is_symlink()
+            && let Ok(target) = path.canonicalize()
+        {
+            directory.links.push(target);
+        }
+        if is_var_file(&name) {
+            directory.var_files.push(name);
+        } else if let Some(syntax) = syntax(&name).filter(|_| !path.is_dir()) {
+            let shown = paths::relative(root, &path).unwrap_or(name);
+            directory.facts.merge(file(&path, &shown, syntax));
+        }
+    }
+    directory
+}
+
+/// Terraform's own rule, with OpenTofu's endings.
+fn syntax(name: &str) -> Option<Syntax> {
+    let ignored = name.starts_with('.')
+        || name.ends_with('~')
+        || (name.starts_with('#') && name.ends_with('#'));
+    if ignored {
+        None
+    } else if name.ends_with(".tf") || name.ends_with(".tofu") {
+        Some(Syntax::Hcl)
+    } else if name.ends_with(".tf.json") || name.ends_with(".tofu.json") {
+        Some(Syntax::Json)
+    } else {
+        None
+    }
+}
+
+fn is_var_file(name: &str) -> bool {
+    let Some(stem) = name
+        .strip_suffix(".tfvars")
+        .or_else(|| name.strip_suffix(".tfvars.json"))
+    else {
+        return false;
+    };
+    !stem.starts_with('.') && stem != "terraform" && !stem.ends_with(".auto")
+}
+
+fn file(path: &Path, shown: &str, syntax: Syntax) -> Facts {
+    let bytes = match content(path) {
+        Ok(bytes) => bytes,
+        Err(cause) => {
+            let mut facts = Facts::default();
+            facts.mark(Mark::Unknown);
+            facts.problem = Some(problem(shown, &format!("cannot be read: {cause}")));
+            return facts;
+        }
+    };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let parsed = std::str::from_utf8(bytes)
+        .map_err(|_| problem(shown, "is not UTF-8"))
+        .and_then(|text| parse(text, shown, syntax));
+    parsed.unwrap_or_else(|problem| Facts {
+        problem: Some(problem),
+        ..text::facts(&String::from_utf8_lossy(bytes))
+    })
+}
+
+fn content(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(format!("it has more than {} MiB", LARGEST_FILE >> 20));
+    }
+    Ok(bytes)
+}
+
+fn parse(text: &str, shown: &str, syntax: Syntax) -> Result<Facts, Failure> {
+    match syntax {
+        Syntax::Hcl => {
+            if nesting(text) > DEEPEST_NESTING {
+                return Err(problem(shown, "is nested too deeply"));
+            }
+            let body = hcl_edit::parser::parse_body(text).map_err(|error| {
+                let line = format!("{shown}:{}", error.location().line());
+                problem(&line, &format!("does not parse: {}", error.message()))
+            })?;
+            Ok(hcl::facts(&body))
+        }
+        Syntax::Json => {
+            let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
+                let line = format!("{shown}:{}", error.line());
+                problem(&line, &format!("is not JSON: {error}"))
+            })?;
+            Ok(json::facts(&value))
+        }
+    }
+}
+
+fn problem(place: &str, what: &str) -> Failure {
+    Failure::new(
+        FailureKind::InvalidConfiguration,
+        format!("{place} {what}"),
+        "correct the file; `terraform validate` in its directory says more",
+    )
+}
+
+/// How deep brackets nest, by their number alone.
+fn nesting(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut deepest = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
