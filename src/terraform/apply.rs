@@ -14,6 +14,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::stack::StateIdentity;
 
 use super::argv;
+use super::cli_args::refuse_targeting;
 use super::failures::plain;
 use super::output::Events;
 use super::plan_file::PlanFile;
@@ -98,6 +99,7 @@ impl Job {
     }
 
     async fn start(&self) -> Result<Leader, Failure> {
+        refuse_targeting(&self.workdir.env)?;
         let file = self.file.clone();
         let base = tokio::task::spawn_blocking(move || file.state_identity())
             .await
@@ -157,6 +159,10 @@ impl Job {
                 leader.ended().await;
             }
         }
+        if !matches!(leader.exit_code(), Some(0 | 1)) {
+            // It crashed: the providers that it leaves behind work for nobody.
+            leader.kill_group();
+        }
         let status = match leader.reap().await {
             Ok(status) => status,
             Err(cause) => {
@@ -168,7 +174,7 @@ impl Job {
             return Applied::Done;
         }
         let events = self.read_log().await;
-        let said = self.workdir.failed("apply", status, &events, "");
+        let said = self.workdir.failed("apply failed", status, &events, "");
         let crashed = status.signal().is_some() || status.code() != Some(1);
         let state_not_saved = says_state_not_saved(&events);
         let failure = match stop {

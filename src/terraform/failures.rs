@@ -12,6 +12,9 @@ const MESSAGE_BYTES: usize = 4096;
 /// Said by init before or after the real reason.
 const PREAMBLE: &str = "encountered problems during initiali";
 
+/// What the system says when there is no room left.
+const DISK_FULL: &[&str] = &["no space left on device", "disk quota exceeded"];
+
 enum Rule {
     /// All of these occur in the summary or detail.
     Anywhere(FailureKind, &'static [&'static str]),
@@ -25,10 +28,7 @@ use FailureKind as K;
 
 /// Texts of Terraform and OpenTofu, in lower case and with single spaces, in order of precedence.
 const RULES: &[Rule] = &[
-    Rule::AnyOf(
-        K::OutOfDisk,
-        &["no space left on device", "disk quota exceeded"],
-    ),
+    Rule::AnyOf(K::OutOfDisk, DISK_FULL),
     Rule::Summary(
         K::StalePlan,
         &[
@@ -49,7 +49,6 @@ const RULES: &[Rule] = &[
         K::UnknownWorkspace,
         &["the currently selected workspace", "does not exist"],
     ),
-    Rule::Anywhere(K::UnknownWorkspace, &["workspace", "doesn't exist"]),
     Rule::Summary(
         K::EngineMissing,
         &[
@@ -257,6 +256,14 @@ pub(super) fn failure(errors: &[Diagnostic], text: &str, step: &str, masker: &Ma
     if errors.len() > 1 && errors.iter().any(|error| !is_preamble(error)) {
         errors.retain(|error| !is_preamble(error));
     }
+    if let Some(line) = text.lines().find(|line| is_disk_full(line)) {
+        // Said outside any diagnostic, for example by a provider on its way down.
+        errors.push(Diagnostic {
+            is_error: true,
+            summary: line.trim().to_owned(),
+            ..Diagnostic::default()
+        });
+    }
     let main = errors.iter().min_by_key(|error| classify(error).0);
     let (kind, message) = match main {
         Some(main) => {
@@ -279,6 +286,11 @@ pub(super) fn failure(errors: &[Diagnostic], text: &str, step: &str, masker: &Ma
         }
     };
     Failure::new(kind, masker.mask(&message), hint(kind))
+}
+
+fn is_disk_full(line: &str) -> bool {
+    let line = line.to_lowercase();
+    DISK_FULL.iter().any(|text| line.contains(text))
 }
 
 fn is_preamble(diagnostic: &Diagnostic) -> bool {

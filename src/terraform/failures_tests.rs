@@ -224,6 +224,14 @@ fn without_a_diagnostic_the_last_words_and_the_status_are_told() {
         &Masker::default(),
     );
     assert_eq!(full.kind, K::OutOfDisk);
+    let other = Diagnostic {
+        is_error: true,
+        summary: "Plugin did not respond".into(),
+        ..Diagnostic::default()
+    };
+    let text = "2026 [ERROR] write log: No space left on device";
+    let full = failure(&[other], text, "plan", &Masker::default());
+    assert_eq!(full.kind, K::OutOfDisk);
 }
 
 #[test]

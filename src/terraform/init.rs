@@ -87,7 +87,7 @@ impl Workdir {
         events.finish();
         match self.exit_status("init", ended, stops)? {
             status if status.success() => Ok(()),
-            status => Err(self.failed("init", status, &events, &err.text())),
+            status => Err(self.failed("init failed", status, &events, &err.text())),
         }
     }
 

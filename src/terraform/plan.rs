@@ -6,6 +6,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::PlanExit;
 
 use super::argv;
+use super::cli_args::refuse_targeting;
 use super::engine::Flavour;
 use super::failures::{plain, warning};
 use super::output::{Capture, Events};
@@ -37,9 +38,12 @@ impl Workdir {
     /// future stops the engine.
     pub async fn plan(&self, cancel: &CancellationToken) -> Result<Planned, Failure> {
         self.open_scratch()?;
+        refuse_targeting(&self.env)?;
         // Remote execution would plan on somebody else's servers.
         self.backend()?;
-        self.require_workspace(cancel).await?;
+        self.require_workspace(cancel)
+            .await
+            .inspect_err(|failure| self.distrust_init(failure.kind))?;
         let file = PlanFile::create(&self.scratch)?;
         let command = self.command(argv::plan(file.path(), &self.var_files));
         let stops = self.stops(self.limits.plan);
@@ -60,7 +64,11 @@ impl Workdir {
                 .and_then(|status| match status.code() {
                     Some(0) if whole => Ok(PlanExit::NoChanges),
                     Some(2) if whole => Ok(PlanExit::Changes),
-                    _ => Err(self.failed("plan", status, &events, &err.text())),
+                    Some(0 | 2) => {
+                        let step = "plan left no whole plan file";
+                        Err(self.failed(step, status, &events, &err.text()))
+                    }
+                    _ => Err(self.failed("plan failed", status, &events, &err.text())),
                 });
         let masker = self.env.masker();
         let warnings = events.warnings.iter().take(KEPT_WARNINGS);

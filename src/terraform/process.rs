@@ -104,6 +104,12 @@ impl Leader {
         }
     }
 
+    /// The code that the ended leader exited with, if it was not killed.
+    pub(super) fn exit_code(&self) -> Option<i32> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        waitid(WaitId::Pid(self.pid?), options).ok()??.exit_status()
+    }
+
     /// Interrupts the leader alone: an engine tells its own providers.
     pub(super) fn interrupt(&self) {
         if let Some(pid) = self.pid {

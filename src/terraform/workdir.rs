@@ -143,7 +143,10 @@ impl Workdir {
         let text = err.text();
         match self.exit_status(step, ended, stops)? {
             status if status.success() => Ok(text),
-            status => Err(self.failed(step, status, &Events::new(), &text)),
+            status => {
+                let step = format!("{step} failed");
+                Err(self.failed(&step, status, &Events::new(), &text))
+            }
         }
     }
 
@@ -179,7 +182,7 @@ impl Workdir {
         text: &str,
     ) -> Failure {
         let text = format!("{}\n{text}", events.text.text());
-        let step = format!("{step} failed ({status})");
+        let step = format!("{step} ({status})");
         failures::failure(&events.errors, &text, &step, &self.env.masker())
     }
 

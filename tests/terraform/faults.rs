@@ -142,7 +142,7 @@ async fn a_child_that_holds_the_pipe_does_not_hold_us() {
 #[tokio::test]
 async fn an_exit_code_without_a_plan_is_a_failure() {
     for (script, words) in [
-        ("exit 0", "exit status: 0"),
+        ("exit 0", "no whole plan file"),
         ("echo 'panic: oh' >&2; exit 2", "panic: oh"),
         ("echo half > $out; exit 2", "exit status: 2"),
         ("cp $bench/plan $out; kill -9 $$", "signal: 9"),
@@ -283,6 +283,19 @@ async fn an_apply_that_crashes_or_cannot_save_the_state_is_not_just_a_failure() 
         };
         assert!(failure.message.contains(words), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn a_crashed_apply_leaves_no_provider_behind() {
+    let (bench, workdir) =
+        bench_with(PLAN, "sleep 1000 & echo $! > $bench/child; kill -9 $$").await;
+    let file = planned(&bench, &workdir).await;
+    let log = bench.path("log");
+    let applied = workdir
+        .apply(&approval(base()), &file, &log, &bench.cancel)
+        .await;
+    assert!(matches!(applied, Applied::Interrupted(_)), "{applied:?}");
+    nobody_is_left(&bench).await;
 }
 
 #[tokio::test]

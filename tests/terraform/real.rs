@@ -129,6 +129,26 @@ resource "terraform_data" "b" {
 }
 
 #[tokio::test]
+async fn arguments_in_the_environment_cannot_narrow_a_plan_or_an_apply() {
+    let bench = Bench::new(ONE);
+    let mut workdir = bench.workdir("terraform").await;
+    let file = workdir.plan(&bench.cancel).await.unwrap().file.unwrap();
+    workdir
+        .env
+        .set("TF_CLI_ARGS_plan", "-target=terraform_data.a");
+    let failure = workdir.plan(&bench.cancel).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Unsupported);
+    let log = bench.path("log");
+    let applied = workdir
+        .apply(&approval(None), &file, &log, &bench.cancel)
+        .await;
+    assert!(
+        matches!(applied, Applied::Failed(_)) && !log.exists(),
+        "{applied:?}"
+    );
+}
+
+#[tokio::test]
 async fn mistakes_in_the_configuration_say_where_they_are() {
     let bench = Bench::new("resource \"terraform_data\" \"a\" {\n  bogus = 1\n}\n");
     let workdir = bench.workdir("terraform").await;
@@ -253,7 +273,7 @@ async fn an_apply_that_is_cancelled_is_interrupted_once_and_saves_its_state() {
     let workdir = bench.workdir("terraform").await;
     let file = workdir.plan(&bench.cancel).await.unwrap().file.unwrap();
     let (log, approved) = (bench.path("log"), approval(None));
-    let cancel = tokio_util::sync::CancellationToken::new();
+    let cancel = CancellationToken::new();
     let applying = workdir.apply(&approved, &file, &log, &cancel);
     let stopping = async {
         eventually("the apply has started", || {
