@@ -10,6 +10,42 @@ use mooring::domain::ids::RunId;
 
 const BUCKET: &str = "mooring-artifacts";
 const ENDPOINT: &str = "MOORING_TEST_S3_ENDPOINT";
+const CA_FILE: &str = "MOORING_TEST_S3_CA_FILE";
+
+/// A certificate for the loopback address that no system trusts.
+struct Certificate(tempfile::TempDir);
+
+impl Certificate {
+    fn make() -> Option<Self> {
+        let made = Self(tempfile::TempDir::new().unwrap());
+        let output = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=127.0.0.1",
+            ])
+            .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+            .arg(made.key())
+            .arg("-out")
+            .arg(made.pem())
+            .output();
+        output.is_ok_and(|o| o.status.success()).then_some(made)
+    }
+
+    fn pem(&self) -> PathBuf {
+        self.0.path().join("certificate.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.0.path().join("key.pem")
+    }
+}
 
 /// A running emulator, ended when dropped.
 struct Emulator {
@@ -19,18 +55,23 @@ struct Emulator {
 
 impl Emulator {
     /// Starts it from the lab on a port of its own choice.
-    fn start(program: &Path) -> Self {
-        let mut child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
+    fn start(program: &Path, certificate: Option<&Certificate>) -> Self {
+        let mut command = Command::new(program);
+        command.args(["-H", "127.0.0.1", "-p", "0"]);
+        if let Some(certificate) = certificate {
+            command.arg("-c").arg(certificate.pem());
+            command.arg("-k").arg(certificate.key());
+        }
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let endpoint = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| Some(format!("http://{}", line.split_once("http://")?.1.trim())));
+        let endpoint = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let url = line.get(line.find("http")?..)?.trim();
+            url.contains("://").then(|| url.to_owned())
+        });
         std::thread::spawn(move || lines.for_each(drop));
         let Some(endpoint) = endpoint else {
             let _ = child.kill();
@@ -52,16 +93,35 @@ fn emulator() -> Option<PathBuf> {
     program.is_file().then_some(program)
 }
 
-/// The credentials are the environment's, as in earnest, so the test proper runs in a child with an
-/// environment of its own.
 #[test]
 #[allow(clippy::print_stderr)]
 fn s3_artifacts_against_an_emulator() {
-    let Some(program) = emulator() else {
-        eprintln!("SKIPPED: MOORING_LAB does not name a directory with venv/bin/moto_server");
-        return;
-    };
-    let emulator = Emulator::start(&program);
+    match emulator() {
+        Some(program) => check(&Emulator::start(&program, None), None),
+        None => {
+            eprintln!("SKIPPED: MOORING_LAB does not name a directory with venv/bin/moto_server");
+        }
+    }
+}
+
+#[test]
+#[allow(clippy::print_stderr)]
+fn s3_artifacts_with_an_authority_of_ones_own() {
+    match (emulator(), Certificate::make()) {
+        (Some(program), Some(certificate)) => check(
+            &Emulator::start(&program, Some(&certificate)),
+            Some(&certificate.pem()),
+        ),
+        (None, _) => {
+            eprintln!("SKIPPED: MOORING_LAB does not name a directory with venv/bin/moto_server");
+        }
+        (_, None) => eprintln!("SKIPPED: openssl cannot make a certificate here"),
+    }
+}
+
+/// The credentials are the environment's, as in earnest, so the test proper runs in a child with an
+/// environment of its own.
+fn check(emulator: &Emulator, ca_file: Option<&Path>) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -70,6 +130,7 @@ fn s3_artifacts_against_an_emulator() {
             "--nocapture",
         ])
         .env(ENDPOINT, &emulator.endpoint)
+        .env(CA_FILE, ca_file.unwrap_or(Path::new("")))
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "a-secret-that-must-not-show")
         .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -94,29 +155,43 @@ fn s3_artifacts_against_an_emulator() {
 async fn open(
     bucket: &str,
     prefix: &str,
-    endpoint: Option<String>,
+    endpoint: Option<&str>,
+    ca_file: Option<&Path>,
 ) -> Result<Artifacts, ArtifactError> {
     let settings = ArtifactSettings::S3 {
         bucket: bucket.to_owned(),
         prefix: prefix.to_owned(),
         region: None,
         path_style: endpoint.is_some(),
-        endpoint,
+        endpoint: endpoint.map(str::to_owned),
     };
-    Artifacts::open(&settings, Path::new("/nonexistent"), None).await
+    Artifacts::open(&settings, Path::new("/nonexistent"), ca_file).await
+}
+
+async fn create_bucket(endpoint: &str, ca_file: Option<&Path>) {
+    let mut client = reqwest::Client::builder();
+    if let Some(path) = ca_file {
+        let pem = std::fs::read(path).unwrap();
+        client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem).unwrap());
+    }
+    let request = client.build().unwrap().put(format!("{endpoint}/{BUCKET}"));
+    assert!(request.send().await.unwrap().status().is_success());
 }
 
 #[tokio::test]
-#[ignore = "run by s3_artifacts_against_an_emulator"]
+#[ignore = "run by the tests above in an environment of its own"]
 async fn s3_child() {
-    let endpoint = std::env::var(ENDPOINT).unwrap();
-    let bucket = format!("{endpoint}/{BUCKET}");
-    let created = reqwest::Client::new().put(bucket).send().await.unwrap();
-    assert!(created.status().is_success());
+    let Ok(endpoint) = std::env::var(ENDPOINT) else {
+        return;
+    };
+    let ca_file = std::env::var(CA_FILE).ok().filter(|path| !path.is_empty());
+    let ca_file = ca_file.as_deref().map(Path::new);
+    let endpoint = Some(endpoint.as_str());
+    create_bucket(endpoint.unwrap(), ca_file).await;
 
     let run = |n| RunId::from_uuid(uuid::Uuid::from_u128(n));
     let name = |text: &str| ArtifactName::parse(text).unwrap();
-    let artifacts = open(BUCKET, "/team/mooring/", Some(endpoint.clone()))
+    let artifacts = open(BUCKET, "/team/mooring/", endpoint, ca_file)
         .await
         .unwrap();
     assert_eq!(artifacts.get(&run(1), &name("a.txt")).await.unwrap(), None);
@@ -138,20 +213,25 @@ async fn s3_child() {
         artifacts.list(&run(1)).await.unwrap(),
         [name("a.txt"), name("b.txt")]
     );
-    let bare = open(BUCKET, "", Some(endpoint.clone())).await.unwrap();
+    let bare = open(BUCKET, "", endpoint, ca_file).await.unwrap();
     assert_eq!(bare.list(&run(1)).await.unwrap(), []);
 
-    let elsewhere = open("no-such-bucket", "", Some(endpoint)).await.unwrap();
+    let elsewhere = open("no-such-bucket", "", endpoint, ca_file).await.unwrap();
     let error = elsewhere
         .put(&run(1), &name("a.txt"), b"x".to_vec())
         .await
         .unwrap_err();
-    insta::assert_snapshot!(
-        format!("{error}\n{}", error.hint()),
-        @""
-    );
-    let refused = "http://127.0.0.1:1".to_owned();
-    let nowhere = open(BUCKET, "", Some(refused)).await.unwrap();
+    insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @r"
+    cannot write an artifact in the bucket no-such-bucket: NoSuchBucket: The specified bucket does not exist
+    Create the bucket, or correct its name or region.
+    ");
+    if ca_file.is_some() {
+        let distrustful = open(BUCKET, "", endpoint, None).await.unwrap();
+        let error = distrustful.list(&run(1)).await.unwrap_err().to_string();
+        assert!(error.contains("certificate"), "{error}");
+    }
+    let refused = Some("http://127.0.0.1:1");
+    let nowhere = open(BUCKET, "", refused, None).await.unwrap();
     let error = nowhere
         .get(&run(1), &name("a.txt"))
         .await
@@ -159,6 +239,6 @@ async fn s3_child() {
         .to_string();
     assert!(error.contains("onnection refused"), "{error}");
 
-    let error = open(BUCKET, "", None).await.unwrap_err();
+    let error = open(BUCKET, "", None, None).await.unwrap_err();
     assert!(matches!(error, ArtifactError::NoRegion { .. }), "{error:?}");
 }

@@ -72,6 +72,12 @@ fn create(path: &Path) -> Result<(), StoreError> {
                 .map_err(|error| refused(&error))
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if !path.is_file() {
+                return Err(StoreError::Open {
+                    path: path.to_owned(),
+                    cause: "it is not a regular file".to_owned(),
+                });
+            }
             for suffix in ["", "-wal", "-shm"] {
                 let mut name = path.as_os_str().to_owned();
                 name.push(suffix);

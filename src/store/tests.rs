@@ -72,7 +72,7 @@ async fn sources_and_stacks_come_back_as_they_were_after_reopening() {
     );
     store.save_stack(&bare).await.unwrap();
     store.save_stack(&stack("full")).await.unwrap();
-    store.close().await;
+    drop(store);
 
     let store = Store::open(&path).await.unwrap();
     store.ping().await.unwrap();
@@ -484,7 +484,7 @@ async fn what_cannot_be_opened_says_why() {
     );
 
     let error = Store::open(directory.path()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Permission { .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -741,4 +741,16 @@ fn every_word_is_the_one_serde_writes() {
         assert_eq!(row::word("messages", &state).unwrap(), state.as_str());
     }
     assert_eq!(row::word("runs", &RunState::Queued).unwrap(), "queued");
+}
+
+#[tokio::test]
+async fn what_another_program_left_in_a_column_is_named() {
+    let (_directory, store) = fresh().await;
+    store.save_run(&run(1, "a", 0)).await.unwrap();
+    sqlx::query("UPDATE runs SET state = 'dreaming'")
+        .execute(&mut *store.write().await.unwrap())
+        .await
+        .unwrap();
+    let error = store.run(&run_id(1)).await.unwrap_err();
+    insta::assert_snapshot!(error, @"a record in runs cannot be read or written: state: unknown variant `dreaming`, expected one of `queued`, `syncing`, `planning`, `deciding`, `applying`, `verifying`, `finished`, `interrupted`");
 }
