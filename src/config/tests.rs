@@ -42,6 +42,8 @@ fn settings_of(settings: &Settings, dir: &str) -> StackSettings {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn arbitrary_text_never_panics(text in "\\PC*") {
         if let Err(error) = read(&text) {

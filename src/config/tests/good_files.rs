@@ -203,10 +203,14 @@ fn a_stack_can_change_only_the_zone_of_its_schedule() {
 
 #[test]
 fn anchors_and_merge_keys_work() {
-    let settings =
-        good("sources:\n  - &base { name: a, path: /a, poll: 5m }\n  - { <<: *base, name: b }\n");
-    let names: Vec<&str> = settings.sources.iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(names, ["a", "b"]);
+    let rest: String = (0..300)
+        .map(|n| format!("  - {{ <<: *base, name: s{n} }}\n"))
+        .collect();
+    let settings = good(&format!(
+        "sources:\n  - &base {{ name: a, path: /a, poll: 5m }}\n{rest}"
+    ));
+    assert_eq!(settings.sources.len(), 301);
+    assert_eq!(settings.sources.last().unwrap().name.as_str(), "s299");
     assert!(
         settings
             .sources
