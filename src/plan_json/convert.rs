@@ -1,7 +1,7 @@
 //! From the wire format to the domain: objects are paired with what the refresh saw of them, then
 //! everything hidden is taken out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
@@ -10,12 +10,13 @@ use crate::domain::ids::Address;
 use crate::domain::plan::{
     Check, CheckStatus, Mode, OutputChange, Plan, PlannedAction, RelevantAttribute, ResourceChange,
 };
-use crate::domain::value::{AttributePath, Number, Value};
+use crate::domain::value::{AttributePath, Value};
 
 use super::Reading;
 use super::marks::Marks;
 use super::redact::Redactor;
 use super::state::{self, ObjectKey, Seen};
+use super::value::{value, with_unknown};
 use super::wire;
 
 /// Attributes that stay readable in plans of versions that mark too little.
@@ -142,50 +143,6 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
     }
 }
 
-/// A JSON value in clear.
-pub(super) fn value(json: Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(b) => Value::Bool(b),
-        Json::Number(number) => Value::Number(Number::parse(&number.to_string())),
-        Json::String(text) => Value::String(text),
-        Json::Array(items) => Value::List(items.into_iter().map(value).collect()),
-        Json::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(k, v)| (k, value(v))).collect())
-        }
-    }
-}
-
-/// Puts [`Value::Unknown`] where `after_unknown` says so, also where `after` leaves the place out.
-fn with_unknown(known: Value, unknown: Marks) -> Value {
-    match (known, unknown) {
-        (known, Marks::Nothing | Marks::Text | Marks::Strings) => known,
-        (_, Marks::All) => Value::Unknown,
-        (known, Marks::Fields(marks)) => {
-            let mut fields = match known {
-                Value::Object(fields) => fields,
-                _ => BTreeMap::new(),
-            };
-            for (key, marks) in marks {
-                let field = fields.remove(&key).unwrap_or(Value::Null);
-                fields.insert(key, with_unknown(field, marks));
-            }
-            Value::Object(fields)
-        }
-        (known, Marks::Items(marks)) => {
-            let mut items = match known {
-                Value::List(items) => items,
-                _ => Vec::new(),
-            };
-            items.resize(items.len().max(marks.len()), Value::Null);
-            for (item, marks) in items.iter_mut().zip(marks) {
-                *item = with_unknown(std::mem::replace(item, Value::Null), marks);
-            }
-            Value::List(items)
-        }
-    }
-}
-
 fn marks_schema(version: Option<&str>) -> bool {
     let mut numbers = version
         .unwrap_or_default()
@@ -277,8 +234,8 @@ impl Object {
 
     fn finish(self, redactor: &Redactor<'_>) -> ResourceChange {
         ResourceChange {
-            before: redactor.redact(self.before, self.marks.clone()),
-            after: redactor.redact(self.after, self.marks),
+            before: redactor.redact_resource(self.before, self.marks.clone()),
+            after: redactor.redact_resource(self.after, self.marks),
             address: Address::new(self.address),
             previous_address: self.previous_address.map(Address::new),
             mode: self.mode,
@@ -315,13 +272,12 @@ fn pairs(changes: &[Object], drift: &[Object]) -> Vec<Option<usize>> {
 
 /// Gives both entries of an object the marks of either.
 fn share(changes: &mut [Object], drift: &mut [Object], pairs: &[Option<usize>]) {
-    let paired = |place: &Option<usize>| *place;
-    for (entry, place) in drift.iter().zip(pairs.iter().map(paired)) {
+    for (entry, place) in drift.iter().zip(pairs) {
         if let Some(change) = place.and_then(|place| changes.get_mut(place)) {
             change.mark(entry.marks.clone());
         }
     }
-    for (entry, place) in drift.iter_mut().zip(pairs.iter().map(paired)) {
+    for (entry, place) in drift.iter_mut().zip(pairs) {
         if let Some(change) = place.and_then(|place| changes.get(place)) {
             entry.mark(change.marks.clone());
         }
@@ -373,14 +329,12 @@ fn output_change(name: String, output: Object, redactor: &Redactor<'_>) -> Optio
     if output.action == PlannedAction::NoOp && output.before == output.after {
         return None;
     }
-    let sensitive = output.marks.any();
-    let change = output.finish(redactor);
     Some(OutputChange {
         name,
-        action: change.action,
-        sensitive,
-        before: change.before,
-        after: change.after,
+        sensitive: output.marks.any(),
+        before: redactor.redact(output.before, output.marks.clone()),
+        after: redactor.redact(output.after, output.marks),
+        action: output.action,
     })
 }
 

@@ -1,13 +1,14 @@
 //! Reads `terraform show -json PLAN` (and OpenTofu's) into a [`Plan`] that holds no secret.
 //!
 //! The way of the bytes: `encoding` finds the document, `wire` is its format, `state` and `marks`
-//! say what is hidden, `convert` makes the plan and `redact` takes the secrets out.
+//! say what is hidden, `value` and `convert` make the plan and `redact` takes the secrets out.
 
 mod convert;
 mod encoding;
 mod marks;
 mod redact;
 mod state;
+mod value;
 mod wire;
 
 use serde::Deserialize;

@@ -104,8 +104,14 @@ impl Redactor<'_> {
         }
     }
 
-    /// The value with everything hidden that is marked or holds a known secret.
+    /// The value with everything hidden that is marked or holds a known secret, keys included.
     pub(super) fn redact(&self, value: Value, marks: Marks) -> Value {
+        self.hide(value, marks, 1)
+    }
+
+    /// The same for an object of a resource, whose own keys are the provider's words: a secret that
+    /// happens to be one of them must not change what an attribute is called.
+    pub(super) fn redact_resource(&self, value: Value, marks: Marks) -> Value {
         self.hide(value, marks, 0)
     }
 
@@ -164,7 +170,12 @@ impl Redactor<'_> {
     ) -> Value {
         let hidden = fields.into_iter().map(|(key, field)| {
             let field = self.hide(field, marks(&key), depth + 1);
-            (self.field_name(key), field)
+            let key = if depth == 0 {
+                key
+            } else {
+                self.field_name(key)
+            };
+            (key, field)
         });
         Value::Object(hidden.collect())
     }
@@ -197,7 +208,7 @@ impl Redactor<'_> {
 mod tests {
     use serde_json::json;
 
-    use super::super::convert::value;
+    use super::super::value::value;
     use super::*;
 
     const KEY: DigestKey = DigestKey::new([7; 32]);
@@ -263,6 +274,10 @@ mod tests {
         );
         let keys = shown(&redactor, json!({"1234567890123": 1}), &json!(false));
         assert!(keys.starts_with(r#"{"(sensitive)#"#), "{keys}");
+
+        let named = Value::Object([("1234567890123".to_owned(), Value::Bool(true))].into());
+        let kept = redactor.redact_resource(named.clone(), Marks::Nothing);
+        assert_eq!(kept, named);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::convert::value;
 use super::marks::Marks;
 use super::redact::Secrets;
+use super::value::value;
 use super::wire;
 
 /// Address and deposed key.

@@ -2,6 +2,7 @@
 //! goes with it.
 
 mod escape;
+mod fit;
 pub mod json;
 mod markdown;
 mod text;

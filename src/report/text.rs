@@ -4,11 +4,11 @@ use anstyle::{AnsiColor, Style};
 
 use super::Summary;
 use super::escape::{cut, terminal};
+use super::fit::{self, difference, items, share};
 use super::words::{self, Sides};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Origin, Severity, Verdict};
 use crate::domain::policy::{Decision, DecisionKind};
-use crate::domain::value::Value;
 
 /// How the text report looks.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +27,6 @@ const ATTRIBUTES_SHOWN: usize = 12;
 const NARROWEST: usize = 40;
 /// Labels are aligned up to this width.
 const WIDEST_LABEL: usize = 32;
-/// A value keeps at least this much of itself.
-const SHORTEST_VALUE: usize = 8;
 
 /// The report over these stacks, in their order, with a line of counts at the end.
 pub fn text(checks: &[StackCheck], options: &TextOptions) -> String {
@@ -267,7 +265,7 @@ impl Page {
         let names = self.dim(&format!("  ({})", sides.names));
         let tail = self.paint(AnsiColor::Cyan.on_default(), tail);
         self.line(format!("      {label} {counts}{names}{tail}"));
-        let room = self.width().saturating_sub(10).max(SHORTEST_VALUE);
+        let room = self.width().saturating_sub(10).max(fit::SHORTEST_VALUE);
         let gone = gone.into_iter().map(|item| ("-", AnsiColor::Red, item));
         let new = new.into_iter().map(|item| ("+", AnsiColor::Green, item));
         for (sign, color, item) in gone.chain(new) {
@@ -343,45 +341,6 @@ impl Page {
             self.line(format!("{stacks}: {}", parts.join(", ")));
         }
     }
-}
-
-/// How much of each value fits if all of them are to fit into the room; short ones leave their
-/// part to the others. Without limit if all fit as they are.
-fn share(mut room: usize, mut lengths: Vec<usize>) -> usize {
-    lengths.sort_unstable();
-    let mut left = lengths.len();
-    for length in lengths {
-        let share = room / left.max(1);
-        if length > share {
-            return share.max(SHORTEST_VALUE);
-        }
-        room -= length;
-        left -= 1;
-    }
-    usize::MAX
-}
-
-/// The items of a list; null is an empty one.
-fn items(value: &Value) -> Option<&[Value]> {
-    match value {
-        Value::List(items) => Some(items),
-        Value::Null => Some(&[]),
-        _ => None,
-    }
-}
-
-/// Items of the first list only, of the second only, and how many they share.
-fn difference<'a>(from: &'a [Value], to: &'a [Value]) -> (Vec<&'a Value>, Vec<&'a Value>, usize) {
-    let mut new: Vec<&Value> = to.iter().collect();
-    let mut gone = Vec::new();
-    for item in from {
-        match new.iter().position(|other| *other == item) {
-            Some(place) => drop(new.remove(place)),
-            None => gone.push(item),
-        }
-    }
-    let same = from.len() - gone.len();
-    (gone, new, same)
 }
 
 const fn bold(color: AnsiColor) -> Style {
