@@ -85,7 +85,7 @@ impl Workdir {
         .await
         .map_err(|cause| process::cannot_start(&self.engine.program, &self.dir, &cause))?;
         events.finish();
-        match self.exit_status("init", ended, stops)? {
+        match self.exit_status("init", &ended, stops)? {
             status if status.success() => Ok(()),
             status => Err(self.failed("init failed", status, &events, &err.text())),
         }

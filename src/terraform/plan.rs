@@ -60,7 +60,7 @@ impl Workdir {
         events.finish();
         let whole = file.close_to_others().is_ok() && self.is_plan(&file);
         let outcome =
-            self.exit_status("plan", ended, stops)
+            self.exit_status("plan", &ended, stops)
                 .and_then(|status| match status.code() {
                     Some(0) if whole => Ok(PlanExit::NoChanges),
                     Some(2) if whole => Ok(PlanExit::Changes),
@@ -109,7 +109,7 @@ impl Workdir {
         let mut out = Capture::new(LARGEST_JSON);
         let command = self.command(argv::show(file.path()));
         self.quiet("show", command, self.reading_stops(), cancel, &mut |b| {
-            out.take(b)
+            out.take(b);
         })
         .await?;
         if out.overflowed() {

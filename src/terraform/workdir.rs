@@ -127,7 +127,7 @@ impl Workdir {
         }
     }
 
-    /// Runs a command whose messages are text on standard error; gives that text.
+    /// Runs a command whose messages are text on standard error.
     pub(super) async fn quiet(
         &self,
         step: &str,
@@ -135,14 +135,14 @@ impl Workdir {
         stops: Stops,
         cancel: &CancellationToken,
         stdout: Sink<'_>,
-    ) -> Result<String, Failure> {
+    ) -> Result<(), Failure> {
         let mut err = Capture::messages();
         let ended = process::run(command, stops, cancel, stdout, &mut |b| err.take(b))
             .await
             .map_err(|cause| process::cannot_start(&self.engine.program, &self.dir, &cause))?;
         let text = err.text();
-        match self.exit_status(step, ended, stops)? {
-            status if status.success() => Ok(text),
+        match self.exit_status(step, &ended, stops)? {
+            status if status.success() => Ok(()),
             status => {
                 let step = format!("{step} failed");
                 Err(self.failed(&step, status, &Events::new(), &text))
@@ -154,11 +154,11 @@ impl Workdir {
     pub(super) fn exit_status(
         &self,
         step: &str,
-        ended: Ended,
+        ended: &Ended,
         stops: Stops,
     ) -> Result<ExitStatus, Failure> {
         match ended {
-            Ended::Exited(status) => Ok(status),
+            Ended::Exited(status) => Ok(*status),
             Ended::TimedOut => Err(plain(
                 FailureKind::TimedOut,
                 format!(
