@@ -19,8 +19,6 @@ pub struct SourceRecord {
     pub failures: u32,
     /// Why, the last time; none after a success.
     pub failure: Option<Failure>,
-    /// Whether the findings of its first sight have been told as one summary.
-    pub baseline_told: bool,
 }
 
 impl SourceRecord {
@@ -32,7 +30,6 @@ impl SourceRecord {
             checked_at: None,
             failures: 0,
             failure: None,
-            baseline_told: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::check::StackCheck;
@@ -68,6 +68,8 @@ pub struct StackRecord {
     pub labels: BTreeMap<String, String>,
     /// Whether it is still in the source; a stack that left is kept for its history.
     pub tracked: bool,
+    /// A look older than this says nothing any more.
+    pub max_age: SignedDuration,
     /// When it was first discovered.
     pub first_seen_at: Timestamp,
     /// When it was last looked at successfully or failed for good.
@@ -109,6 +111,7 @@ impl StackRecord {
             workspace,
             labels,
             tracked: true,
+            max_age: SignedDuration::from_hours(24),
             first_seen_at: now,
             checked_at: None,
             verdict_since: None,
@@ -147,9 +150,9 @@ impl StackRecord {
     }
 
     /// The verdict to show: an old one is `unknown`, never in sync.
-    pub fn verdict(&self, now: Timestamp, max_age: jiff::SignedDuration) -> Verdict {
+    pub fn verdict(&self, now: Timestamp) -> Verdict {
         match (&self.last, self.checked_at) {
-            (Some(last), Some(at)) if now.duration_since(at) <= max_age => last.verdict,
+            (Some(last), Some(at)) if now.duration_since(at) <= self.max_age => last.verdict,
             _ => Verdict::Unknown,
         }
     }

@@ -1,3 +1,27 @@
 //! The driver and the pass: what happens to a stack, in order.
+//!
+//! [`driver`] decides when, [`pass`] takes one stack through sync → plan → read → decide → act →
+//! verify, [`conclude`] remembers and tells. [`look`] is the part that `check` shares.
 
+pub mod act;
+pub mod conclude;
+pub mod context;
+pub mod driver;
+pub mod explain;
+mod fresh;
+pub mod handle;
+mod inputs;
+pub mod layout;
+mod leave;
+pub mod local;
+pub mod look;
+mod mirror_tree;
+pub mod outbox;
+pub mod pass;
+mod prepare;
+pub mod recover;
+pub mod resolve;
 pub mod settings;
+mod source_alert;
+pub mod sources;
+pub mod summary;

@@ -6,20 +6,21 @@ use super::runs::put_run;
 use super::stacks::{put_stack, replace_ledger};
 use super::{Store, StoreError};
 use crate::domain::alert::Alert;
+use crate::domain::ids::StackId;
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::message::Message;
 use crate::domain::run::Run;
 use crate::domain::stack::StackRecord;
 
 /// Everything that a look at a stack changes in what Mooring remembers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Conclusion<'a> {
-    /// The run that looked.
-    pub run: &'a Run,
+    /// The run that looked, if a run it was.
+    pub run: Option<&'a Run>,
     /// The stack, if what is known of it changed.
     pub stack: Option<&'a StackRecord>,
-    /// All the ledger entries of the run's stack, in place of those before; none leaves them.
-    pub ledger: Option<&'a [LedgerEntry]>,
+    /// A stack with all its ledger entries, in place of those before; none leaves them.
+    pub ledger: Option<(&'a StackId, &'a [LedgerEntry])>,
     /// Alerts that opened, changed or ended.
     pub alerts: &'a [Alert],
     /// New messages for the outbox.
@@ -31,12 +32,14 @@ impl Store {
     /// is not remembered, and nothing is remembered that people ought to hear and do not.
     pub async fn conclude(&self, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        put_run(&mut transaction, conclusion.run).await?;
+        if let Some(run) = conclusion.run {
+            put_run(&mut transaction, run).await?;
+        }
         if let Some(stack) = conclusion.stack {
             put_stack(&mut transaction, stack).await?;
         }
-        if let Some(entries) = conclusion.ledger {
-            replace_ledger(&mut transaction, &conclusion.run.stack, entries).await?;
+        if let Some((stack, entries)) = conclusion.ledger {
+            replace_ledger(&mut transaction, stack, entries).await?;
         }
         // Ended ones first: a trouble may end and another of its kind begin in one look.
         let (ended, open): (Vec<_>, Vec<_>) = conclusion

@@ -30,6 +30,15 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// How many messages are yet to be delivered.
+    pub async fn waiting_messages(&self) -> Result<usize, StoreError> {
+        let waiting: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM messages WHERE state = 'waiting'")
+                .fetch_one(&self.reader)
+                .await?;
+        Ok(usize::try_from(waiting).unwrap_or(0))
+    }
+
     /// When the next waiting message is due; none if nothing waits.
     pub async fn next_message_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let row =

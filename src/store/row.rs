@@ -61,10 +61,6 @@ impl Columns<'_> {
         u32::try_from(self.integer(column)?).map_err(|error| self.wrong(column, error))
     }
 
-    pub(super) fn flag(&self, column: &str) -> Result<bool, StoreError> {
-        Ok(self.integer(column)? != 0)
-    }
-
     pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
         Timestamp::from_microsecond(self.integer(column)?)
             .map_err(|error| self.wrong(column, error))

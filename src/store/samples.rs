@@ -182,7 +182,9 @@ pub(super) fn stack(name: &str) -> StackRecord {
             lineage: "l".into(),
             serial: u64::MAX,
         }),
-        interrupted: true,
+        held: Some("the apply was cut off".to_owned()),
+        doubt: crate::domain::confirm::Doubt::default(),
+        repairs: Vec::new(),
     }
 }
 

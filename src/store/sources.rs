@@ -26,19 +26,17 @@ impl Store {
             .map(|failure| json(TABLE, failure))
             .transpose()?;
         sqlx::query(
-            "INSERT INTO sources (name, commit_id, checked_at, failures, failure, baseline_told) \
-             VALUES ($1, $2, $3, $4, $5, $6) \
+            "INSERT INTO sources (name, commit_id, checked_at, failures, failure) \
+             VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (name) DO UPDATE SET \
              commit_id = excluded.commit_id, checked_at = excluded.checked_at, \
-             failures = excluded.failures, failure = excluded.failure, \
-             baseline_told = excluded.baseline_told",
+             failures = excluded.failures, failure = excluded.failure",
         )
         .bind(source.name.as_str())
         .bind(source.commit.as_ref().map(CommitId::as_str))
         .bind(micros(source.checked_at))
         .bind(i64::from(source.failures))
         .bind(failure)
-        .bind(i64::from(source.baseline_told))
         .execute(&mut *self.write().await?)
         .await?;
         Ok(())
@@ -53,6 +51,5 @@ fn read(row: &AnyRow) -> Result<SourceRecord, StoreError> {
         checked_at: columns.optional_time("checked_at")?,
         failures: columns.count("failures")?,
         failure: columns.optional_json("failure")?,
-        baseline_told: columns.flag("baseline_told")?,
     })
 }

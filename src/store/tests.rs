@@ -52,7 +52,6 @@ async fn sources_and_stacks_come_back_as_they_were_after_reopening() {
         checked_at: Some(at(1)),
         failures: u32::MAX,
         failure: Some(failure()),
-        baseline_told: true,
         ..SourceRecord::new(SourceName::new("b"))
     };
     store.save_source(&full).await.unwrap();
@@ -238,7 +237,7 @@ async fn a_look_whose_last_part_fails_leaves_no_trace() {
     let before = stack("a");
     store.save_stack(&before).await.unwrap();
     let mut after = before.clone();
-    after.interrupted = false;
+    after.held = None;
     let conclusion = Conclusion {
         run: &run,
         stack: Some(&after),

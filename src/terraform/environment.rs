@@ -94,6 +94,11 @@ impl Environment {
         self.insert(name.into(), value.expose_secret(), true);
     }
 
+    /// Leaves a variable out.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(OsStr::new(name));
+    }
+
     fn insert(&mut self, name: OsString, value: &str, secret: bool) {
         let variable = Variable {
             value: value.into(),

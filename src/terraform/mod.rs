@@ -22,7 +22,7 @@ mod sweep;
 mod workdir;
 
 pub use apply::Applied;
-pub use backend::{Backend, backend};
+pub use backend::Backend;
 pub use cli_args::refuse_targeting;
 pub use engine::{Engine, Flavour};
 pub use environment::Environment;

@@ -61,6 +61,17 @@ pub struct Workdir {
 }
 
 impl Workdir {
+    /// Whether `init` has been run here by whoever owns the directory.
+    pub fn is_initialised(&self) -> bool {
+        self.data_dir().is_dir()
+    }
+
+    /// The workspace that is planned.
+    pub fn workspace_name(&self) -> String {
+        let workspace = self.effective_workspace();
+        workspace.unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned())
+    }
+
     /// Where the engine keeps what `init` made: `.terraform`, unless `TF_DATA_DIR` says otherwise.
     pub(super) fn data_dir(&self) -> PathBuf {
         self.dir

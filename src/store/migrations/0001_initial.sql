@@ -3,8 +3,7 @@ CREATE TABLE sources (
     commit_id     TEXT,
     checked_at    BIGINT,
     failures      BIGINT NOT NULL,
-    failure       TEXT,
-    baseline_told BIGINT NOT NULL
+    failure       TEXT
 );
 
 CREATE TABLE stacks (

@@ -1,0 +1,108 @@
+//! Errors as the API tells them: a status, a stable word, a message and a hint.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::reconcile::driver::Refusal;
+use crate::store::StoreError;
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub enum ApiError {
+    /// No token is configured.
+    Closed,
+    /// The token is missing or wrong.
+    Unauthorised,
+    /// There is no such thing.
+    NotFound(String),
+    /// The request makes no sense.
+    BadRequest(String),
+    /// It cannot be done now.
+    Conflict(String),
+    /// The daemon is stopping.
+    Stopping,
+    /// Something inside failed; the log says what.
+    Internal,
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!("the API cannot use the database: {error}");
+        Self::Internal
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::UnknownStack(_) => Self::NotFound(refusal.to_string()),
+            Refusal::Running(_) => Self::Conflict(refusal.to_string()),
+            Refusal::Stopping => Self::Stopping,
+            Refusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, kind, message, hint) = match self {
+            Self::Closed => (
+                StatusCode::FORBIDDEN,
+                "closed",
+                "the API is closed: no token is configured".to_owned(),
+                "set api.token_file in the configuration",
+            ),
+            Self::Unauthorised => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorised",
+                "the bearer token is missing or wrong".to_owned(),
+                "send the token of api.token_file as `Authorization: Bearer …`",
+            ),
+            Self::NotFound(message) => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                message,
+                "list what there is: /api/v1/stacks",
+            ),
+            Self::BadRequest(message) => (
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                message,
+                "correct the request",
+            ),
+            Self::Conflict(message) => (
+                StatusCode::CONFLICT,
+                "conflict",
+                message,
+                "try again in a moment",
+            ),
+            Self::Stopping => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "the daemon is stopping".to_owned(),
+                "try again after its restart",
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "the request failed inside the daemon".to_owned(),
+                "look into its log",
+            ),
+        };
+        let body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = axum::http::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// For every path that is none of ours.
+pub async fn not_found() -> ApiError {
+    ApiError::NotFound("there is no such path".to_owned())
+}

@@ -1,0 +1,38 @@
+//! Health and metrics: for orchestrators and Prometheus, without a token and without names of
+//! anything that is managed.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+
+use crate::domain::notice::VerdictCounts;
+use crate::telemetry::metrics;
+
+use super::Api;
+use super::error::ApiError;
+
+/// `/healthz`: the process answers.
+pub async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `/readyz`: the database answers and every source has been tried once.
+pub async fn ready(State(api): State<Api>) -> Response {
+    match api.handle.not_ready().await {
+        None => "ready\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+/// `/metrics` in the Prometheus text format. Gauges over the whole fleet are taken when asked for.
+pub async fn metrics_text(State(api): State<Api>) -> Result<Response, ApiError> {
+    let stacks = api.handle.stacks().await?;
+    metrics::stacks(&VerdictCounts::of(stacks.iter().map(|stack| stack.verdict)));
+    let looks = stacks.iter().filter_map(|stack| stack.record.last.as_ref());
+    metrics::findings(looks.flat_map(|check| &check.findings.resources));
+    metrics::alerts_open(api.handle.alerts().await?.iter().map(|alert| alert.kind));
+    metrics::outbox_waiting(api.handle.waiting_messages().await?);
+    let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, api.metrics.render()).into_response())
+}

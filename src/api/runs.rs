@@ -1,0 +1,81 @@
+//! `/api/v1/runs`: what was done, newest first.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::domain::ids::{RunId, StackId};
+use crate::domain::run::{Outcome, Run, RunState, Trigger};
+
+use super::Api;
+use super::error::ApiError;
+
+/// How many runs a list has unless asked otherwise.
+const RUNS: u32 = 50;
+/// How many it has at most.
+const MAX_RUNS: u32 = 1000;
+
+/// A run.
+#[derive(Debug, Serialize)]
+pub struct RunDto {
+    id: String,
+    stack: String,
+    trigger: Trigger,
+    state: RunState,
+    commit: Option<String>,
+    queued_at: Timestamp,
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    outcome: Option<Outcome>,
+}
+
+impl From<&Run> for RunDto {
+    fn from(run: &Run) -> Self {
+        Self {
+            id: run.id.to_string(),
+            stack: run.stack.to_string(),
+            trigger: run.trigger,
+            state: run.state,
+            commit: run.commit.as_ref().map(ToString::to_string),
+            queued_at: run.queued_at,
+            started_at: run.started_at,
+            ended_at: run.ended_at,
+            outcome: run.outcome.clone(),
+        }
+    }
+}
+
+/// What a list may be narrowed to.
+#[derive(Debug, Deserialize)]
+pub struct Filter {
+    stack: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v1/runs[?stack=…&limit=…]`.
+pub async fn list(
+    State(api): State<Api>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, ApiError> {
+    let stack = filter.stack.map(StackId::new);
+    let limit = filter.limit.unwrap_or(RUNS).min(MAX_RUNS);
+    let runs = api.handle.runs(stack.as_ref(), limit).await?;
+    let runs: Vec<RunDto> = runs.iter().map(RunDto::from).collect();
+    Ok(Json(json!({"schema_version": 1, "runs": runs})))
+}
+
+/// `GET /api/v1/runs/{run}`.
+pub async fn show(
+    State(api): State<Api>,
+    Path(run): Path<String>,
+) -> Result<Json<RunDto>, ApiError> {
+    let unknown = || ApiError::NotFound(format!("there is no run {run}"));
+    let id: RunId = run.parse().map_err(|_| unknown())?;
+    let found = api.handle.run(&id).await?;
+    found
+        .as_ref()
+        .map(|run| Json(RunDto::from(run)))
+        .ok_or_else(unknown)
+}

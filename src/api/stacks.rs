@@ -1,0 +1,195 @@
+//! `/api/v1/stacks`: what is known of the stacks, and planning one now.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::domain::alert::AlertKind;
+use crate::domain::check::StackCheck;
+use crate::domain::finding::{Severity, Verdict};
+use crate::domain::ids::StackId;
+use crate::domain::notice::VerdictCounts;
+use crate::domain::source::SourceRecord;
+use crate::reconcile::handle::StackView;
+use crate::reconcile::recover::unseen;
+use crate::report::{self, Format, TextOptions};
+
+use super::Api;
+use super::error::ApiError;
+use super::runs::RunDto;
+
+/// How many runs are shown with a stack.
+const RUNS_SHOWN: u32 = 10;
+/// Width of a text report unless asked otherwise.
+const WIDTH: usize = 100;
+
+/// A stack in the list and on its own: the report's shape and what the daemon adds to it.
+#[derive(Debug, Serialize)]
+struct StackDto {
+    #[serde(flatten)]
+    report: Value,
+    checked_at: Option<Timestamp>,
+    since: Option<Timestamp>,
+    labels: std::collections::BTreeMap<String, String>,
+    held: Option<String>,
+    alerts: Vec<AlertDto>,
+}
+
+/// An open alert.
+#[derive(Debug, Serialize)]
+struct AlertDto {
+    id: String,
+    kind: AlertKind,
+    severity: Severity,
+    opened_at: Timestamp,
+    changed_at: Timestamp,
+}
+
+/// A source.
+#[derive(Debug, Serialize)]
+struct SourceDto {
+    name: String,
+    commit: Option<String>,
+    checked_at: Option<Timestamp>,
+    error: Option<crate::domain::failure::Failure>,
+}
+
+impl From<&SourceRecord> for SourceDto {
+    fn from(source: &SourceRecord) -> Self {
+        Self {
+            name: source.name.to_string(),
+            commit: source.commit.as_ref().map(ToString::to_string),
+            checked_at: source.checked_at,
+            error: source.failure.clone(),
+        }
+    }
+}
+
+/// The look as it is to be shown now: an old one counts as unknown, one never made as nothing.
+fn shown(view: &StackView) -> StackCheck {
+    let last = view
+        .record
+        .last
+        .clone()
+        .unwrap_or_else(|| unseen(&view.record));
+    StackCheck {
+        verdict: view.verdict,
+        ..last
+    }
+}
+
+fn dto(view: &StackView) -> StackDto {
+    let alerts = view.alerts.iter().map(|alert| AlertDto {
+        id: alert.id.to_string(),
+        kind: alert.kind,
+        severity: alert.trouble.severity,
+        opened_at: alert.opened_at,
+        changed_at: alert.changed_at,
+    });
+    StackDto {
+        report: serde_json::to_value(report::stack_dto(&shown(view))).unwrap_or_default(),
+        checked_at: view.record.checked_at,
+        since: view.record.verdict_since,
+        labels: view.record.labels.clone(),
+        held: view.record.held.clone(),
+        alerts: alerts.collect(),
+    }
+}
+
+/// What a list may be narrowed to.
+#[derive(Debug, Deserialize)]
+pub struct Filter {
+    verdict: Option<Verdict>,
+}
+
+/// `GET /api/v1/stacks[?verdict=drifted]`.
+pub async fn list(
+    State(api): State<Api>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, ApiError> {
+    let mut stacks = api.handle.stacks().await?;
+    let counts = VerdictCounts::of(stacks.iter().map(|stack| stack.verdict));
+    stacks.retain(|stack| {
+        filter
+            .verdict
+            .is_none_or(|verdict| verdict == stack.verdict)
+    });
+    let sources: Vec<SourceDto> = api
+        .handle
+        .sources()
+        .await?
+        .iter()
+        .map(SourceDto::from)
+        .collect();
+    Ok(Json(json!({
+        "schema_version": 1,
+        "summary": counts,
+        "sources": sources,
+        "stacks": stacks.iter().map(dto).collect::<Vec<_>>(),
+    })))
+}
+
+/// How a stack is to be shown.
+#[derive(Debug, Deserialize)]
+pub struct Shape {
+    #[serde(default)]
+    format: Option<String>,
+    #[serde(default)]
+    width: Option<usize>,
+    #[serde(default)]
+    color: bool,
+}
+
+/// `GET /api/v1/stacks/{stack}[?format=text]`: JSON with its last runs, or a report.
+pub async fn show(
+    State(api): State<Api>,
+    Path(stack): Path<String>,
+    Query(shape): Query<Shape>,
+) -> Result<Response, ApiError> {
+    let id = StackId::new(stack);
+    let view = api.handle.stack(&id).await?;
+    let view = view.ok_or_else(|| ApiError::NotFound(format!("there is no stack {id}")))?;
+    let format = shape.format.as_deref().unwrap_or("json");
+    let format: Format = format
+        .parse()
+        .map_err(|error: report::UnknownFormat| ApiError::BadRequest(error.to_string()))?;
+    if format == Format::Json {
+        let runs = api.handle.runs(Some(&id), RUNS_SHOWN).await?;
+        let runs: Vec<RunDto> = runs.iter().map(RunDto::from).collect();
+        let mut body = serde_json::to_value(dto(&view)).unwrap_or_default();
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert(
+                "runs".to_owned(),
+                serde_json::to_value(runs).unwrap_or_default(),
+            );
+        }
+        return Ok(Json(body).into_response());
+    }
+    let options = TextOptions {
+        width: shape.width.unwrap_or(WIDTH),
+        color: shape.color,
+        verbose: true,
+    };
+    let text = report::render(format, &[shown(&view)], &options);
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+/// `POST /api/v1/stacks/{stack}/plan`: queues a run now.
+pub async fn plan(State(api): State<Api>, Path(stack): Path<String>) -> Result<Response, ApiError> {
+    let run = api.handle.plan_now(&StackId::new(stack)).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
+}
+
+/// `POST /api/v1/stacks/{stack}/resume`: a person has looked at a held stack.
+pub async fn resume(
+    State(api): State<Api>,
+    Path(stack): Path<String>,
+) -> Result<Response, ApiError> {
+    let run = api.handle.resume(&StackId::new(stack)).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
+}

@@ -1,0 +1,228 @@
+//! The composition root: builds, starts and drains everything.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::api;
+use crate::artifacts::{ArtifactError, Artifacts};
+use crate::notify::{Notifiers, NotifyError};
+use crate::reconcile::context::{Context, Heads, States, Stop};
+use crate::reconcile::driver::{Command, Driver};
+use crate::reconcile::handle::Handle;
+use crate::reconcile::layout::Layout;
+use crate::reconcile::settings::Settings;
+use crate::reconcile::{outbox, recover, sources, summary};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+use crate::terraform;
+
+/// Commands that may wait for the driver.
+const COMMANDS: usize = 64;
+
+/// Why the daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {path}: {cause}")]
+    DataDir {
+        /// The directory.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Another daemon uses the data directory.
+    #[error("another mooring uses the data directory {path}")]
+    InUse {
+        /// The directory.
+        path: String,
+    },
+    /// The database cannot be used.
+    #[error("cannot use the database: {0}")]
+    Store(#[from] StoreError),
+    /// The artifact store cannot be used.
+    #[error("cannot use the artifact store: {0}")]
+    Artifacts(#[from] ArtifactError),
+    /// A channel cannot be used.
+    #[error("cannot use a channel to people: {0}")]
+    Notify(#[from] NotifyError),
+    /// The API cannot listen.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The configured address.
+        address: std::net::SocketAddr,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals: {0}")]
+    Signals(std::io::Error),
+}
+
+impl StartError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::DataDir { .. } => "make it writable for this user, or set data_dir".to_owned(),
+            Self::InUse { .. } => "stop the other one, or set another data_dir".to_owned(),
+            Self::Store(error) => error.hint().to_owned(),
+            Self::Artifacts(error) => error.hint().to_owned(),
+            Self::Notify(_) => "check notify, smtp and ca_file".to_owned(),
+            Self::Listen { .. } => "set api.listen to a free address and port".to_owned(),
+            Self::Signals(_) => {
+                "the operating system refused; nothing here can change it".to_owned()
+            }
+        }
+    }
+}
+
+/// Runs the daemon until SIGTERM or SIGINT, then lets applies under way finish within their grace
+/// time. A second signal interrupts them at once.
+pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartError> {
+    let mut signals = Signals::new().map_err(StartError::Signals)?;
+    let layout = open_layout(&settings)?;
+    let _held = layout.lock().map_err(|_| StartError::InUse {
+        path: path(&settings),
+    })?;
+    let context = Arc::new(build(settings, layout).await?);
+    let listener = listen(&context).await?;
+    let left_over = recover::recover(&context).await?;
+    let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
+    let driver = tokio::spawn(Driver::new(context.clone(), left_over).drive(inbox));
+    let handle = Handle::new(context.clone(), commands.clone());
+    let helpers = start_helpers(&context, &commands);
+    drop(commands);
+    let stop = context.stop.plans.clone();
+    let token = context.settings.api.token.clone();
+    let serving = tokio::spawn(api::serve(listener, handle, metrics, token, stop));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %context.settings.api.listen,
+        sources = context.settings.sources.len(),
+        data_dir = %context.layout.root().display(),
+        "mooring is up"
+    );
+    signals.next().await;
+    drain(&context, driver, &mut signals).await;
+    for helper in helpers.into_iter().chain([serving]) {
+        if let Err(error) = helper.await {
+            tracing::error!("a part did not end well: {error}");
+        }
+    }
+    tracing::info!("mooring is down");
+    Ok(())
+}
+
+fn path(settings: &Settings) -> String {
+    settings.data_dir.display().to_string()
+}
+
+fn open_layout(settings: &Settings) -> Result<Layout, StartError> {
+    let opened = Layout::create(&settings.data_dir);
+    opened.map_err(|cause| StartError::DataDir {
+        path: path(settings),
+        cause,
+    })
+}
+
+async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError> {
+    let data_dir = |cause| StartError::DataDir {
+        path: path(&settings),
+        cause,
+    };
+    let key = layout.installation_key().map_err(data_dir)?;
+    let swept = terraform::sweep(&layout.scratch_root()).map_err(data_dir)?;
+    if swept > 0 {
+        tracing::info!(
+            files = swept,
+            "removed plan files that an earlier process left"
+        );
+    }
+    let store = Store::open(&layout.database()).await?;
+    let ca = settings.ca_file.as_deref();
+    let artifacts = Artifacts::open(&settings.artifacts, layout.root(), ca).await?;
+    let notifiers = Notifiers::build(&settings.notify, None)?;
+    Ok(Context {
+        store,
+        key,
+        layout,
+        artifacts,
+        notifiers,
+        outbox_bell: tokio::sync::Notify::new(),
+        stop: Stop::default(),
+        states: States::default(),
+        heads: Heads::default(),
+        settings,
+    })
+}
+
+async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError> {
+    let address = context.settings.api.listen;
+    let listener = tokio::net::TcpListener::bind(address).await;
+    listener.map_err(|cause| StartError::Listen { address, cause })
+}
+
+fn start_helpers(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Vec<JoinHandle<()>> {
+    let mut helpers = vec![tokio::spawn(outbox::deliver(context.clone()))];
+    for source in context.settings.sources.clone() {
+        helpers.push(tokio::spawn(sources::follow(
+            context.clone(),
+            source,
+            commands.clone(),
+        )));
+    }
+    if let Some(summary) = context.settings.summary.clone() {
+        helpers.push(tokio::spawn(summary::keep_sending(
+            context.clone(),
+            summary,
+        )));
+    }
+    helpers
+}
+
+/// Plans stop at once; applies get their time.
+async fn drain(context: &Context, driver: JoinHandle<()>, signals: &mut Signals) {
+    tracing::info!("stopping: plans end now, applies may finish");
+    context.stop.plans.cancel();
+    let mut driver = driver;
+    tokio::select! {
+        ended = &mut driver => return report(ended),
+        () = tokio::time::sleep(context.settings.shutdown_grace) => {
+            tracing::warn!("the grace time is over: applies are interrupted");
+        }
+        () = signals.next() => tracing::warn!("asked again: applies are interrupted"),
+    }
+    context.stop.applies.cancel();
+    report(driver.await);
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!("the driver did not end well: {error}");
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let (term, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self {
+            term: signal(term)?,
+            interrupt: signal(interrupt)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Talking to a daemon.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::{Method, Url};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::secret::SecretSource;
+
+use super::error::CliError;
+
+/// Longest wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the daemon is and how to be let in.
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    /// The daemon's address.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "MOORING_SERVER",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    server: String,
+    /// A file that holds the API token [default: the environment variable MOORING_TOKEN]
+    #[arg(long, value_name = "FILE", env = "MOORING_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// A daemon to talk to.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: SecretSource,
+}
+
+impl Client {
+    /// Prepares to talk; nothing is sent yet.
+    pub fn new(args: &ServerArgs) -> Result<Self, CliError> {
+        let base = Url::parse(&args.server)
+            .ok()
+            .filter(|url| !url.cannot_be_a_base());
+        let base = base.ok_or_else(|| CliError::Usage {
+            message: format!("`{}` is no URL", args.server),
+            hint: "use for example http://127.0.0.1:8080".to_owned(),
+        })?;
+        let file = args.token_file.clone().map(SecretSource::File);
+        let token = file.unwrap_or_else(|| SecretSource::Env("MOORING_TOKEN".to_owned()));
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build();
+        let http = http.map_err(|error| unreachable(&base, &error))?;
+        Ok(Self { http, base, token })
+    }
+
+    /// Asks for JSON.
+    pub async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, CliError> {
+        parse(&self.ask(Method::GET, path, query).await?)
+    }
+
+    /// Asks for text.
+    pub async fn text(&self, path: &[&str], query: &[(&str, String)]) -> Result<String, CliError> {
+        self.ask(Method::GET, path, query).await
+    }
+
+    /// Asks for something to be done.
+    pub async fn post(&self, path: &[&str]) -> Result<Value, CliError> {
+        parse(&self.ask(Method::POST, path, &[]).await?)
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<String, CliError> {
+        let token = self.token.read().map_err(|error| CliError::Usage {
+            message: error.to_string(),
+            hint: "give the daemon's token with --token-file or MOORING_TOKEN".to_owned(),
+        })?;
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self
+            .http
+            .request(method, url)
+            .bearer_auth(token.expose_secret());
+        let response = request
+            .send()
+            .await
+            .map_err(|error| unreachable(&self.base, &error))?;
+        let status = response.status();
+        let body = response
+            .text()
+            .await
+            .map_err(|error| unreachable(&self.base, &error))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let error = parse(&body).unwrap_or_default();
+        let word = |name: &str| error["error"][name].as_str().map(str::to_owned);
+        Err(CliError::Daemon {
+            message: word("message").unwrap_or_else(|| format!("the daemon answered {status}")),
+            hint: word("hint").unwrap_or_else(|| "is this a mooring daemon?".to_owned()),
+        })
+    }
+}
+
+fn parse(body: &str) -> Result<Value, CliError> {
+    serde_json::from_str(body).map_err(|error| CliError::Daemon {
+        message: format!("the answer is no JSON: {error}"),
+        hint: "is this a mooring daemon?".to_owned(),
+    })
+}
+
+fn unreachable(base: &Url, error: &reqwest::Error) -> CliError {
+    let why = if error.is_timeout() {
+        "it does not answer in time"
+    } else {
+        "no connection"
+    };
+    CliError::Daemon {
+        message: format!("cannot talk to the daemon at {base}: {why}"),
+        hint: "start `mooring serve`, or name the daemon with --server".to_owned(),
+    }
+}

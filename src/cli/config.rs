@@ -1,0 +1,37 @@
+//! `mooring config`: validate, schema, example.
+
+use clap::Subcommand;
+
+use crate::config::{example, load, schema};
+
+use super::ConfigFile;
+use super::error::CliError;
+use super::output::print;
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Validate the configuration: every mistake with file, line, cause and remedy.
+    Check(ConfigFile),
+    /// Print the JSON Schema, for editors and CI.
+    Schema,
+    /// Print a commented example.
+    Example,
+}
+
+/// Does it.
+pub fn config(command: &ConfigCommand) -> Result<u8, CliError> {
+    match command {
+        ConfigCommand::Check(args) => {
+            let settings = load(&args.config)?;
+            let (sources, notifiers) = (settings.sources.len(), settings.notify.notifiers.len());
+            print(&format!(
+                "{}: valid ({sources} sources, {notifiers} notifiers)\n",
+                args.config.display()
+            ))?;
+        }
+        ConfigCommand::Schema => print(&schema())?,
+        ConfigCommand::Example => print(&example())?,
+    }
+    Ok(0)
+}

@@ -1,0 +1,147 @@
+//! The command line: one file per subcommand, errors mapped once to a message, a hint and an exit
+//! code.
+
+mod check;
+mod client;
+mod config;
+mod error;
+mod explain;
+mod output;
+mod progress;
+mod remote;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::{LogFormat, init_logs};
+
+use error::CliError;
+
+/// Keeps Terraform-managed infrastructure where Git says it should be.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mooring",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct Global {
+    /// Say less: only errors, and the report without the stacks that are in sync.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; twice for what only a developer wants to know.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// How log lines on standard error look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "MOORING_LOG_FORMAT")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find the Terraform stacks below a directory, plan each, and report drift and pending code.
+    ///
+    /// Needs no configuration and changes nothing outside a cache directory. Exit code: 0 all in
+    /// sync, 1 something failed, 2 something is not as it should be, 64 wrong usage or no stack.
+    Check(check::CheckArgs),
+    /// Explain a saved plan file or the output of `terraform show -json`.
+    Explain(explain::ExplainArgs),
+    /// Run the daemon.
+    Serve(ConfigFile),
+    /// Check a configuration, or print its schema or an example.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// List the daemon's stacks.
+    Stacks(remote::StacksArgs),
+    /// Show one stack of the daemon: its findings, decision, alerts and last runs.
+    Show(remote::ShowArgs),
+    /// Ask the daemon to plan a stack now.
+    Plan(remote::PlanArgs),
+    /// List the daemon's runs.
+    Runs(remote::RunsArgs),
+    /// Tell the daemon that a held stack has been looked at, so that repairs may go on.
+    Resume(remote::ResumeArgs),
+    /// Ask the daemon whether it is alive; for container health checks.
+    #[command(hide = true)]
+    Healthcheck(ConfigFile),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "mooring.yaml",
+        env = "MOORING_CONFIG"
+    )]
+    config: PathBuf,
+}
+
+/// Wrong usage or configuration (sysexits' EX_USAGE).
+const USAGE: u8 = 64;
+
+/// Parses the arguments, does what they say and gives the exit code.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            let _unwritable = error.print();
+            return ExitCode::from(if wrong { USAGE } else { 0 });
+        }
+    };
+    match execute(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<u8, CliError> {
+    let global = cli.global;
+    let daemon = matches!(cli.command, Command::Serve(_));
+    let verbosity = match (global.quiet, daemon) {
+        (true, _) => -1,
+        (false, true) => i8::try_from(global.verbose).unwrap_or(i8::MAX),
+        // Progress and report say what a person at a terminal wants to know.
+        (false, false) => i8::try_from(global.verbose)
+            .unwrap_or(i8::MAX)
+            .saturating_sub(1),
+    };
+    init_logs(global.log_format, verbosity)?;
+    match cli.command {
+        Command::Check(args) => block_on(check::check(args, &global))?,
+        Command::Explain(args) => block_on(explain::explain(args, &global))?,
+        Command::Serve(args) => block_on(serve::serve(&args.config))?,
+        Command::Config(command) => config::config(&command),
+        Command::Stacks(args) => block_on(remote::stacks(args))?,
+        Command::Show(args) => block_on(remote::show(args))?,
+        Command::Plan(args) => block_on(remote::plan(args))?,
+        Command::Runs(args) => block_on(remote::runs(args))?,
+        Command::Resume(args) => block_on(remote::resume(args))?,
+        Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
+    }
+}
+
+fn block_on<F: Future>(work: F) -> Result<F::Output, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    Ok(runtime.map_err(CliError::Runtime)?.block_on(work))
+}

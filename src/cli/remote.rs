@@ -1,0 +1,255 @@
+//! Commands that talk to a daemon.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::config;
+use crate::report::Format;
+
+use super::client::{Client, ServerArgs};
+use super::error::CliError;
+use super::output::{self, print};
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    /// A table.
+    #[default]
+    Text,
+    /// The API's own JSON.
+    Json,
+}
+
+/// Arguments of `stacks`.
+#[derive(Debug, Args)]
+pub struct StacksArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Form of the list.
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The stack, as `mooring stacks` lists it.
+    stack: String,
+    /// Form of the report.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The stack, as `mooring stacks` lists it.
+    stack: String,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The stack, as `mooring stacks` lists it.
+    stack: String,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Only runs of this stack.
+    #[arg(long)]
+    stack: Option<String>,
+    /// How many, newest first.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: u32,
+    /// Form of the list.
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
+}
+
+/// `mooring stacks`.
+pub async fn stacks(args: StacksArgs) -> Result<u8, CliError> {
+    let answer = Client::new(&args.server)?.get(&["stacks"], &[]).await?;
+    if args.format == ListFormat::Json {
+        print(&format!("{answer:#}\n"))?;
+        return Ok(0);
+    }
+    let mut table = table(&["STACK", "VERDICT", "SINCE", "CHECKED", "ALERTS", "DECISION"]);
+    for stack in items(&answer, "stacks") {
+        let alerts = stack["alerts"].as_array().map_or(0, Vec::len);
+        let held = if stack["held"].is_null() {
+            ""
+        } else {
+            " (held)"
+        };
+        table.add_row([
+            text(&stack["stack"]),
+            text(&stack["verdict"]).replace('_', " "),
+            ago(&stack["since"]),
+            ago(&stack["checked_at"]),
+            if alerts == 0 {
+                "-".to_owned()
+            } else {
+                alerts.to_string()
+            },
+            format!("{}{held}", text(&stack["decision"]["kind"])),
+        ]);
+    }
+    let mut out = format!("{table}\n");
+    for source in items(&answer, "sources").filter(|source| !source["error"].is_null()) {
+        let error = &source["error"];
+        out.push_str(&format!(
+            "source {}: {}: {}\n",
+            text(&source["name"]),
+            text(&error["kind"]),
+            text(&error["message"])
+        ));
+    }
+    print(&out)?;
+    Ok(0)
+}
+
+/// `mooring show`.
+pub async fn show(args: ShowArgs) -> Result<u8, CliError> {
+    let client = Client::new(&args.server)?;
+    let path = ["stacks", args.stack.as_str()];
+    let shown = match args.format {
+        Format::Json => format!("{:#}\n", client.get(&path, &[]).await?),
+        Format::Text | Format::Markdown => {
+            let format = if args.format == Format::Text {
+                "text"
+            } else {
+                "markdown"
+            };
+            let query = [
+                ("format", format.to_owned()),
+                ("width", output::width().to_string()),
+                ("color", output::color().to_string()),
+            ];
+            client.text(&path, &query).await?
+        }
+    };
+    print(&shown)?;
+    Ok(0)
+}
+
+/// `mooring plan`.
+pub async fn plan(args: PlanArgs) -> Result<u8, CliError> {
+    let path = ["stacks", args.stack.as_str(), "plan"];
+    let answer = Client::new(&args.server)?.post(&path).await?;
+    print(&format!("queued: run {}\n", text(&answer["run"])))?;
+    Ok(0)
+}
+
+/// `mooring resume`.
+pub async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
+    let path = ["stacks", args.stack.as_str(), "resume"];
+    let answer = Client::new(&args.server)?.post(&path).await?;
+    print(&format!("resumed; queued: run {}\n", text(&answer["run"])))?;
+    Ok(0)
+}
+
+/// `mooring runs`.
+pub async fn runs(args: RunsArgs) -> Result<u8, CliError> {
+    let mut query = vec![("limit", args.limit.to_string())];
+    query.extend(args.stack.map(|stack| ("stack", stack)));
+    let answer = Client::new(&args.server)?.get(&["runs"], &query).await?;
+    if args.format == ListFormat::Json {
+        print(&format!("{answer:#}\n"))?;
+        return Ok(0);
+    }
+    let mut table = table(&["RUN", "STACK", "TRIGGER", "STATE", "OUTCOME", "QUEUED"]);
+    for run in items(&answer, "runs") {
+        let outcome = &run["outcome"];
+        let verdict = outcome["verdict"]
+            .as_str()
+            .map(|v| format!(": {}", v.replace('_', " ")));
+        table.add_row([
+            text(&run["id"]),
+            text(&run["stack"]),
+            text(&run["trigger"]),
+            text(&run["state"]),
+            format!("{}{}", text(&outcome["kind"]), verdict.unwrap_or_default()),
+            ago(&run["queued_at"]),
+        ]);
+    }
+    print(&format!("{table}\n"))?;
+    Ok(0)
+}
+
+/// `mooring healthcheck`: asks the daemon of this configuration whether it is alive.
+pub async fn healthcheck(config: &Path) -> Result<u8, CliError> {
+    let listen = config::load(config)?.api.listen;
+    let host = if listen.ip().is_unspecified() {
+        std::net::SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), listen.port())
+    } else {
+        listen
+    };
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(5))
+        .no_proxy()
+        .build();
+    let answer = match client {
+        Ok(client) => client.get(format!("http://{host}/healthz")).send().await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(answer) if answer.status().is_success() => Ok(0),
+        _ => Err(CliError::Daemon {
+            message: format!("the daemon at {host} does not answer"),
+            hint: "look into its log".to_owned(),
+        }),
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header.iter().copied());
+    table
+}
+
+fn items<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    answer[name].as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A time as its distance from now: `5m`, `3h 12m`, `2d`.
+fn ago(value: &Value) -> String {
+    let then = value
+        .as_str()
+        .and_then(|text| text.parse::<Timestamp>().ok());
+    let Some(then) = then else {
+        return "-".to_owned();
+    };
+    let minutes = Timestamp::now().duration_since(then).as_mins().max(0);
+    match minutes {
+        0 => "now".to_owned(),
+        1..60 => format!("{minutes}m"),
+        60..2880 => format!("{}h {}m", minutes / 60, minutes % 60),
+        _ => format!("{}d", minutes / 1440),
+    }
+}

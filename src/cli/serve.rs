@@ -1,0 +1,16 @@
+//! `mooring serve`.
+
+use std::path::Path;
+
+use crate::app;
+use crate::config;
+use crate::telemetry::Metrics;
+
+use super::error::CliError;
+
+/// Runs the daemon until it is told to stop.
+pub async fn serve(config: &Path) -> Result<u8, CliError> {
+    let settings = config::load(config)?;
+    app::serve(settings, Metrics::install()?).await?;
+    Ok(0)
+}

@@ -1,0 +1,321 @@
+//! Decide, record, act, record: the only place where Mooring changes something.
+
+use jiff::Timestamp;
+
+use crate::artifacts::snapshot;
+use crate::domain::approval::{ApprovedPlan, Binding, Intent};
+use crate::domain::check::StackCheck;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Verdict;
+use crate::domain::guard::drifted;
+use crate::domain::ids::{ChangeDigest, CommitId};
+use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::run::{Outcome, Run, RunState};
+use crate::domain::stack::{Repair, StackRecord, StateIdentity};
+use crate::store::{Conclusion, StoreError};
+use crate::telemetry::metrics::{self, ApplyOutcome};
+use crate::terraform::{Applied, Workdir};
+
+use super::conclude::{Ending, conclude, keep};
+use super::context::Context;
+use super::inputs::inputs;
+use super::look::{SavedPlan, Sighting, failed};
+use super::pass::{Next, advance, check_of, is_benign, see, step};
+use super::prepare::for_apply;
+use super::resolve::Tracked;
+
+/// Where and with what to act.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// The daemon.
+    pub context: &'a Context,
+    /// The stack.
+    pub tracked: &'a Tracked,
+    /// Where it was planned.
+    pub workdir: Workdir,
+    /// The commit that was planned.
+    pub commit: &'a CommitId,
+}
+
+/// A plan with all that allows and needs to apply it.
+#[derive(Debug)]
+struct Ready {
+    approved: ApprovedPlan,
+    plan: SavedPlan,
+    workdir: Workdir,
+    snapshot: String,
+}
+
+/// Applies what policy approved, looks again and ends the run.
+pub async fn act(
+    attempt: Attempt<'_>,
+    mut run: Run,
+    record: StackRecord,
+    mut check: StackCheck,
+    mut seen: Sighting,
+) -> Result<Next, StoreError> {
+    let Attempt {
+        context, tracked, ..
+    } = attempt;
+    let plan = seen.plan.take();
+    let state = plan.as_ref().and_then(|plan| plan.state.clone());
+    let ready = match ready(&attempt, &run, &check, plan).await {
+        Ok(ready) => ready,
+        Err(failure) => {
+            // Nothing has been changed: the findings stand and people hear why they still do.
+            tracing::warn!("not applied: {failure}");
+            check.decision = postponed(&failure);
+            let ending = Ending {
+                state,
+                ..Ending::looked(check, seen)
+            };
+            conclude(context, tracked, run, record, ending).await?;
+            return Ok(if is_benign(failure.kind) {
+                Next::LookAgain
+            } else {
+                Next::Rest
+            });
+        }
+    };
+    // The apply writes refreshed values into the state and hides unenforced findings from then on:
+    // they are kept before anything starts.
+    let kept = Conclusion {
+        run: Some(&run),
+        ledger: Some((&tracked.id, &seen.ledger)),
+        ..Conclusion::default()
+    };
+    context.store.conclude(&kept).await?;
+    advance(&mut run, RunState::Applying);
+    let intent = Intent {
+        run: run.id,
+        binding: ready.approved.binding().clone(),
+        approver: ready.approved.approver().clone(),
+        decision: check.decision.clone(),
+        snapshot: ready.snapshot.clone(),
+        at: Timestamp::now(),
+    };
+    context.store.record_intent(&run, &intent).await?;
+    tracing::info!(digest = intent.binding.digest.as_str(), "applying");
+    let log = ready.workdir.scratch.join(format!("apply-{}.log", run.id));
+    let applied = ready
+        .workdir
+        .apply(
+            &ready.approved,
+            &ready.plan.file,
+            &log,
+            &context.stop.applies,
+        )
+        .await;
+    keep_log(context, &run, &ready.workdir, &seen, &log).await;
+    let applied = masked(applied, &seen);
+    verify(&attempt, run, record, check, state, applied).await
+}
+
+/// Everything that must hold before Terraform may change anything: the approval covers exactly this
+/// plan on exactly this state, nothing is stopping, Git has not moved on, and the way back is kept.
+async fn ready(
+    attempt: &Attempt<'_>,
+    run: &Run,
+    check: &StackCheck,
+    plan: Option<SavedPlan>,
+) -> Result<Ready, Failure> {
+    let Attempt {
+        context,
+        tracked,
+        workdir,
+        commit,
+    } = attempt;
+    let (Some(plan), Some(digest)) = (plan, check.digest.clone()) else {
+        return Err(superseded("there is no plan that can be trusted"));
+    };
+    let planned_from = plan.state.clone();
+    let bind = |state: Option<StateIdentity>, digest: ChangeDigest| -> Result<Binding, Failure> {
+        let state = state.ok_or_else(|| superseded("there is no state"))?;
+        Ok(Binding {
+            stack: tracked.id.clone(),
+            digest,
+            lineage: state.lineage,
+            serial: state.serial,
+            commit: Some((*commit).clone()),
+            inputs: inputs(context, tracked, workdir, commit, &plan.backend)?,
+        })
+    };
+    let binding = bind(planned_from, digest.clone())?;
+    let approved = ApprovedPlan::by_policy(&check.decision, binding)
+        .ok_or_else(|| superseded("policy does not approve it"))?;
+    let workdir_for_apply = for_apply(workdir, tracked)?;
+    let state = workdir.state_pull(&context.stop.plans).await?;
+    if !approved.covers(&bind(state.identity.clone(), digest)?) {
+        return Err(superseded("the state or an input moved after the plan"));
+    }
+    if context.stop.plans.is_cancelled() {
+        return Err(superseded("Mooring is stopping"));
+    }
+    if context.heads.get(&tracked.source).as_ref() != Some(*commit) {
+        return Err(superseded("Git has moved on since the plan"));
+    }
+    let kept = snapshot::keep(
+        &context.layout.snapshots(&tracked.id),
+        &run.id,
+        &state.bytes,
+    )?;
+    let relative = kept.strip_prefix(context.layout.root()).unwrap_or(&kept);
+    Ok(Ready {
+        approved,
+        plan,
+        workdir: workdir_for_apply,
+        snapshot: relative.display().to_string(),
+    })
+}
+
+/// Plans again after the apply: what was to be repaired must be gone.
+async fn verify(
+    attempt: &Attempt<'_>,
+    mut run: Run,
+    mut record: StackRecord,
+    before: StackCheck,
+    state: Option<StateIdentity>,
+    applied: Applied,
+) -> Result<Next, StoreError> {
+    let Attempt {
+        context,
+        tracked,
+        workdir,
+        commit,
+    } = attempt;
+    step(context, &mut run, RunState::Verifying).await?;
+    let seen = match see(context, tracked, workdir, &context.stop.applies).await? {
+        Ok(seen) => seen,
+        Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
+    };
+    let mut after = check_of(tracked, &seen, commit);
+    let interrupted = matches!(applied, Applied::Interrupted(_));
+    let trouble = match applied {
+        Applied::Done => None,
+        Applied::Failed(failure) | Applied::Interrupted(failure) => Some(failure),
+    };
+    let now = Timestamp::now();
+    let left: Vec<_> = drifted(&after).collect();
+    let tried: Vec<_> = drifted(&before).collect();
+    let all_gone = after.verdict != Verdict::Failed && !tried.iter().any(|key| left.contains(key));
+    let changed_nothing = trouble
+        .as_ref()
+        .is_some_and(|failure| is_benign(failure.kind));
+    if !changed_nothing {
+        let repairs = tried
+            .into_iter()
+            .map(|attribute| Repair { attribute, at: now });
+        record.repairs.extend(repairs);
+    }
+    let outcome = match &trouble {
+        Some(failure) => Outcome::Failed {
+            failure: failure.clone(),
+        },
+        None if all_gone => Outcome::Repaired,
+        None => Outcome::PartlyRepaired,
+    };
+    metrics::apply_ended(match (&outcome, interrupted) {
+        (_, true) => ApplyOutcome::Interrupted,
+        (Outcome::Repaired, _) => ApplyOutcome::Repaired,
+        (Outcome::PartlyRepaired, _) => ApplyOutcome::PartlyRepaired,
+        _ => ApplyOutcome::Failed,
+    });
+    record.held = match &trouble {
+        Some(failure) if !changed_nothing => Some(format!(
+            "the apply of run {} did not end well: {}",
+            run.id, failure.message
+        )),
+        None if after.verdict == Verdict::Failed => Some(format!(
+            "after the apply of run {} the stack cannot be planned",
+            run.id
+        )),
+        _ => None,
+    };
+    after.decision = match &trouble {
+        Some(failure) => postponed(failure),
+        None => settled(&after, all_gone),
+    };
+    let ending = Ending {
+        repaired: (outcome == Outcome::Repaired || outcome == Outcome::PartlyRepaired)
+            .then_some(before),
+        outcome,
+        state: seen
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.state.clone())
+            .or(state),
+        ledger: seen.ledger,
+        check: after,
+    };
+    conclude(context, tracked, run, record, ending).await?;
+    Ok(if changed_nothing {
+        Next::LookAgain
+    } else {
+        Next::Rest
+    })
+}
+
+fn settled(after: &StackCheck, all_gone: bool) -> Decision {
+    let quiet = all_gone && after.verdict == Verdict::InSync;
+    let reason = match (quiet, all_gone) {
+        (true, _) => "repaired, and another plan shows that it is gone",
+        (false, true) => "repaired; what is left is not for Mooring to change",
+        (false, false) => "another plan after the repair still shows some of it",
+    };
+    let kind = if quiet {
+        DecisionKind::Nothing
+    } else {
+        DecisionKind::Alert
+    };
+    Decision {
+        kind,
+        reasons: vec![reason.to_owned()],
+    }
+}
+
+fn postponed(failure: &Failure) -> Decision {
+    Decision {
+        kind: DecisionKind::Alert,
+        reasons: vec![format!("the repair was not made: {}", failure.message)],
+    }
+}
+
+fn superseded(reason: &str) -> Failure {
+    Failure::new(
+        FailureKind::StalePlan,
+        reason,
+        "nothing was changed; the stack is planned again",
+    )
+}
+
+fn masked(applied: Applied, seen: &Sighting) -> Applied {
+    let mask = |failure: Failure| Failure {
+        message: seen.masker.mask(&failure.message),
+        ..failure
+    };
+    match applied {
+        Applied::Done => Applied::Done,
+        Applied::Failed(failure) => Applied::Failed(mask(failure)),
+        Applied::Interrupted(failure) => Applied::Interrupted(mask(failure)),
+    }
+}
+
+async fn keep_log(
+    context: &Context,
+    run: &Run,
+    workdir: &Workdir,
+    seen: &Sighting,
+    log: &std::path::Path,
+) {
+    match tokio::fs::read(log).await {
+        Ok(bytes) => {
+            let text = workdir.env.masker().mask(&String::from_utf8_lossy(&bytes));
+            let text = seen.masker.mask(&text);
+            keep(context, run.id, "apply.log", Ok(text.into_bytes())).await;
+        }
+        Err(error) => tracing::warn!("cannot read the log of the apply: {error}"),
+    }
+    if let Err(error) = tokio::fs::remove_file(log).await {
+        tracing::debug!("cannot remove {}: {error}", log.display());
+    }
+}

@@ -1,0 +1,198 @@
+//! The end of a pass: what was seen is remembered, alerts move, messages go into the outbox. All in
+//! one transaction.
+
+use jiff::Timestamp;
+
+use crate::artifacts::ArtifactName;
+use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
+use crate::domain::check::StackCheck;
+use crate::domain::confirm::is_quiet;
+use crate::domain::finding::Verdict;
+use crate::domain::ids::RunId;
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::message::Message;
+use crate::domain::notice::{Notice, RepairNotice};
+use crate::domain::run::{Outcome, Run};
+use crate::domain::stack::{StackRecord, StateIdentity};
+use crate::domain::tell::{Situation, tell};
+use crate::store::{Conclusion, StoreError};
+use crate::telemetry::metrics;
+
+use super::context::Context;
+use super::look::Sighting;
+use super::pass::duration;
+use super::resolve::Tracked;
+use super::{fresh, summary};
+
+/// How a pass ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// The stack as seen last.
+    pub check: StackCheck,
+    /// Unenforced findings to remember.
+    pub ledger: Vec<LedgerEntry>,
+    /// The state as seen last.
+    pub state: Option<StateIdentity>,
+    /// The run's outcome.
+    pub outcome: Outcome,
+    /// The stack as it was before Mooring repaired it.
+    pub repaired: Option<StackCheck>,
+}
+
+impl Ending {
+    /// The stack was looked at and nothing was changed.
+    pub fn looked(check: StackCheck, seen: Sighting) -> Self {
+        let outcome = match &check.failure {
+            Some(failure) if check.verdict == Verdict::Failed => Outcome::Failed {
+                failure: failure.clone(),
+            },
+            _ => Outcome::Checked {
+                verdict: check.verdict,
+            },
+        };
+        Self {
+            check,
+            ledger: seen.ledger,
+            state: seen.plan.and_then(|plan| plan.state),
+            outcome,
+            repaired: None,
+        }
+    }
+}
+
+/// Ends a run that saw nothing new to remember.
+pub async fn conclude_run(
+    context: &Context,
+    run: &mut Run,
+    outcome: Outcome,
+) -> Result<(), StoreError> {
+    finish(run, outcome);
+    context.store.save_run(run).await
+}
+
+/// Ends a run that looked at its stack.
+pub async fn conclude(
+    context: &Context,
+    tracked: &Tracked,
+    mut run: Run,
+    mut record: StackRecord,
+    ending: Ending,
+) -> Result<(), StoreError> {
+    let now = Timestamp::now();
+    let Ending {
+        check,
+        ledger,
+        state,
+        outcome,
+        repaired,
+    } = ending;
+    record.observe(check.clone(), now);
+    record.state = state.or(record.state);
+    finish(&mut run, outcome);
+    let open = context.store.open_alerts(Some(&record.id)).await?;
+    let situation = Situation {
+        record: &record,
+        check: &check,
+        repaired: repaired.is_some(),
+        pending_after: duration(tracked.settings.policy.pending_after),
+    };
+    let told = tell(&situation, &open, fresh::alert, now);
+    let notices = match repaired {
+        Some(before) => with_repair(told.notices, run.id, before, &check, now),
+        None => told.notices,
+    };
+    // Until a source's baseline has been told, its alerts open silently: one summary says it all.
+    let messages = if summary::baseline_told(context, &tracked.source).await? {
+        messages(context, &notices, now)
+    } else {
+        Vec::new()
+    };
+    let conclusion = Conclusion {
+        run: Some(&run),
+        stack: Some(&record),
+        ledger: Some((&record.id, &ledger)),
+        alerts: &told.alerts,
+        messages: &messages,
+    };
+    context.store.conclude(&conclusion).await?;
+    context.outbox_bell.notify_one();
+    if !is_quiet(&check) {
+        keep(
+            context,
+            run.id,
+            "check.json",
+            serde_json::to_vec_pretty(&check),
+        )
+        .await;
+    }
+    Ok(())
+}
+
+/// A repair speaks for itself unless it ends an alert that people know of.
+fn with_repair(
+    mut notices: Vec<Notice>,
+    run: RunId,
+    before: StackCheck,
+    after: &StackCheck,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let ends_alert = notices.iter().any(|notice| {
+        matches!(notice, Notice::Alert(alert)
+            if alert.kind == AlertKind::Drift
+                && alert.event == AlertEvent::Resolved
+                && alert.resolution == Some(Resolution::Repaired))
+    });
+    if let (false, Some(stack)) = (ends_alert, after.stack.clone()) {
+        let after = after.clone();
+        notices.push(Notice::Repaired(RepairNotice {
+            run,
+            stack,
+            at: now,
+            before,
+            after,
+        }));
+    }
+    notices
+}
+
+/// One message per notice and receiver.
+pub fn messages(context: &Context, notices: &[Notice], now: Timestamp) -> Vec<Message> {
+    let names: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
+    addressed(&names, notices, now)
+}
+
+/// One message per notice and named receiver.
+pub fn addressed(names: &[String], notices: &[Notice], now: Timestamp) -> Vec<Message> {
+    let pairs = notices
+        .iter()
+        .flat_map(|notice| names.iter().map(move |name| (notice, name)));
+    pairs
+        .map(|(notice, name)| Message::new(fresh::message(), name.clone(), notice.clone(), now))
+        .collect()
+}
+
+/// Keeps a copy of something of a run. That it cannot be kept delays nothing and is only logged.
+pub async fn keep(
+    context: &Context,
+    run: RunId,
+    name: &'static str,
+    bytes: serde_json::Result<Vec<u8>>,
+) {
+    let (Ok(bytes), Some(name)) = (bytes, ArtifactName::parse(name)) else {
+        return tracing::warn!("{name} of run {run} has no form that can be kept");
+    };
+    if let Err(error) = context.artifacts.put(&run, &name, bytes).await {
+        tracing::warn!("cannot keep {} of run {run}: {error}", name.as_str());
+    }
+}
+
+fn finish(run: &mut Run, outcome: Outcome) {
+    let now = Timestamp::now();
+    if let Err(invalid) = run.finish(outcome, now) {
+        tracing::error!("{invalid}");
+    }
+    if let (Some(outcome), Some(started)) = (&run.outcome, run.started_at) {
+        let took = now.duration_since(started);
+        metrics::run_ended(run.trigger, outcome, took.try_into().unwrap_or_default());
+    }
+}

@@ -1,0 +1,131 @@
+//! What every part of the daemon shares.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::artifacts::Artifacts;
+use crate::domain::digest::DigestKey;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::ids::{CommitId, SourceName, StackId};
+use crate::notify::Notifiers;
+use crate::store::Store;
+
+use super::layout::Layout;
+use super::settings::Settings;
+
+/// What every part of the daemon shares.
+#[derive(Debug)]
+pub struct Context {
+    /// The validated configuration.
+    pub settings: Settings,
+    /// The database.
+    pub store: Store,
+    /// Fingerprints masked values and digests.
+    pub key: DigestKey,
+    /// Paths.
+    pub layout: Layout,
+    /// Kept copies.
+    pub artifacts: Artifacts,
+    /// Channels to people.
+    pub notifiers: Notifiers,
+    /// Rings when a message has been put into the outbox.
+    pub outbox_bell: Notify,
+    /// How to stop.
+    pub stop: Stop,
+    /// Which stacks have been seen on which state.
+    pub states: States,
+    /// Where each source is in Git.
+    pub heads: Heads,
+}
+
+/// The commit that each source is at, as last read.
+#[derive(Debug, Default)]
+pub struct Heads(Mutex<BTreeMap<SourceName, CommitId>>);
+
+impl Heads {
+    /// The commit of a source, once it has been read.
+    pub fn get(&self, source: &SourceName) -> Option<CommitId> {
+        let heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heads.get(source).cloned()
+    }
+
+    /// The source is at this commit now.
+    pub fn set(&self, source: &SourceName, commit: CommitId) {
+        let mut heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heads.insert(source.clone(), commit);
+    }
+}
+
+/// Two steps of a shutdown: plans stop at once, applies are given time.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Stops everything that changes nothing.
+    pub plans: CancellationToken,
+    /// Interrupts applies.
+    pub applies: CancellationToken,
+}
+
+/// Which stacks have been seen on which state: two stacks on one state are an error, because each
+/// would undo the other.
+#[derive(Debug, Default)]
+pub struct States(Mutex<BTreeMap<String, BTreeSet<StackId>>>);
+
+impl States {
+    /// Takes note of where a stack's state is; fails if another stack's is there too.
+    pub fn claim(&self, identity: &str, stack: &StackId) -> Result<(), Failure> {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (known, stacks) in states.iter_mut() {
+            if known != identity {
+                stacks.remove(stack);
+            }
+        }
+        let stacks = states.entry(identity.to_owned()).or_default();
+        stacks.insert(stack.clone());
+        let others: Vec<&str> = stacks
+            .iter()
+            .filter(|other| *other != stack)
+            .map(StackId::as_str)
+            .collect();
+        let shared = others.join(", ");
+        states.retain(|_, stacks| !stacks.is_empty());
+        if shared.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            FailureKind::InvalidConfiguration,
+            format!("the state of this stack is also that of {shared}"),
+            "give each stack a state of its own (another key or workspace), or exclude one of them",
+        ))
+    }
+
+    /// Forgets a stack that is no longer tracked.
+    pub fn release(&self, stack: &StackId) {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.retain(|_, stacks| {
+            stacks.remove(stack);
+            !stacks.is_empty()
+        });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_stacks_on_one_state_are_both_refused_until_one_leaves() {
+        let states = States::default();
+        let (a, b) = (StackId::new("infra/a"), StackId::new("infra/b"));
+        states.claim("bucket/key", &a).unwrap();
+        states.claim("bucket/key", &a).unwrap();
+        let refused = states.claim("bucket/key", &b).expect_err("shared");
+        assert!(refused.message.contains("infra/a"));
+        assert!(states.claim("bucket/key", &a).is_err());
+        states.claim("bucket/other", &b).unwrap();
+        states.claim("bucket/key", &a).unwrap();
+    }
+}

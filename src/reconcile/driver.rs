@@ -1,0 +1,371 @@
+//! The driver: one task that knows what is due, queued and under way, and lets nothing run twice.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use crate::domain::ids::{RunId, SourceName, StackId};
+use crate::domain::run::{Run, RunState, Trigger};
+use crate::domain::stack::StackRecord;
+use crate::store::StoreError;
+use crate::telemetry::{metrics, run_span};
+
+use super::context::Context;
+use super::fresh;
+use super::pass::{Next, duration, pass};
+use super::resolve::Tracked;
+use super::sources::SourceUpdate;
+use super::{leave, recover, summary};
+
+/// The clock is looked at this often at least, so that a jump of it is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// What broke off is tried again after this time.
+const RETRY: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
+
+/// What the driver can be asked.
+#[derive(Debug)]
+pub enum Command {
+    /// A source was read.
+    Source(SourceUpdate, oneshot::Sender<()>),
+    /// Somebody wants a stack planned now.
+    PlanNow(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+    /// A person has looked at a held stack: repairs may go on.
+    Resume(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+}
+
+/// Why the driver does not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such stack.
+    #[error("there is no stack {0}")]
+    UnknownStack(StackId),
+    /// A run of the stack is under way.
+    #[error("a run of {0} is under way; wait for its end and try again")]
+    Running(StackId),
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug)]
+struct Followed {
+    tracked: Tracked,
+    due: Option<Timestamp>,
+    trigger: Trigger,
+    looked: bool,
+}
+
+/// Why a run came to no end of its own.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("it cannot be recorded: {0}")]
+    Store(#[from] StoreError),
+    #[error("it stopped unexpectedly: {0}")]
+    Panic(#[from] tokio::task::JoinError),
+}
+
+/// A run that ended, and what is to come.
+type Ended = (Run, Result<Next, Broken>);
+
+/// The driver's own state. The database holds the same runs; this is what is acted on.
+#[derive(Debug)]
+pub struct Driver {
+    context: Arc<Context>,
+    stacks: BTreeMap<StackId, Followed>,
+    queue: VecDeque<Run>,
+    active: BTreeSet<StackId>,
+    running: JoinSet<Ended>,
+}
+
+impl Driver {
+    /// A driver that begins with the runs that a restart left over.
+    pub fn new(context: Arc<Context>, left_over: Vec<Run>) -> Self {
+        Self {
+            context,
+            stacks: BTreeMap::new(),
+            queue: left_over.into(),
+            active: BTreeSet::new(),
+            running: JoinSet::new(),
+        }
+    }
+
+    /// Drives until the daemon stops, then waits for what is under way.
+    pub async fn drive(mut self, mut commands: mpsc::Receiver<Command>) {
+        let stop = self.context.stop.plans.clone();
+        loop {
+            self.start_runs();
+            let sleep = self.until_due();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(command) = commands.recv() => self.obey(command).await,
+                Some(ended) = self.running.join_next() => self.ended(ended).await,
+                () = tokio::time::sleep(sleep) => self.enqueue_due().await,
+            }
+        }
+        commands.close();
+        while let Some(ended) = self.running.join_next().await {
+            self.ended(ended).await;
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Source(update, done) => {
+                self.take_source(update).await;
+                let _gone = done.send(());
+            }
+            Command::PlanNow(stack, reply) => {
+                let _gone = reply.send(self.plan_now(&stack).await);
+            }
+            Command::Resume(stack, reply) => {
+                let _gone = reply.send(self.resume(&stack).await);
+            }
+        }
+    }
+
+    async fn plan_now(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
+        if !self.stacks.contains_key(stack) {
+            return Err(Refusal::UnknownStack(stack.clone()));
+        }
+        Ok(self.enqueue(stack, Trigger::Person).await?)
+    }
+
+    async fn resume(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
+        if self.active.contains(stack) {
+            return Err(Refusal::Running(stack.clone()));
+        }
+        if let Some(record) = self.context.store.stack(stack).await? {
+            tracing::info!(
+                stack = stack.as_str(),
+                held = record.held.as_deref(),
+                "resumed"
+            );
+            let record = StackRecord {
+                held: None,
+                repairs: Vec::new(),
+                ..record
+            };
+            self.context.store.save_stack(&record).await?;
+        }
+        self.plan_now(stack).await
+    }
+
+    async fn take_source(&mut self, update: SourceUpdate) {
+        let present: BTreeSet<&StackId> = update.stacks.iter().map(|stack| &stack.id).collect();
+        let gone: Vec<StackId> = self
+            .stacks
+            .values()
+            .filter(|f| f.tracked.source == update.source && !present.contains(&f.tracked.id))
+            .map(|f| f.tracked.id.clone())
+            .collect();
+        self.stacks.retain(|id, _| !gone.contains(id));
+        self.queue.retain(|run| !gone.contains(&run.stack));
+        if let Err(error) = leave::leave(&self.context, &update).await {
+            tracing::error!("cannot remember which stacks left: {error}");
+        }
+        for tracked in update.stacks {
+            self.follow(tracked, &update.touched).await;
+        }
+        self.enqueue_due().await;
+        self.tell_baseline(&update.source).await;
+    }
+
+    async fn follow(&mut self, tracked: Tracked, touched: &BTreeSet<StackId>) {
+        let id = tracked.id.clone();
+        let now = Timestamp::now();
+        let record = self.context.store.stack(&id).await.unwrap_or_default();
+        let unsettled = record
+            .as_ref()
+            .is_some_and(|r| r.doubt.unconfirmed.is_some());
+        let checked = record.as_ref().and_then(|record| record.checked_at);
+        let (trigger, due) = match checked {
+            _ if touched.contains(&id) => (Trigger::Git, Some(now)),
+            None => (Trigger::FirstSight, Some(now)),
+            Some(_) if unsettled => (Trigger::Confirmation, Some(now)),
+            Some(at) => (Trigger::Schedule, tracked.settings.schedule.next(at, &id)),
+        };
+        let before = self.stacks.remove(&id);
+        // A stack that is known keeps what it waits for, unless Git gives a reason to look now.
+        let (trigger, due) = match &before {
+            Some(before) if trigger != Trigger::Git => (before.trigger, before.due),
+            _ => (trigger, due),
+        };
+        let looked = checked.is_some() || before.is_some_and(|before| before.looked);
+        self.stacks.insert(
+            id,
+            Followed {
+                tracked,
+                due,
+                trigger,
+                looked,
+            },
+        );
+    }
+
+    async fn enqueue_due(&mut self) {
+        let now = Timestamp::now();
+        let due: Vec<(StackId, Trigger)> = self
+            .stacks
+            .iter()
+            .filter(|(_, followed)| followed.due.is_some_and(|due| due <= now))
+            .map(|(id, followed)| (id.clone(), followed.trigger))
+            .collect();
+        for (id, trigger) in due {
+            let next = match self.enqueue(&id, trigger).await {
+                Ok(_) => self.next_scheduled(&id, now),
+                Err(error) => {
+                    tracing::error!(stack = id.as_str(), "cannot queue a run: {error}");
+                    now.checked_add(RETRY).ok()
+                }
+            };
+            self.wait_for(&id, Trigger::Schedule, next);
+        }
+        metrics::queue_length(self.queue.len());
+    }
+
+    fn next_scheduled(&self, id: &StackId, after: Timestamp) -> Option<Timestamp> {
+        let followed = self.stacks.get(id)?;
+        followed.tracked.settings.schedule.next(after, id)
+    }
+
+    fn wait_for(&mut self, id: &StackId, trigger: Trigger, due: Option<Timestamp>) {
+        if let Some(followed) = self.stacks.get_mut(id) {
+            followed.trigger = trigger;
+            followed.due = due;
+        }
+    }
+
+    /// Queues a run of a stack, or finds the one that is queued already.
+    async fn enqueue(&mut self, stack: &StackId, trigger: Trigger) -> Result<RunId, StoreError> {
+        if let Some(queued) = self.queue.iter().find(|run| &run.stack == stack) {
+            return Ok(queued.id);
+        }
+        let run = Run::queued(fresh::run(), stack.clone(), trigger, Timestamp::now());
+        let run = if self.context.store.enqueue(&run).await? {
+            run
+        } else {
+            let mut stored = self.context.store.unfinished_runs().await?.into_iter();
+            let queued = stored.find(|r| &r.stack == stack && r.state == RunState::Queued);
+            queued.unwrap_or(run)
+        };
+        let id = run.id;
+        self.queue.push_back(run);
+        Ok(id)
+    }
+
+    /// Starts what fits: no more than configured, never two runs of one stack.
+    fn start_runs(&mut self) {
+        let mut waiting = VecDeque::new();
+        while let Some(run) = self.queue.pop_front() {
+            let full = self.running.len() >= self.context.settings.jobs;
+            if full || self.active.contains(&run.stack) || !self.start(&run) {
+                waiting.push_back(run);
+            }
+        }
+        self.queue = waiting;
+        metrics::queue_length(self.queue.len());
+        metrics::runs_active(self.running.len());
+    }
+
+    /// Starts a run, unless its stack is not known yet (sources are still being read).
+    fn start(&mut self, run: &Run) -> bool {
+        let Some(followed) = self.stacks.get(&run.stack) else {
+            return false;
+        };
+        let Some(commit) = self.context.heads.get(&followed.tracked.source) else {
+            return false;
+        };
+        let (context, tracked) = (self.context.clone(), followed.tracked.clone());
+        let span = run_span(&run.id, &run.stack);
+        self.active.insert(run.stack.clone());
+        let (run, span_of_pass) = (run.clone(), span.clone());
+        let work = async move {
+            let (pass_run, commit) = (run.clone(), commit);
+            let pass = async move { pass(&context, &tracked, pass_run, &commit).await };
+            // A task of its own, so that a panic is that run's alone.
+            let ended = tokio::spawn(pass.instrument(span_of_pass)).await;
+            (
+                run,
+                ended
+                    .map_err(Broken::from)
+                    .and_then(|next| next.map_err(Broken::from)),
+            )
+        };
+        self.running.spawn(work.instrument(span));
+        true
+    }
+
+    async fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let Ok((run, next)) = ended else {
+            return;
+        };
+        self.active.remove(&run.stack);
+        if let Err(broken) = &next {
+            tracing::error!(run = %run.id, stack = run.stack.as_str(), "the run broke off: {broken}");
+            self.settle(&run, broken).await;
+        }
+        let now = Timestamp::now();
+        let Some(followed) = self.stacks.get_mut(&run.stack) else {
+            return;
+        };
+        match next {
+            Ok(Next::Rest) => followed.looked = true,
+            Ok(Next::LookAgain) => {
+                let after = duration(followed.tracked.settings.policy.confirm_after);
+                followed.due = now.checked_add(after).ok();
+                followed.trigger = Trigger::Confirmation;
+            }
+            Err(_) => {
+                followed.due = now.checked_add(RETRY).ok();
+                followed.trigger = run.trigger;
+            }
+        }
+        let source = followed.tracked.source.clone();
+        self.tell_baseline(&source).await;
+    }
+
+    /// A run whose end could not be recorded gets another chance to be; if that fails too, the next
+    /// start settles it. One that may have changed something is held for a person.
+    async fn settle(&self, run: &Run, broken: &Broken) {
+        let settled = async {
+            let stored = self.context.store.run(&run.id).await?;
+            match stored.filter(|run| !run.state.is_over()) {
+                Some(run) => recover::settle(&self.context, run, &broken.to_string()).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = settled.await {
+            tracing::error!(run = %run.id, "the run stays open until the next start: {error}");
+        }
+    }
+
+    async fn tell_baseline(&self, source: &SourceName) {
+        let mut own = self.stacks.values().filter(|f| &f.tracked.source == source);
+        if own.all(|followed| followed.looked)
+            && let Err(error) = summary::first_sight(&self.context, source).await
+        {
+            tracing::error!("cannot tell the baseline: {error}");
+        }
+    }
+
+    fn until_due(&self) -> Duration {
+        let now = Timestamp::now();
+        let next = self
+            .stacks
+            .values()
+            .filter_map(|followed| followed.due)
+            .min();
+        let wait = next.map_or(LONGEST_SLEEP, |due| {
+            Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
+        });
+        wait.min(LONGEST_SLEEP)
+    }
+}

@@ -1,0 +1,128 @@
+//! `explain`: findings and decision from a plan that somebody else made. For JSON nothing is run.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::check::StackCheck;
+use crate::domain::classify::classify;
+use crate::domain::digest::DigestKey;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::{PlanExit, verdict};
+use crate::domain::plan::{Plan, PlannedAction};
+use crate::domain::policy::{Policy, decide};
+use crate::domain::severity::SeverityRules;
+use crate::domain::stack::DEFAULT_WORKSPACE;
+use crate::plan_json;
+use crate::terraform::{Environment, Limits, PlanFile, Workdir};
+
+use super::layout::random_key;
+use super::local::find_engine;
+
+/// What reads a saved plan file.
+#[derive(Debug)]
+pub struct Engined<'a> {
+    /// `terraform`, `tofu` or a path; none means whichever there is.
+    pub engine: Option<&'a str>,
+    /// Time limit.
+    pub limit: Duration,
+    /// Stops it.
+    pub cancel: CancellationToken,
+}
+
+/// Explains the output of `terraform show -json`.
+pub fn from_json(bytes: &[u8]) -> Result<StackCheck, Failure> {
+    let key = random_key().map(DigestKey::new).map_err(|error| {
+        Failure::new(
+            FailureKind::Internal,
+            format!("no random bytes: {error}"),
+            "make /dev/urandom readable",
+        )
+    })?;
+    let reading = plan_json::read(bytes, &key)?;
+    for warning in &reading.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(explained(&reading.plan))
+}
+
+/// Explains a saved plan file with the engine that made it. Terraform needs the providers that the
+/// plan was made with, so it runs in the current directory.
+pub async fn from_plan_file(file: &Path, engined: &Engined<'_>) -> Result<StackCheck, Failure> {
+    let internal = |error: std::io::Error| {
+        Failure::new(
+            FailureKind::Internal,
+            error.to_string(),
+            "run it in the stack's directory",
+        )
+    };
+    let env = Environment::inherited();
+    let engine = find_engine(engined.engine, &env, &engined.cancel).await?;
+    let scratch = tempfile::tempdir().map_err(internal)?;
+    let workdir = Workdir {
+        dir: std::env::current_dir().map_err(internal)?,
+        engine,
+        env,
+        workspace: None,
+        var_files: Vec::new(),
+        backend_config: Vec::new(),
+        scratch: scratch.path().to_owned(),
+        limits: Limits {
+            init: engined.limit,
+            plan: engined.limit,
+            apply: engined.limit,
+            grace: Duration::from_secs(10),
+        },
+    };
+    let bytes = workdir
+        .show(&PlanFile::open_existing(file), &engined.cancel)
+        .await?;
+    from_json(&bytes)
+}
+
+fn explained(plan: &Plan) -> StackCheck {
+    let findings = classify(plan, &SeverityRules::default());
+    let verdict = verdict(exit_of(plan), plan.errored, plan.complete, &findings);
+    let decision = decide(verdict, &findings, &Policy::default(), &[]);
+    let incomplete = plan.errored || !plan.complete;
+    StackCheck {
+        stack: None,
+        workspace: DEFAULT_WORKSPACE.to_owned(),
+        commit: None,
+        dirty: false,
+        verdict,
+        terraform_version: plan.terraform_version.clone(),
+        duration_ms: 0,
+        failure: incomplete.then(|| {
+            Failure::new(
+                FailureKind::IncompletePlan,
+                "the plan failed midway or leaves something out: what it lists is only a part",
+                "plan again and look at its errors",
+            )
+        }),
+        digest: None,
+        findings,
+        decision,
+    }
+}
+
+/// What `plan -detailed-exitcode` must have said.
+fn exit_of(plan: &Plan) -> PlanExit {
+    let changes = plan.changes.iter().any(|change| {
+        let moved = change
+            .previous_address
+            .as_ref()
+            .is_some_and(|from| from != &change.address);
+        moved
+            || change.importing.is_some()
+            || !matches!(change.action, PlannedAction::NoOp | PlannedAction::Read)
+    });
+    if plan.errored {
+        PlanExit::Failed
+    } else if changes || !plan.outputs.is_empty() {
+        PlanExit::Changes
+    } else {
+        PlanExit::NoChanges
+    }
+}

@@ -1,0 +1,151 @@
+//! What the surfaces may ask of the running daemon.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::alert::Alert;
+use crate::domain::finding::Verdict;
+use crate::domain::ids::{RunId, StackId};
+use crate::domain::run::Run;
+use crate::domain::source::SourceRecord;
+use crate::domain::stack::StackRecord;
+use crate::store::StoreError;
+
+use super::context::Context;
+use super::driver::{Command, Refusal};
+
+/// A handle on the running daemon.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    context: Arc<Context>,
+    commands: mpsc::Sender<Command>,
+}
+
+/// A stack with all that is shown of it.
+#[derive(Debug)]
+pub struct StackView {
+    /// What is remembered.
+    pub record: StackRecord,
+    /// Its verdict now: an old one is `unknown`.
+    pub verdict: Verdict,
+    /// Its open alerts.
+    pub alerts: Vec<Alert>,
+}
+
+impl Handle {
+    /// A handle on the daemon with this context.
+    pub const fn new(context: Arc<Context>, commands: mpsc::Sender<Command>) -> Self {
+        Self { context, commands }
+    }
+
+    /// Queues a run of a stack now; gives the run.
+    pub async fn plan_now(&self, stack: &StackId) -> Result<RunId, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::PlanNow(stack.clone(), reply), answer)
+            .await
+    }
+
+    /// A person has looked at a held stack: repairs may go on. Plans it at once.
+    pub async fn resume(&self, stack: &StackId) -> Result<RunId, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::Resume(stack.clone(), reply), answer)
+            .await
+    }
+
+    async fn ask(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<RunId, Refusal>>,
+    ) -> Result<RunId, Refusal> {
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| Refusal::Stopping)?;
+        answer.await.map_err(|_| Refusal::Stopping)?
+    }
+
+    /// Every tracked stack.
+    pub async fn stacks(&self) -> Result<Vec<StackView>, StoreError> {
+        let mut alerts = self.context.store.open_alerts(None).await?;
+        let records = self.context.store.stacks().await?;
+        let tracked = records.into_iter().filter(|record| record.tracked);
+        Ok(tracked
+            .map(|record| {
+                let (own, others): (Vec<Alert>, Vec<Alert>) = std::mem::take(&mut alerts)
+                    .into_iter()
+                    .partition(|alert| alert.stack == record.id);
+                alerts = others;
+                self.view(record, own)
+            })
+            .collect())
+    }
+
+    /// One stack.
+    pub async fn stack(&self, id: &StackId) -> Result<Option<StackView>, StoreError> {
+        let Some(record) = self.context.store.stack(id).await? else {
+            return Ok(None);
+        };
+        let alerts = self.context.store.open_alerts(Some(id)).await?;
+        Ok(Some(self.view(record, alerts)))
+    }
+
+    fn view(&self, record: StackRecord, alerts: Vec<Alert>) -> StackView {
+        let verdict = record.verdict(Timestamp::now());
+        StackView {
+            record,
+            verdict,
+            alerts,
+        }
+    }
+
+    /// Runs, newest first.
+    pub async fn runs(&self, stack: Option<&StackId>, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.context.store.runs(stack, limit).await
+    }
+
+    /// One run.
+    pub async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.context.store.run(id).await
+    }
+
+    /// The sources.
+    pub async fn sources(&self) -> Result<Vec<SourceRecord>, StoreError> {
+        self.context.store.sources().await
+    }
+
+    /// Open alerts.
+    pub async fn alerts(&self) -> Result<Vec<Alert>, StoreError> {
+        self.context.store.open_alerts(None).await
+    }
+
+    /// How many messages wait to be delivered.
+    pub async fn waiting_messages(&self) -> Result<usize, StoreError> {
+        self.context.store.waiting_messages().await
+    }
+
+    /// Why the daemon is not ready, if it is not: the database must answer and every source must
+    /// have been tried once.
+    pub async fn not_ready(&self) -> Option<String> {
+        if let Err(error) = self.context.store.ping().await {
+            return Some(format!("the database does not answer: {error}"));
+        }
+        let sources = match self.sources().await {
+            Ok(sources) => sources,
+            Err(error) => return Some(format!("the database cannot be read: {error}")),
+        };
+        let tried = |name| {
+            sources
+                .iter()
+                .any(|s| &s.name == name && s.checked_at.is_some())
+        };
+        let untried = self
+            .context
+            .settings
+            .sources
+            .iter()
+            .find(|source| !tried(&source.name));
+        untried.map(|source| format!("the source {} has not been read yet", source.name))
+    }
+}

@@ -1,0 +1,167 @@
+//! Where things are under the data directory.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
+
+use crate::domain::digest::DigestKey;
+use crate::domain::ids::{SourceName, StackId};
+
+/// The data directory; every directory in it is private (0700).
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+/// Longest readable part of a stack's directory name, in bytes.
+const READABLE: usize = 80;
+
+impl Layout {
+    /// Makes the data directory and its parts.
+    pub fn create(root: &Path) -> io::Result<Self> {
+        fs::create_dir_all(root)?;
+        let root = fs::canonicalize(root)?;
+        for part in ["mirrors", "trees", "checkouts", "scratch", "snapshots"] {
+            let mut builder = fs::DirBuilder::new();
+            builder
+                .recursive(true)
+                .mode(0o700)
+                .create(root.join(part))?;
+        }
+        Ok(Self { root })
+    }
+
+    /// The data directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("mooring.db")
+    }
+
+    /// The bare mirror of a source.
+    pub fn mirror(&self, source: &SourceName) -> PathBuf {
+        self.root.join("mirrors").join(source.as_str())
+    }
+
+    /// The checkout of a source in which stacks are discovered.
+    pub fn tree(&self, source: &SourceName) -> PathBuf {
+        self.root.join("trees").join(source.as_str())
+    }
+
+    /// The checkout of a stack: one path for good, because a path can be part of a plan.
+    pub fn checkout(&self, stack: &StackId) -> PathBuf {
+        self.root.join("checkouts").join(file_name(stack))
+    }
+
+    /// Where all plan files and outputs of Terraform are.
+    pub fn scratch_root(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+
+    /// Where plan files and outputs of a stack are.
+    pub fn scratch(&self, stack: &StackId) -> PathBuf {
+        self.scratch_root().join(file_name(stack))
+    }
+
+    /// State snapshots of a stack.
+    pub fn snapshots(&self, stack: &StackId) -> PathBuf {
+        self.root.join("snapshots").join(file_name(stack))
+    }
+
+    /// Holds the data directory for this process: two daemons on one directory would not know of
+    /// each other's applies.
+    pub fn lock(&self) -> io::Result<fs::File> {
+        let file = fs::File::create(self.root.join("lock"))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(file)
+    }
+
+    /// The installation's key, made on first use. It is kept beside the database, not in it: who
+    /// has only the database can neither forge a digest nor guess a masked value.
+    pub fn installation_key(&self) -> io::Result<DigestKey> {
+        let path = self.root.join("installation.key");
+        match fs::read(&path) {
+            Ok(bytes) => <[u8; 32]>::try_from(bytes)
+                .map(DigestKey::new)
+                .map_err(|_| {
+                    io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("{} is not a key of 32 bytes", path.display()),
+                    )
+                }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let bytes = random_key()?;
+                let temporary = self.root.join("installation.key.new");
+                let mut file = fs::OpenOptions::new()
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o600)
+                    .open(&temporary)?;
+                file.write_all(&bytes)?;
+                file.sync_all()?;
+                fs::rename(&temporary, &path)?;
+                Ok(DigestKey::new(bytes))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// 32 bytes from the operating system.
+pub fn random_key() -> io::Result<[u8; 32]> {
+    let mut bytes = [0u8; 32];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A readable name that no other stack has.
+fn file_name(stack: &StackId) -> String {
+    let id = stack.as_str();
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.@".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let readable: String = id.chars().map(plain).take(READABLE).collect();
+    let hash = hex::encode(Sha256::digest(id.as_bytes()));
+    format!("{readable}-{}", hash.get(..12).unwrap_or(&hash))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stacks_whose_names_look_alike_have_their_own_directories() {
+        let (a, b) = (StackId::new("infra/a/b"), StackId::new("infra/a_b"));
+        assert_ne!(file_name(&a), file_name(&b));
+        assert!(file_name(&StackId::new("x/../../etc")).find('/').is_none());
+    }
+
+    #[test]
+    fn the_key_is_made_once_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::create(dir.path()).unwrap();
+        let first = layout.installation_key().unwrap().fingerprint(b"x");
+        assert_eq!(layout.installation_key().unwrap().fingerprint(b"x"), first);
+        let mode = fs::metadata(dir.path().join("installation.key"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::write(dir.path().join("installation.key"), b"short").unwrap();
+        assert!(layout.installation_key().is_err());
+    }
+}

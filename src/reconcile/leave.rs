@@ -1,0 +1,90 @@
+//! Stacks that are no longer in their source: their history stays, their alerts end.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::domain::alert::{Alert, AlertEvent, Resolution};
+use crate::domain::check::StackCheck;
+use crate::domain::ids::StackId;
+use crate::domain::notice::{AlertNotice, Notice};
+use crate::domain::run::{Outcome, RunState};
+use crate::domain::stack::StackRecord;
+use crate::store::{Conclusion, StoreError};
+
+use super::conclude::{conclude_run, messages};
+use super::context::Context;
+use super::sources::SourceUpdate;
+
+/// Takes leave of every stack that the database has and the source no longer does.
+pub async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {
+    let present: BTreeSet<&StackId> = update.stacks.iter().map(|stack| &stack.id).collect();
+    let known = context.store.stacks().await?;
+    let gone = known.into_iter().filter(|record| {
+        record.tracked && record.source == update.source && !present.contains(&record.id)
+    });
+    for record in gone {
+        untrack(context, record).await?;
+    }
+    Ok(())
+}
+
+async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreError> {
+    let now = Timestamp::now();
+    tracing::info!(stack = record.id.as_str(), "no longer in its source");
+    context.states.release(&record.id);
+    let unfinished = context.store.unfinished_runs().await?;
+    let queued = |run: &crate::domain::run::Run| run.state == RunState::Queued;
+    for mut run in unfinished
+        .into_iter()
+        .filter(|run| run.stack == record.id && queued(run))
+    {
+        conclude_run(context, &mut run, Outcome::Cancelled).await?;
+    }
+    let record = StackRecord {
+        tracked: false,
+        ..record
+    };
+    let open = context.store.open_alerts(Some(&record.id)).await?;
+    let over = (now, Resolution::Untracked);
+    let ended: Vec<Alert> = open
+        .into_iter()
+        .map(|alert| Alert {
+            resolved: Some(over),
+            ..alert
+        })
+        .collect();
+    let notices: Vec<Notice> = match &record.last {
+        Some(check) => ended
+            .iter()
+            .map(|alert| notice(alert, check, now))
+            .collect(),
+        None => Vec::new(),
+    };
+    let messages = messages(context, &notices, now);
+    let conclusion = Conclusion {
+        stack: Some(&record),
+        alerts: &ended,
+        messages: &messages,
+        ..Conclusion::default()
+    };
+    context.store.conclude(&conclusion).await?;
+    context.outbox_bell.notify_one();
+    Ok(())
+}
+
+fn notice(alert: &Alert, check: &StackCheck, now: Timestamp) -> Notice {
+    Notice::Alert(AlertNotice {
+        alert: alert.id,
+        event: AlertEvent::Resolved,
+        kind: alert.kind,
+        stack: alert.stack.clone(),
+        severity: alert.trouble.severity,
+        at: now,
+        opened_at: alert.opened_at,
+        since: None,
+        detail: None,
+        resolution: Some(Resolution::Untracked),
+        check: check.clone(),
+    })
+}

@@ -1,0 +1,225 @@
+//! One look at a stack: init when needed, plan, show, read, classify. The same for the daemon and
+//! for `check`; it changes nothing.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::classify::classify;
+use crate::domain::digest::{DigestKey, change_digest};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::{Findings, PlanExit, Verdict, verdict};
+use crate::domain::ids::ChangeDigest;
+use crate::domain::ledger::{LedgerEntry, carry};
+use crate::domain::severity::SeverityRules;
+use crate::domain::stack::StateIdentity;
+use crate::plan_json::{self, Reading};
+use crate::secret::Masker;
+use crate::terraform::{self, Backend, PlanFile, Planned, State, Workdir};
+
+/// How often a plan is made again because the state moved meanwhile.
+const MAX_PLANS: usize = 3;
+
+/// How to look.
+#[derive(Debug)]
+pub struct Lens<'a> {
+    /// Where and with what Terraform runs.
+    pub workdir: &'a Workdir,
+    /// Whether init may run there: in somebody's own tree it may not.
+    pub init: bool,
+    /// Fingerprints masked values.
+    pub key: &'a DigestKey,
+    /// The operator's severities.
+    pub severities: &'a SeverityRules,
+    /// Unenforced findings of earlier looks.
+    pub ledger: Vec<LedgerEntry>,
+    /// Whether a state in a local file may be used: in somebody's own tree it is theirs, a checkout
+    /// would not have it.
+    pub local_state: bool,
+    /// Stops the look.
+    pub cancel: &'a CancellationToken,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Sighting {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// What was found (partly, if the plan failed midway).
+    pub findings: Findings,
+    /// The version that planned.
+    pub terraform_version: Option<String>,
+    /// The digest of the change set.
+    pub digest: Option<ChangeDigest>,
+    /// Unenforced findings to remember.
+    pub ledger: Vec<LedgerEntry>,
+    /// Masks in other text what the plan marks sensitive.
+    pub masker: Masker,
+    /// The saved plan, if the plan can be trusted.
+    pub plan: Option<SavedPlan>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A plan that can be trusted: the state did not move while it was made.
+#[derive(Debug)]
+pub struct SavedPlan {
+    /// The file.
+    pub file: PlanFile,
+    /// The state it was made from; none if there is none.
+    pub state: Option<StateIdentity>,
+    /// Whether that state holds no object.
+    pub empty: bool,
+    /// Where the state is.
+    pub backend: Backend,
+}
+
+/// Looks at a stack. A failure is a sighting too; the error is `busy`: the state kept moving.
+pub async fn look(lens: Lens<'_>) -> Result<Sighting, Failure> {
+    let started = Instant::now();
+    let ledger = lens.ledger.clone();
+    let mut seen = match attempt(lens).await {
+        Ok(seen) => seen,
+        Err(failure) if failure.kind == FailureKind::Busy => return Err(failure),
+        Err(failure) => failed(failure, ledger),
+    };
+    seen.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(seen)
+}
+
+/// A sighting of nothing but a failure.
+pub fn failed(failure: Failure, ledger: Vec<LedgerEntry>) -> Sighting {
+    Sighting {
+        verdict: Verdict::Failed,
+        failure: Some(failure),
+        findings: Findings::default(),
+        terraform_version: None,
+        digest: None,
+        ledger,
+        masker: Masker::default(),
+        plan: None,
+        duration_ms: 0,
+    }
+}
+
+async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
+    let workdir = lens.workdir;
+    terraform::refuse_targeting(&workdir.env)?;
+    if lens.init && workdir.needs_init() {
+        workdir.init(lens.cancel).await?;
+    }
+    let backend = workdir.backend()?;
+    if let Some(path) = backend.local_path.as_ref().filter(|_| !lens.local_state) {
+        return Err(Failure::new(
+            FailureKind::LocalState,
+            format!("the state is a file in the checkout ({})", path.display()),
+            "configure a backend that both you and Mooring reach; a checkout never has the file",
+        ));
+    }
+    for _ in 0..MAX_PLANS {
+        let planned = workdir.plan(lens.cancel).await?;
+        let Some(file) = planned.file.as_ref() else {
+            return Err(planned.failure.unwrap_or_else(|| no_plan(planned.exit)));
+        };
+        let base = file.state_identity()?;
+        let seen = read(&lens, &planned, file).await?;
+        if seen.verdict == Verdict::Failed {
+            return Ok(seen);
+        }
+        let state = workdir.state_pull(lens.cancel).await?;
+        if state.identity == base {
+            let plan = planned.file.map(|file| saved(file, &state, backend));
+            return Ok(Sighting { plan, ..seen });
+        }
+        tracing::info!("the state moved while it was planned: planning again");
+    }
+    Err(Failure::new(
+        FailureKind::Busy,
+        format!("the state moved during each of {MAX_PLANS} plans"),
+        "somebody is applying; the last verdict stands until the next look",
+    ))
+}
+
+fn saved(file: PlanFile, state: &State, backend: Backend) -> SavedPlan {
+    SavedPlan {
+        file,
+        state: state.identity.clone(),
+        empty: state.resources == 0,
+        backend,
+    }
+}
+
+async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sighting, Failure> {
+    let bytes = match (lens.workdir.show(file, lens.cancel).await, &planned.failure) {
+        (Ok(bytes), _) => bytes,
+        // A plan that failed midway need not be readable: its own failure says more.
+        (Err(_), Some(failure)) => return Err(failure.clone()),
+        (Err(unreadable), None) => return Err(unreadable),
+    };
+    let key = lens.key.clone();
+    let read = tokio::task::spawn_blocking(move || plan_json::read(&bytes, &key)).await;
+    let reading = match read {
+        Ok(Ok(reading)) => reading,
+        Ok(Err(unreadable)) => return Err(planned.failure.clone().unwrap_or(unreadable.into())),
+        Err(_) => {
+            return Err(Failure::new(
+                FailureKind::UnreadablePlan,
+                "reading the plan stopped unexpectedly",
+                "run `terraform show -json` on a plan of this stack and report what is odd in it",
+            ));
+        }
+    };
+    for warning in &reading.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mask = |failure: &Failure| Failure {
+        message: reading.masker.mask(&failure.message),
+        ..failure.clone()
+    };
+    let failure = planned.failure.as_ref().map(mask);
+    Ok(judge(reading, planned.exit, failure, lens))
+}
+
+fn judge(reading: Reading, exit: PlanExit, failure: Option<Failure>, lens: &Lens<'_>) -> Sighting {
+    let plan = &reading.plan;
+    let mut findings = classify(plan, lens.severities);
+    let whole = !plan.errored && plan.complete && exit != PlanExit::Failed;
+    let ledger = carry(
+        lens.ledger.clone(),
+        plan,
+        whole,
+        &mut findings,
+        lens.severities,
+        Timestamp::now(),
+    );
+    let verdict = verdict(exit, plan.errored, plan.complete, &findings);
+    let incomplete = (verdict == Verdict::Failed).then(|| {
+        Failure::new(
+            FailureKind::IncompletePlan,
+            "the plan is incomplete: Terraform put changes off or was told to plan only a part",
+            "run `terraform plan` in the directory and see what it leaves out",
+        )
+    });
+    Sighting {
+        verdict,
+        failure: failure.or(incomplete),
+        findings,
+        terraform_version: plan.terraform_version.clone(),
+        digest: Some(change_digest(plan, lens.key)),
+        ledger,
+        masker: reading.masker,
+        plan: None,
+        duration_ms: 0,
+    }
+}
+
+fn no_plan(exit: PlanExit) -> Failure {
+    Failure::new(
+        FailureKind::UnreadablePlan,
+        format!("the plan ended ({exit:?}) without leaving a plan file"),
+        "run `terraform plan` in the directory and see what it says",
+    )
+}

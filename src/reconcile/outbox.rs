@@ -1,0 +1,111 @@
+//! Messages leave through the database: what is written there is delivered, however long a channel
+//! is down and however often Mooring is restarted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use crate::domain::message::Message;
+use crate::notify::Delivery;
+use crate::store::StoreError;
+use crate::telemetry::metrics;
+
+use super::context::Context;
+
+/// The outbox is looked at this often at least.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How many messages are taken at once; each receiver gets its own in order.
+const BATCH: u32 = 100;
+
+/// Delivers messages until the daemon stops.
+pub async fn deliver(context: Arc<Context>) {
+    loop {
+        let wait = match round(&context).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                tracing::error!("cannot read the outbox: {error}");
+                LONGEST_SLEEP
+            }
+        };
+        tokio::select! {
+            () = context.stop.plans.cancelled() => return,
+            () = context.outbox_bell.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Delivers what is due; says how long there is nothing to do.
+async fn round(context: &Arc<Context>) -> Result<Duration, StoreError> {
+    loop {
+        let due = context.store.due_messages(Timestamp::now(), BATCH).await?;
+        if due.is_empty() {
+            break;
+        }
+        let mut receivers = JoinSet::new();
+        for (_, messages) in by_receiver(due) {
+            let context = context.clone();
+            receivers.spawn(async move { deliver_all(&context, messages).await });
+        }
+        while let Some(delivered) = receivers.join_next().await {
+            match delivered {
+                Ok(result) => result?,
+                Err(error) => tracing::error!("a delivery ended unexpectedly: {error}"),
+            }
+        }
+        if context.stop.plans.is_cancelled() {
+            break;
+        }
+    }
+    let next = context.store.next_message_at().await?;
+    let wait = next.and_then(|at| Duration::try_from(at.duration_since(Timestamp::now())).ok());
+    Ok(wait
+        .unwrap_or(LONGEST_SLEEP)
+        .clamp(Duration::from_millis(200), LONGEST_SLEEP))
+}
+
+fn by_receiver(messages: Vec<Message>) -> std::collections::BTreeMap<String, Vec<Message>> {
+    let mut receivers = std::collections::BTreeMap::<String, Vec<Message>>::new();
+    for message in messages {
+        receivers
+            .entry(message.notifier.clone())
+            .or_default()
+            .push(message);
+    }
+    receivers
+}
+
+async fn deliver_all(context: &Context, messages: Vec<Message>) -> Result<(), StoreError> {
+    for message in messages {
+        if context.stop.plans.is_cancelled() {
+            return Ok(());
+        }
+        let (notifier, id) = (message.notifier.clone(), message.id);
+        let delivery = context
+            .notifiers
+            .deliver(&notifier, &id, &message.notice, message.created_at)
+            .await;
+        let now = Timestamp::now();
+        let message = match delivery {
+            Delivery::Accepted => {
+                metrics::message_delivered(&notifier);
+                tracing::info!(notifier, message = %id, "delivered");
+                message.delivered(now)
+            }
+            Delivery::Retry { error, after } => {
+                metrics::message_failed(&notifier, true);
+                tracing::warn!(notifier, message = %id, "not delivered, to be tried again: {error}");
+                message.after_failure(error, after, now)
+            }
+            Delivery::Rejected { error } => {
+                metrics::message_failed(&notifier, false);
+                tracing::error!(notifier, message = %id, "refused for good: {error}");
+                message.rejected(error)
+            }
+        };
+        context.store.save_message(&message).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Which stacks a source has and how each is planned: discovery and configuration brought together.
+
+use std::collections::BTreeMap;
+
+use crate::discover::Found;
+use crate::domain::failure::Failure;
+use crate::domain::ids::{SourceName, StackId};
+use crate::domain::stack::DEFAULT_WORKSPACE;
+
+use super::settings::{Settings, StackRule, StackSettings};
+
+/// A stack that the daemon looks after.
+#[derive(Debug, Clone)]
+pub struct Tracked {
+    /// Its id.
+    pub id: StackId,
+    /// The source it belongs to.
+    pub source: SourceName,
+    /// Its directory, relative to the source's root.
+    pub dir: String,
+    /// Its workspace.
+    pub workspace: String,
+    /// How it is planned.
+    pub settings: StackSettings,
+    /// Other paths in the repository that it reads.
+    pub reads: Vec<String>,
+    /// Why its configuration cannot be read, if it cannot.
+    pub problem: Option<Failure>,
+}
+
+/// What makes two stacks of one directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Variant {
+    Workspace(String),
+    Name(String),
+}
+
+/// The stacks of a source. Rules without name and workspace hold for every stack they match; rules
+/// with one declare a stack of their own, so that one directory can be several stacks.
+pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec<Tracked> {
+    let mut tracked: BTreeMap<StackId, Tracked> = BTreeMap::new();
+    for found in found {
+        let path = format!("{source}/{}", found.dir);
+        let rules: Vec<&StackRule> = settings
+            .stacks
+            .iter()
+            .filter(|rule| rule.pattern.is_match(&path))
+            .collect();
+        let mut variants: Vec<Option<Variant>> = Vec::new();
+        for variant in rules.iter().filter_map(|rule| variant(rule)) {
+            if !variants.contains(&Some(variant.clone())) {
+                variants.push(Some(variant));
+            }
+        }
+        if variants.is_empty() {
+            variants.push(None);
+        }
+        for chosen in variants {
+            let mut settings = settings.defaults.clone();
+            let mut name = None;
+            let mine = |rule: &&&StackRule| variant(rule).is_none() || variant(rule) == chosen;
+            for rule in rules.iter().filter(mine) {
+                rule.overrides.apply(&mut settings);
+                name = rule.name.clone().or(name);
+            }
+            if settings.disabled {
+                continue;
+            }
+            let id = StackId::compose(
+                source,
+                &found.dir,
+                settings.workspace.as_deref(),
+                name.as_deref(),
+            );
+            let mut reads = found.reads.clone();
+            reads.extend(settings.watch.iter().cloned());
+            let stack = Tracked {
+                id: id.clone(),
+                source: source.clone(),
+                dir: found.dir.clone(),
+                workspace: workspace_of(&settings),
+                settings,
+                reads,
+                problem: found.problem.clone(),
+            };
+            tracked.insert(id, stack);
+        }
+    }
+    tracked.into_values().collect()
+}
+
+fn workspace_of(settings: &StackSettings) -> String {
+    settings
+        .workspace
+        .clone()
+        .unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned())
+}
+
+fn variant(rule: &StackRule) -> Option<Variant> {
+    let workspace = rule.overrides.workspace.as_ref();
+    let named = rule.name.as_ref().map(|name| Variant::Name(name.clone()));
+    named.or_else(|| workspace.map(|workspace| Variant::Workspace(workspace.clone())))
+}

@@ -1,0 +1,225 @@
+//! Following sources: poll the ref, discover stacks when it moved, tell the driver which of them
+//! may read what changed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::discover::discover;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::ids::{CommitId, StackId};
+use crate::domain::source::SourceRecord;
+use crate::git::Mirror;
+use crate::store::StoreError;
+use crate::telemetry::metrics;
+
+use super::context::Context;
+use super::driver::Command;
+use super::resolve::{Tracked, resolve};
+use super::settings::SourceSettings;
+use super::source_alert;
+
+/// A whole fetch, however much it brings, ends within this time.
+const FETCH_LIMIT: Duration = Duration::from_secs(900);
+
+/// What a source looks like at a commit.
+#[derive(Debug)]
+pub struct SourceUpdate {
+    /// The source.
+    pub source: crate::domain::ids::SourceName,
+    /// The commit.
+    pub commit: CommitId,
+    /// Its stacks.
+    pub stacks: Vec<Tracked>,
+    /// Those that may read what changed since the commit before.
+    pub touched: BTreeSet<StackId>,
+}
+
+/// Follows one source until the daemon stops.
+pub async fn follow(
+    context: Arc<Context>,
+    source: SourceSettings,
+    commands: mpsc::Sender<Command>,
+) {
+    let mut known: Option<CommitId> = None;
+    loop {
+        if let Err(error) = poll(&context, &source, &commands, &mut known).await {
+            tracing::error!(
+                source = source.name.as_str(),
+                "cannot remember the source: {error}"
+            );
+        }
+        tokio::select! {
+            () = context.stop.plans.cancelled() => return,
+            () = tokio::time::sleep(source.poll) => {}
+        }
+    }
+}
+
+async fn poll(
+    context: &Arc<Context>,
+    source: &SourceSettings,
+    commands: &mpsc::Sender<Command>,
+    known: &mut Option<CommitId>,
+) -> Result<(), StoreError> {
+    let name = source.name.as_str();
+    let stored = context
+        .store
+        .sources()
+        .await?
+        .into_iter()
+        .find(|s| s.name == source.name);
+    let mut record = stored.unwrap_or_else(|| SourceRecord::new(source.name.clone()));
+    let read = read(context, source, known.as_ref(), record.commit.as_ref()).await;
+    record.checked_at = Some(Timestamp::now());
+    let update = match read {
+        Ok(read) => {
+            metrics::source_fetched(&source.name, Timestamp::now());
+            (record.failures, record.failure) = (0, None);
+            read
+        }
+        Err(_) if context.stop.plans.is_cancelled() => return Ok(()),
+        Err(failure) => {
+            tracing::warn!(source = name, "{failure}");
+            metrics::source_failed(&source.name, failure.kind);
+            record.failures = record.failures.saturating_add(1);
+            record.failure = Some(failure);
+            last_known(context, source, known.as_ref(), record.commit.as_ref()).await
+        }
+    };
+    if let Some(update) = update {
+        let commit = update.commit.clone();
+        tracing::info!(
+            source = name,
+            commit = commit.as_str(),
+            stacks = update.stacks.len(),
+            "read"
+        );
+        context.heads.set(&source.name, commit.clone());
+        let (done, taken) = oneshot::channel();
+        // The runs are queued before the commit is stored: a crash in between only repeats them.
+        if commands.send(Command::Source(update, done)).await.is_ok() && taken.await.is_ok() {
+            record.commit = Some(commit.clone());
+            *known = Some(commit);
+        }
+    }
+    source_alert::tell(context, &record).await?;
+    context.store.save_source(&record).await
+}
+
+/// Reads the source; nothing if it is where it was.
+async fn read(
+    context: &Arc<Context>,
+    source: &SourceSettings,
+    known: Option<&CommitId>,
+    stored: Option<&CommitId>,
+) -> Result<Option<SourceUpdate>, Failure> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let (known, stored) = (known.cloned(), stored.cloned());
+    let work = {
+        let (context, source, interrupt) = (context.clone(), source.clone(), interrupt.clone());
+        tokio::task::spawn_blocking(move || {
+            let mirror = open(&context, &source)?;
+            let commit = mirror.fetch(source.reference.as_deref(), &interrupt)?;
+            if known.as_ref() == Some(&commit) {
+                return Ok(None);
+            }
+            let before = known.or(stored);
+            at_commit(&context, &source, &mirror, commit, before.as_ref()).map(Some)
+        })
+    };
+    let stopped = tokio::select! {
+        read = work => return read.unwrap_or_else(|_| Err(broken())),
+        () = context.stop.plans.cancelled() => Failure::new(
+            FailureKind::Interrupted,
+            "stopped while reading the source",
+            "it is read again after the start",
+        ),
+        () = tokio::time::sleep(FETCH_LIMIT) => Failure::new(
+            FailureKind::RepositoryUnreachable,
+            format!("the repository was not read within {} minutes", FETCH_LIMIT.as_secs() / 60),
+            "look at the Git server and the network between",
+        ),
+    };
+    interrupt.store(true, Ordering::Relaxed);
+    Err(stopped)
+}
+
+/// While the Git server is away, the stacks are those of the last commit that was read.
+async fn last_known(
+    context: &Arc<Context>,
+    source: &SourceSettings,
+    known: Option<&CommitId>,
+    stored: Option<&CommitId>,
+) -> Option<SourceUpdate> {
+    let (None, Some(commit)) = (known, stored.cloned()) else {
+        return None;
+    };
+    let (context, source) = (context.clone(), source.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let mirror = open(&context, &source)?;
+        at_commit(&context, &source, &mirror, commit.clone(), Some(&commit))
+    });
+    read.await.unwrap_or_else(|_| Err(broken())).ok()
+}
+
+fn open(context: &Context, source: &SourceSettings) -> Result<Mirror, Failure> {
+    let dir = context.layout.mirror(&source.name);
+    Mirror::open(&dir, &source.location, context.settings.ca_file.as_deref())
+}
+
+fn at_commit(
+    context: &Context,
+    source: &SourceSettings,
+    mirror: &Mirror,
+    commit: CommitId,
+    before: Option<&CommitId>,
+) -> Result<SourceUpdate, Failure> {
+    let tree = context.layout.tree(&source.name);
+    mirror.checkout(&commit, &tree)?;
+    let found = discover(&tree, &source.exclude, None)?;
+    let stacks = resolve(&context.settings, &source.name, &found);
+    let mut touched = BTreeSet::new();
+    if let Some(before) = before.filter(|before| **before != commit) {
+        for stack in &stacks {
+            if moved(mirror, stack, before, &commit)? {
+                touched.insert(stack.id.clone());
+            }
+        }
+    }
+    Ok(SourceUpdate {
+        source: source.name.clone(),
+        commit,
+        stacks,
+        touched,
+    })
+}
+
+fn moved(
+    mirror: &Mirror,
+    stack: &Tracked,
+    before: &CommitId,
+    now: &CommitId,
+) -> Result<bool, Failure> {
+    if !mirror.has(before) {
+        return Ok(true);
+    }
+    for path in std::iter::once(&stack.dir).chain(&stack.reads) {
+        if mirror.subtree(before, path)? != mirror.subtree(now, path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn broken() -> Failure {
+    Failure::new(
+        FailureKind::Internal,
+        "reading the source stopped unexpectedly",
+        "look into the log and report what you find",
+    )
+}

@@ -1,0 +1,179 @@
+//! The posture of many stacks in one message: at the first sight of a source, and on a schedule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::finding::{Finding, Severity, Verdict};
+use crate::domain::ids::{SourceName, StackId};
+use crate::domain::notice::{Notice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts};
+use crate::domain::stack::StackRecord;
+use crate::store::{Conclusion, StoreError};
+
+use super::conclude::addressed;
+use super::context::Context;
+use super::settings::SummarySettings;
+
+/// The wait between two looks at the clock.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// Under which the time of the last scheduled summary is remembered.
+const LAST_SUMMARY: &str = "summary";
+
+/// Whether the baseline of a source has been told.
+pub async fn baseline_told(context: &Context, source: &SourceName) -> Result<bool, StoreError> {
+    Ok(context.store.recall(&baseline_key(source)).await?.is_some())
+}
+
+/// Tells the baseline of a source, once.
+pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), StoreError> {
+    if baseline_told(context, source).await? {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let stacks = context.store.stacks().await?;
+    let own = stacks.into_iter().filter(|record| &record.source == source);
+    let names: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
+    let reason = SummaryReason::FirstSight(source.clone());
+    send(context, reason, own.collect(), &names, now).await?;
+    context
+        .store
+        .remember(&baseline_key(source), &now.to_string())
+        .await
+}
+
+fn baseline_key(source: &SourceName) -> String {
+    format!("baseline/{source}")
+}
+
+/// Sends the scheduled summary until the daemon stops. One that came due while Mooring was down is
+/// sent at the start.
+pub async fn keep_sending(context: Arc<Context>, settings: SummarySettings) {
+    let mut last = last_sent(&context).await.unwrap_or_else(Timestamp::now);
+    loop {
+        let now = Timestamp::now();
+        let due = settings.schedule.next(last, &StackId::new(LAST_SUMMARY));
+        if due.is_some_and(|due| due <= now) {
+            match scheduled(&context, &settings, now).await {
+                Ok(()) => last = now,
+                Err(error) => tracing::error!("cannot send the summary: {error}"),
+            }
+        }
+        let wait = due.and_then(|due| Duration::try_from(due.duration_since(now)).ok());
+        let wait = wait
+            .unwrap_or(LONGEST_SLEEP)
+            .clamp(Duration::from_secs(1), LONGEST_SLEEP);
+        tokio::select! {
+            () = context.stop.plans.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn last_sent(context: &Context) -> Option<Timestamp> {
+    let text = context.store.recall(LAST_SUMMARY).await.ok().flatten()?;
+    text.parse().ok()
+}
+
+async fn scheduled(
+    context: &Context,
+    settings: &SummarySettings,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let stacks = context.store.stacks().await?;
+    send(
+        context,
+        SummaryReason::Scheduled,
+        stacks,
+        &settings.notifiers,
+        now,
+    )
+    .await?;
+    context.store.remember(LAST_SUMMARY, &now.to_string()).await
+}
+
+async fn send(
+    context: &Context,
+    reason: SummaryReason,
+    stacks: Vec<StackRecord>,
+    names: &[String],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let stacks: Vec<(StackRecord, Verdict)> = stacks
+        .into_iter()
+        .filter(|record| record.tracked)
+        .map(|record| {
+            let verdict = record.verdict(now);
+            (record, verdict)
+        })
+        .collect();
+    let counts = VerdictCounts::of(stacks.iter().map(|(_, verdict)| *verdict));
+    let mut lines: Vec<SummaryLine> = stacks
+        .iter()
+        .filter_map(|(record, verdict)| line(record, *verdict))
+        .collect();
+    lines.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| a.stack.cmp(&b.stack))
+    });
+    let notice = Notice::Summary(SummaryNotice {
+        reason,
+        at: now,
+        stacks: lines,
+        counts,
+    });
+    let messages = addressed(names, &[notice], now);
+    let conclusion = Conclusion {
+        messages: &messages,
+        ..Conclusion::default()
+    };
+    context.store.conclude(&conclusion).await?;
+    context.outbox_bell.notify_one();
+    Ok(())
+}
+
+/// One stack in a line; none if there is nothing to say of it.
+fn line(record: &StackRecord, verdict: Verdict) -> Option<SummaryLine> {
+    let findings = record
+        .last
+        .iter()
+        .flat_map(|check| &check.findings.resources);
+    let findings: Vec<&Finding> = findings.filter(|finding| !finding.suppressed).collect();
+    let worst = findings
+        .iter()
+        .max_by_key(|finding| finding.severity)
+        .copied();
+    if verdict == Verdict::InSync && worst.is_none_or(|f| f.severity < Severity::Medium) {
+        return None;
+    }
+    let failure = record
+        .last
+        .as_ref()
+        .and_then(|check| check.failure.as_ref());
+    let text = match (verdict, failure, worst) {
+        (Verdict::Unknown, ..) => "not checked recently".to_owned(),
+        (Verdict::Failed, Some(failure), _) => failure.to_string(),
+        (_, _, Some(worst)) => {
+            let more = findings.len().saturating_sub(1);
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!(" and {more} more")
+            };
+            format!("{} ({}){more}", worst.address, worst.origin.as_str())
+        }
+        _ => "outputs or checks only".to_owned(),
+    };
+    let severity = match verdict {
+        Verdict::Failed => Severity::High,
+        _ => worst.map_or(Severity::Info, |finding| finding.severity),
+    };
+    Some(SummaryLine {
+        stack: record.id.clone(),
+        verdict,
+        severity,
+        since: record.verdict_since,
+        text,
+    })
+}
