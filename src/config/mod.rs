@@ -101,7 +101,7 @@ pub fn parse(text: &str, name: &str, base: &Path, now: Timestamp) -> Result<Sett
     }
     let refused = |error| ConfigError::new(name, text, vec![syntax::problem(&error)]);
     let shape = serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
-    let problems = keys::problems(&shape, schemars::schema_for!(Configuration).as_value());
+    let problems = keys::problems(&shape, &schema_value());
     if !problems.is_empty() {
         return Err(ConfigError::new(name, text, problems));
     }
@@ -130,8 +130,31 @@ fn options() -> serde_saphyr::Options {
 
 /// The JSON Schema of the configuration file, indented.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(Configuration);
-    serde_json::to_string_pretty(schema.as_value()).unwrap_or_default()
+    serde_json::to_string_pretty(&schema_value()).unwrap_or_default()
+}
+
+fn schema_value() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Configuration).to_value();
+    forbid_null(&mut schema);
+    schema
+}
+
+/// A key may be left out, but one that is there has a value.
+fn forbid_null(schema: &mut serde_json::Value) {
+    use serde_json::Value;
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Array(types)) = fields.get_mut("type") {
+                types.retain(|name| name != "null");
+            }
+            if let Some(Value::Array(alternatives)) = fields.get_mut("anyOf") {
+                alternatives.retain(|schema| schema.get("type") != Some(&"null".into()));
+            }
+            fields.values_mut().for_each(forbid_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forbid_null),
+        _ => {}
+    }
 }
 
 /// A commented configuration that uses every key.

@@ -235,6 +235,7 @@ fn the_schema_describes_the_file() {
     assert_eq!(at("/$defs/Source/required/0"), "name");
     assert_eq!(at("/$defs/Source/additionalProperties"), false);
     assert_eq!(at("/$defs/EnvironmentValue/anyOf/0/type"), "string");
+    assert!(!schema.to_string().contains("null"));
     let modes = at("/$defs/PolicyMode").to_string();
     assert!(
         modes.contains("\"heal\"") && !modes.contains("\"sync\""),
