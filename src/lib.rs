@@ -4,5 +4,6 @@ pub mod artifacts;
 pub mod domain;
 pub mod git;
 pub mod notify;
+pub mod plan_json;
 pub mod reconcile;
 pub mod secret;

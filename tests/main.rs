@@ -1,1 +1,4 @@
+//! The integration tests, one crate.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod golden;

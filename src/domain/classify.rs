@@ -218,7 +218,40 @@ fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
 fn compare(state: &Value, real: &Value, want: &Value) -> Vec<AttributeChange> {
     let mut found = Vec::new();
     walk(&AttributePath::default(), state, real, want, &mut found);
+    if found.iter().any(|change| !is_count(change)) {
+        found.retain(|change| !is_count(change));
+    }
     found
+}
+
+/// Names under which providers count the changes of an object.
+const COUNTERS: &[&str] = &[
+    "generation",
+    "latest_version",
+    "metageneration",
+    "revision",
+    "version",
+];
+
+/// Whether this only counts that something else of the object changed: beside that something it
+/// says nothing. Versions that are no plain, growing number (of an engine, say) are no counters.
+fn is_count(change: &AttributeChange) -> bool {
+    let Subject::Attribute(path) = &change.subject else {
+        return false;
+    };
+    let grows = match (&change.state, &change.real) {
+        (Value::Number(state), Value::Number(real)) => {
+            match (state.as_str().parse::<u64>(), real.as_str().parse::<u64>()) {
+                (Ok(state), Ok(real)) => state < real,
+                _ => false,
+            }
+        }
+        _ => false,
+    };
+    let [name] = path.segments() else {
+        return false;
+    };
+    grows && change.origin == Origin::Unenforced && COUNTERS.contains(&name.as_str())
 }
 
 /// Objects are compared key by key, everything else as a whole.
@@ -333,4 +366,52 @@ fn outputs(plan: &Plan, unknown_follows: bool) -> Vec<OutputFinding> {
             },
         })
         .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::value::Number;
+    use super::*;
+
+    fn paths(state: &[(&str, Value)], real: &[(&str, Value)]) -> Vec<String> {
+        let object = |fields: &[(&str, Value)]| {
+            let fields = fields.iter().cloned();
+            let fields: BTreeMap<_, _> = fields.map(|(k, v)| (k.to_owned(), v)).collect();
+            Value::Object(fields)
+        };
+        compare(&object(state), &object(real), &object(real))
+            .iter()
+            .map(|change| change.subject.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_change_counter_is_left_out_beside_what_it_counts_and_only_there() {
+        let number = |n: &str| Value::Number(Number::parse(n));
+        let text = |t: &str| Value::String(t.to_owned());
+        let version = |v| ("version", v);
+        assert_eq!(
+            paths(
+                &[version(number("1")), ("value", text("a"))],
+                &[version(number("2")), ("value", text("b"))]
+            ),
+            ["value"]
+        );
+        assert_eq!(
+            paths(&[version(number("1"))], &[version(number("2"))]),
+            ["version"]
+        );
+        for (state, real) in [(number("2"), number("1")), (text("1.30"), text("1.31"))] {
+            assert_eq!(
+                paths(
+                    &[version(state), ("value", text("a"))],
+                    &[version(real), ("value", text("b"))]
+                ),
+                ["value", "version"]
+            );
+        }
+    }
 }

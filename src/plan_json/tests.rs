@@ -1,0 +1,306 @@
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::domain::plan::{CheckStatus, PlannedAction};
+use crate::domain::value::Value;
+
+const KEY: DigestKey = DigestKey::new([1; 32]);
+
+fn document(more: Json) -> Json {
+    let mut plan = json!({
+        "format_version": "1.2",
+        "terraform_version": "1.11.4",
+        "planned_values": {"root_module": {}},
+    });
+    let (Json::Object(plan_fields), Json::Object(more)) = (&mut plan, more) else {
+        unreachable!("both are objects")
+    };
+    plan_fields.extend(more);
+    plan
+}
+
+fn reading(more: Json) -> Reading {
+    read(document(more).to_string().as_bytes(), &KEY).unwrap()
+}
+
+fn entry(address: &str, change: Json) -> Json {
+    json!({"address": address, "mode": "managed", "type": "t", "change": change})
+}
+
+fn side(value: &Value) -> String {
+    value.to_json().to_string()
+}
+
+#[test]
+fn other_documents_are_named() {
+    for (bytes, what) in [
+        (
+            r#"{"version":4,"serial":1,"lineage":"x","resources":[]}"#,
+            "a state",
+        ),
+        (
+            r#"{"format_version":"1.0","terraform_version":"1.5.0","values":{}}"#,
+            "a state",
+        ),
+        (
+            r#"{"format_version":"1.0","provider_schemas":{}}"#,
+            "a provider schema",
+        ),
+        (
+            r#"{"resource":{"aws_sqs_queue":{}},"variable":{}}"#,
+            "a configuration",
+        ),
+        (r#"{"hello":1}"#, "JSON of another kind"),
+        ("no json at all", "not JSON"),
+        (
+            "{\"@level\":\"info\",\"type\":\"version\"}\n{\"@level\":\"info\"}\n",
+            "the log stream of a command run with -json",
+        ),
+    ] {
+        let error = read(bytes.as_bytes(), &KEY).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("this is no plan in JSON: it is {what}")
+        );
+        let failure = Failure::from(error);
+        assert_eq!(failure.kind, FailureKind::UnreadablePlan);
+        assert!(failure.hint.contains("terraform show -json"));
+    }
+}
+
+#[test]
+fn format_versions_are_checked_by_major_and_told_by_minor() {
+    let with = |version: &str| {
+        let plan = document(json!({ "format_version": version }));
+        read(plan.to_string().as_bytes(), &KEY)
+    };
+    for version in ["0.1", "0.2", "1.0", "1.2"] {
+        assert!(with(version).unwrap().warnings.is_empty(), "{version}");
+    }
+    assert!(with("1.9").unwrap().warnings[0].contains("1.9"));
+    for version in ["2.0", "nonsense", ""] {
+        let error = with(version).unwrap_err();
+        assert!(matches!(error, ReadError::UnknownFormat { .. }), "{error}");
+    }
+    let changed = r#"{"format_version":"2.0","resource_changes":{}}"#;
+    let error = read(changed.as_bytes(), &KEY).unwrap_err();
+    assert!(matches!(error, ReadError::UnknownFormat { .. }), "{error}");
+}
+
+#[test]
+fn broken_input_is_placed_and_never_quoted() {
+    let error = read(
+        b"$ show\n{\"format_version\": \"1.2\",\n \"a\": \"hunter2",
+        &KEY,
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(error, @"the plan cannot be read at line 3, column 14: EOF while parsing a string");
+    let wrong = "{\"format_version\":\"1.2\",\"planned_values\":{},\n\"checks\":\"hunter2\"}";
+    let error = read(wrong.as_bytes(), &KEY).unwrap_err();
+    insta::assert_snapshot!(error, @"the plan cannot be read at line 2, column 18: a value of another type than the format says");
+}
+
+#[test]
+fn deep_nesting_is_read_without_a_large_stack_and_has_a_limit() {
+    let nested = |depth: usize, core: &str| {
+        let value = format!("{}{core}{}", "[".repeat(depth), "]".repeat(depth));
+        format!(
+            r#"{{"format_version":"1.2","terraform_version":"1.11.4","planned_values":{{}},
+               "resource_changes":[{{"address":"a.b","mode":"managed","type":"a",
+               "change":{{"actions":["update"],"before":{{"x":{value},"p":"secret-value"}},
+               "before_sensitive":{{"p":true}},"after":{{"x":{value}}}}}}}]}}"#
+        )
+    };
+    for depth in [100, 200, 4_900] {
+        let one = read(nested(depth, "1").as_bytes(), &KEY).unwrap().plan;
+        let two = read(nested(depth, "2").as_bytes(), &KEY).unwrap().plan;
+        let change = &one.changes[0];
+        assert_eq!(change.before.field("x"), change.after.field("x"));
+        assert_ne!(change.before, two.changes[0].before, "{depth}");
+        assert_eq!(change.clone(), *change);
+    }
+    let error = read(nested(6_000, "1").as_bytes(), &KEY).unwrap_err();
+    assert!(matches!(error, ReadError::TooDeep { .. }), "{error}");
+    assert!(error.to_string().contains("5000"), "{error}");
+}
+
+#[test]
+fn a_mark_on_either_side_of_either_entry_hides_all_four() {
+    let values = |p: &str| json!({"p": p, "q": "open"});
+    let reading = reading(json!({
+        "resource_changes": [entry("t.new", json!({"actions": ["update"], "before": values("two"),
+            "after": values("three"), "before_sensitive": {}, "after_sensitive": false}))],
+        "resource_drift": [entry("t.new", json!({"actions": ["update"], "before": values("one"),
+            "after": values("two"), "before_sensitive": {"p": true}}))],
+    }));
+    let (change, drift) = (&reading.plan.changes[0], &reading.plan.drift[0]);
+    for value in [&change.before, &change.after, &drift.before, &drift.after] {
+        assert_eq!(side(value), r#"{"p":"(sensitive)","q":"open"}"#);
+    }
+    assert_eq!(drift.after, change.before);
+    assert_ne!(change.before, change.after);
+}
+
+#[test]
+fn marks_meet_across_a_move_and_from_the_prior_state() {
+    let moved = |change: Json| {
+        let mut entry = entry("t.new", change);
+        entry["previous_address"] = "t.old".into();
+        entry
+    };
+    let reading = reading(json!({
+        "resource_changes": [moved(json!({"actions": ["no-op"], "before": {"p": "x", "s": "y"},
+            "after": {"p": "x", "s": "y"}}))],
+        "resource_drift": [entry("t.old", json!({"actions": ["update"], "before": {"p": "w", "s": "z"},
+            "after": {"p": "x", "s": "y"}, "after_sensitive": {"p": true}}))],
+        "prior_state": {"values": {"root_module": {"child_modules": [{"resources": [
+            {"address": "t.old", "values": {"s": "y"}, "sensitive_values": {"s": true}}]}]}}},
+    }));
+    for value in [
+        &reading.plan.changes[0].before,
+        &reading.plan.drift[0].before,
+    ] {
+        assert_eq!(side(value), r#"{"p":"(sensitive)","s":"(sensitive)"}"#);
+    }
+}
+
+#[test]
+fn known_secrets_are_cut_out_everywhere() {
+    let reading = reading(json!({
+        "variables": {"db": {"value": "variable-secret"}, "open": {"value": "innocent-text"}},
+        "configuration": {"root_module": {
+            "variables": {"db": {"sensitive": true, "default": "default-secret"}, "open": {}},
+            "outputs": {"o": {"sensitive": true}},
+            "module_calls": {"m": {"expressions": {"k": {"constant_value": "constant-secret"}},
+                "module": {"variables": {"k": {"sensitive": true}}}}},
+        }},
+        "prior_state": {"values": {"outputs": {"old": {"sensitive": true, "value": "output-secret"}}}},
+        "output_changes": {
+            "o": {"actions": ["update"], "before": "a", "after": "b", "after_unknown": false},
+            "same": {"actions": ["no-op"], "before": 1, "after": 1},
+        },
+        "checks": [{"address": {"to_display": "t.x"}, "status": "fail", "instances": [
+            {"address": {"to_display": "t.x[0]"}, "problems": [{"message": "got variable-secret"}]}]}],
+        "resource_changes": [entry("t.x", json!({"actions": ["create"], "importing": {"id": "output-secret"},
+            "after": {"a": "default-secret!", "b": "constant-secret", "c": "innocent-text"}}))],
+    }));
+    let plan = &reading.plan;
+    assert_eq!(
+        side(&plan.changes[0].after),
+        r#"{"a":"(sensitive)!","b":"(sensitive)","c":"innocent-text"}"#
+    );
+    assert_eq!(plan.changes[0].importing.as_deref(), Some("(sensitive)"));
+    assert_eq!(plan.checks[0].messages, ["t.x[0]: got (sensitive)"]);
+    assert_eq!(plan.checks[0].status, CheckStatus::Fail);
+    let [output] = plan.outputs.as_slice() else {
+        panic!("the unchanged output is left out")
+    };
+    assert!(output.sensitive && output.before.has_sensitive());
+    assert_eq!(reading.masker.mask("x output-secret"), "x (sensitive)");
+}
+
+#[test]
+fn versions_that_mark_too_little_have_their_text_masked() {
+    let plan = |version: Option<&str>| {
+        reading(json!({
+            "terraform_version": version,
+            "resource_changes": [entry("t.x", json!({"actions": ["update"],
+                "before": {"name": "n", "n": 1, "value": "s", "tags": {"a": "b"}, "l": [{"k": "s"}]},
+                "after": {"name": "n", "n": 1, "value": "t", "tags": {"a": "b"}, "l": []}}))],
+        }))
+    };
+    let old = plan(Some("1.0.3"));
+    assert_eq!(
+        side(&old.plan.changes[0].before),
+        r#"{"l":[{"k":"(sensitive)"}],"n":1,"name":"n","tags":{"a":"b"},"value":"(sensitive)"}"#
+    );
+    assert_ne!(old.plan.changes[0].before, old.plan.changes[0].after);
+    assert!(old.warnings[0].contains("1.0.3"));
+    assert_eq!(old.masker.redact("n b s t"), None);
+    assert!(plan(None).plan.changes[0].before.has_sensitive());
+    for version in ["1.1.0", "1.12.0-beta1", "2.0.0"] {
+        let plan = plan(Some(version)).plan;
+        assert!(!plan.changes[0].before.has_sensitive(), "{version}");
+    }
+}
+
+#[test]
+fn unknown_parts_stand_where_they_will_be() {
+    let plan = reading(
+        json!({"resource_changes": [entry("t.x", json!({"actions": ["update"],
+        "before": null, "after": {"a": 1, "l": [{"k": "v"}, null]},
+        "after_unknown": {"id": true, "l": [{}, true], "m": {"n": true}, "a": false, "s": true},
+        "after_sensitive": {"s": true}}))]}),
+    )
+    .plan;
+    assert_eq!(
+        side(&plan.changes[0].after),
+        r#"{"a":1,"id":"(known after apply)","l":[{"k":"v"},"(known after apply)"],"m":{"n":"(known after apply)"},"s":"(known after apply)"}"#
+    );
+    assert_eq!(*plan.changes[0].after.field("s"), Value::Unknown);
+}
+
+#[test]
+fn actions_paths_and_imports_are_read() {
+    let other =
+        |names: &[&str]| PlannedAction::Other(names.iter().map(|n| (*n).to_owned()).collect());
+    for (names, action) in [
+        (vec!["no-op"], PlannedAction::NoOp),
+        (vec!["delete", "create"], PlannedAction::Replace),
+        (vec!["create", "delete"], PlannedAction::Replace),
+        (vec!["forget"], PlannedAction::Forget),
+        (vec!["create", "forget"], other(&["create", "forget"])),
+        (vec!["forget", "create"], other(&["forget", "create"])),
+        (vec!["transmute"], other(&["transmute"])),
+        (vec![], other(&[])),
+    ] {
+        let reading =
+            reading(json!({"resource_changes": [entry("t.x", json!({"actions": names}))]}));
+        let unknown = matches!(action, PlannedAction::Other(_));
+        assert_eq!(reading.plan.changes[0].action, action);
+        assert_eq!(reading.warnings.len(), usize::from(unknown));
+    }
+    let plan = reading(json!({
+        "deferred_changes": [{"reason": "x"}],
+        "relevant_attributes": [{"resource": "t.x", "attribute": ["a", 0, "b"]}],
+        "resource_changes": [
+            entry("t.x", json!({"actions": ["delete", "create"], "importing": {"identity": {"a": 1}},
+                "replace_paths": [["a", 0, "b"], ["c", "d"], [0]]})),
+        ],
+    }))
+    .plan;
+    let paths: Vec<_> = plan.changes[0]
+        .replace_paths
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(paths, ["a", "c.d"]);
+    assert_eq!(plan.changes[0].importing.as_deref(), Some("(identity)"));
+    assert_eq!(plan.relevant[0].path.to_string(), "a");
+    assert_eq!(plan.deferred, 1);
+}
+
+#[test]
+fn completeness_that_is_not_stated_follows_from_errors() {
+    for (more, errored, complete) in [
+        (json!({}), false, true),
+        (json!({"errored": true}), true, false),
+        (json!({"errored": false, "complete": false}), false, false),
+    ] {
+        let plan = reading(more).plan;
+        assert_eq!((plan.errored, plan.complete), (errored, complete));
+    }
+}
+
+#[test]
+fn numbers_keep_every_digit() {
+    let text = r#"{"format_version":"1.2","terraform_version":"1.11.4","planned_values":{},
+        "resource_changes":[{"address":"a.b","mode":"managed","type":"a","change":{"actions":["update"],
+        "before":{"n":12345678901234567890.000000000001},"after":{"n":12345678901234567890.000000000002}}}]}"#;
+    let plan = read(text.as_bytes(), &KEY).unwrap().plan;
+    assert_ne!(plan.changes[0].before, plan.changes[0].after);
+    assert_eq!(
+        side(&plan.changes[0].before),
+        r#"{"n":12345678901234567890.000000000001}"#
+    );
+}
