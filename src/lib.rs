@@ -6,4 +6,5 @@ pub mod git;
 pub mod notify;
 pub mod plan_json;
 pub mod reconcile;
+pub mod report;
 pub mod secret;

@@ -1,0 +1,126 @@
+//! Data in other people's syntax: nothing in a value may act on a terminal or become markup.
+
+/// Text for a terminal: control characters and those that reorder or hide text are spelt out.
+pub(super) fn terminal(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The text, at most `width` characters of it, cut in the middle: ends tell values apart.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let head = kept.div_ceil(2);
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(length - (kept - head)).collect();
+    format!("{start}…{end}")
+}
+
+/// A Markdown code span: nothing within it is markup. In a table, see [`cell`].
+pub(super) fn code(text: &str) -> String {
+    let text = terminal(text);
+    let fence = "`".repeat(longest_run(&text) + 1);
+    let pad = if text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// Markdown for a cell of a table.
+pub(super) fn cell(markdown: &str) -> String {
+    markdown.replace('|', "\\|")
+}
+
+/// A fenced Markdown block.
+pub(super) fn block(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(terminal).collect();
+    let text = lines.join("\n");
+    let fence = "`".repeat((longest_run(&text) + 1).max(3));
+    format!("{fence}text\n{text}\n{fence}")
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// Text in HTML.
+pub(super) fn html(text: &str) -> String {
+    let text = terminal(text).replace('&', "&amp;");
+    text.replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// Running text in Markdown, without markup, links or mentions of its own.
+pub(super) fn prose(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in terminal(text).chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '~' | '!' | '+' | '$' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '@' => safe.push_str("&#64;"),
+            c => safe.push(c),
+        }
+    }
+    safe.replace("://", ":&#47;&#47;")
+        .replace("www.", "www&#46;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_value_acts_on_a_terminal() {
+        assert_eq!(
+            terminal("a\u{1b}[31m\u{202e}\u{9b}b\tc\u{7f}é"),
+            "a\\u{1b}[31m\\u{202e}\\u{9b}b\\tc\\u{7f}é"
+        );
+    }
+
+    #[test]
+    fn long_text_is_cut_in_the_middle() {
+        assert_eq!(cut("0123456789", 10), "0123456789");
+        assert_eq!(cut("0123456789", 7), "012…789");
+        assert_eq!(cut("0123456789", 1), "…");
+    }
+
+    #[test]
+    fn no_value_leaves_its_code_span() {
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(cell(&code("`<b>|")), "`` `<b>\\| ``");
+        assert_eq!(code("x\n\n# y"), "`x\\n\\n# y`");
+        assert_eq!(block("```\nx"), "````text\n```\nx\n````");
+    }
+
+    #[test]
+    fn prose_has_no_markup_of_its_own() {
+        assert_eq!(
+            prose("*a* <b> @c https://d [e](f) tags_all"),
+            "\\*a\\* &lt;b&gt; &#64;c https:&#47;&#47;d \\[e\\]\\(f\\) tags\\_all"
+        );
+    }
+}

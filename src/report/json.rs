@@ -1,0 +1,168 @@
+//! The JSON report, version 1. Fields may be added; none changes its meaning.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::Summary;
+use crate::domain::check::StackCheck;
+use crate::domain::failure::Failure;
+use crate::domain::finding::{AttributeChange, Finding, FindingAction, Origin, OutputFinding};
+use crate::domain::finding::{Severity, Verdict};
+use crate::domain::plan::{Check, Mode};
+use crate::domain::policy::Decision;
+
+/// The whole document.
+#[derive(Debug, Clone, Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    summary: Summary,
+    stacks: Vec<StackReport<'a>>,
+}
+
+/// One stack.
+#[derive(Debug, Clone, Serialize)]
+pub struct StackReport<'a> {
+    /// Its id; null for a plan file that was explained.
+    pub stack: Option<&'a str>,
+    /// Its workspace.
+    pub workspace: &'a str,
+    /// The commit that was planned.
+    pub commit: Option<&'a str>,
+    /// Whether the tree had uncommitted changes.
+    pub dirty: bool,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The version of the tool that planned.
+    pub terraform_version: Option<&'a str>,
+    /// How long the look took, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it failed: kind, message and hint.
+    pub error: Option<&'a Failure>,
+    /// The digest of the change set.
+    pub digest: Option<&'a str>,
+    /// Objects that are not as they should be.
+    pub findings: Vec<FindingReport<'a>>,
+    /// Outputs that would change.
+    pub outputs: &'a [OutputFinding],
+    /// Checks that did not pass.
+    pub checks: &'a [Check],
+    /// Number of changes put off to a later plan.
+    pub deferred: usize,
+    /// What policy says.
+    pub decision: &'a Decision,
+}
+
+/// One object that is not as it should be.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindingReport<'a> {
+    /// Its address.
+    pub address: &'a str,
+    /// Its resource type.
+    #[serde(rename = "type")]
+    pub resource_type: &'a str,
+    /// Managed or data.
+    pub mode: Mode,
+    /// The deposed key of a left-over object.
+    pub deposed: Option<&'a str>,
+    /// Its address before a move.
+    pub previous_address: Option<&'a str>,
+    /// Whether it is being imported.
+    pub importing: bool,
+    /// What an apply would do to it.
+    pub action: FindingAction,
+    /// The origin over all its attributes.
+    pub origin: Origin,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Whether the change could lose data.
+    pub irreversible: bool,
+    /// Whether a rule suppresses it.
+    pub suppressed: bool,
+    /// Terraform's reason or the history behind it.
+    pub reason: Option<&'a str>,
+    /// The differences.
+    pub attributes: Vec<AttributeReport>,
+}
+
+/// One difference with its three sides; masked values are `(sensitive)`, those known only after
+/// the apply `(known after apply)`.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttributeReport {
+    /// The path, or `<deleted>`, `<create>`, `<delete>`, `<forget>`, `<replace>`.
+    pub path: String,
+    /// Where the difference comes from.
+    pub origin: Origin,
+    /// As last recorded.
+    pub state: Json,
+    /// As it is.
+    pub real: Json,
+    /// As the configuration wants it.
+    pub want: Json,
+    /// Whether any side is masked.
+    pub sensitive: bool,
+    /// Whether part of what is wanted is known only after the apply.
+    pub unknown: bool,
+    /// Whether it forces a replacement.
+    pub forces_replacement: bool,
+}
+
+/// The JSON report over these stacks, in their order.
+pub fn json(checks: &[StackCheck]) -> Json {
+    let document = Document {
+        schema_version: 1,
+        summary: Summary::of(checks),
+        stacks: checks.iter().map(stack_dto).collect(),
+    };
+    serde_json::to_value(document).unwrap_or_default()
+}
+
+/// One stack as the report and the API show it.
+pub fn stack_dto(check: &StackCheck) -> StackReport<'_> {
+    StackReport {
+        stack: check.stack.as_ref().map(AsRef::as_ref),
+        workspace: &check.workspace,
+        commit: check.commit.as_ref().map(AsRef::as_ref),
+        dirty: check.dirty,
+        verdict: check.verdict,
+        terraform_version: check.terraform_version.as_deref(),
+        duration_ms: check.duration_ms,
+        error: check.failure.as_ref(),
+        digest: check.digest.as_ref().map(AsRef::as_ref),
+        findings: check.findings.resources.iter().map(finding).collect(),
+        outputs: &check.findings.outputs,
+        checks: &check.findings.checks,
+        deferred: check.findings.deferred,
+        decision: &check.decision,
+    }
+}
+
+fn finding(finding: &Finding) -> FindingReport<'_> {
+    FindingReport {
+        address: finding.address.as_str(),
+        resource_type: &finding.resource_type,
+        mode: finding.mode,
+        deposed: finding.deposed.as_deref(),
+        previous_address: finding.previous_address.as_ref().map(AsRef::as_ref),
+        importing: finding.importing,
+        action: finding.action,
+        origin: finding.origin,
+        severity: finding.severity,
+        irreversible: finding.irreversible,
+        suppressed: finding.suppressed,
+        reason: finding.reason.as_deref(),
+        attributes: finding.attributes.iter().map(attribute).collect(),
+    }
+}
+
+fn attribute(change: &AttributeChange) -> AttributeReport {
+    AttributeReport {
+        path: change.subject.to_string(),
+        origin: change.origin,
+        state: change.state.to_json(),
+        real: change.real.to_json(),
+        want: change.want.to_json(),
+        sensitive: change.sensitive(),
+        unknown: change.want.has_unknown(),
+        forces_replacement: change.forces_replacement,
+    }
+}

@@ -1,0 +1,184 @@
+//! Findings in words, the same for every form of report.
+
+use std::borrow::Cow;
+
+use crate::domain::check::StackCheck;
+use crate::domain::finding::{
+    AttributeChange, Finding, FindingAction, Origin, OutputFinding, Subject, Verdict,
+};
+use crate::domain::plan::CheckStatus;
+use crate::domain::stack::DEFAULT_WORKSPACE;
+use crate::domain::value::{SENSITIVE, UNKNOWN, Value};
+
+pub(super) const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::InSync => "in sync",
+        Verdict::Drifted => "drifted",
+        Verdict::Pending => "pending",
+        Verdict::DriftedAndPending => "drifted and pending",
+        Verdict::Failed => "failed",
+        Verdict::Unknown => "not checked",
+    }
+}
+
+/// How the stack is called.
+pub(super) fn title(check: &StackCheck) -> Cow<'_, str> {
+    match &check.stack {
+        Some(stack) => Cow::Borrowed(stack.as_str()),
+        None => Cow::Borrowed("plan"),
+    }
+}
+
+/// Workspace (unless default), commit and whether it was changed since.
+pub(super) fn facts(check: &StackCheck) -> Vec<String> {
+    let mut facts = Vec::new();
+    if check.workspace != DEFAULT_WORKSPACE {
+        facts.push(format!("workspace {}", check.workspace));
+    }
+    match (&check.commit, check.dirty) {
+        (Some(commit), false) => facts.push(commit.short().to_owned()),
+        (Some(commit), true) => facts.push(format!("{} + uncommitted changes", commit.short())),
+        (None, true) => facts.push("uncommitted changes".to_owned()),
+        (None, false) => {}
+    }
+    facts
+}
+
+/// The sign before an address, as Terraform's own where it has one.
+pub(super) const fn sign(action: FindingAction) -> &'static str {
+    match action {
+        FindingAction::Update => "~",
+        FindingAction::Create => "+",
+        FindingAction::Delete => "-",
+        FindingAction::Replace => "-/+",
+        FindingAction::Forget => "x",
+        FindingAction::Read => "<=",
+        FindingAction::None => "·",
+        FindingAction::Other => "?",
+    }
+}
+
+/// What happened to the object as a whole, or would; nothing if its attributes tell it all.
+pub(super) fn happening(finding: &Finding) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(key) = &finding.deposed {
+        told.push(format!("left over from a replacement ({key})"));
+    }
+    if let Some(from) = &finding.previous_address {
+        told.push(format!("moved from {from}"));
+    }
+    if finding.importing {
+        told.push("to be imported".to_owned());
+    }
+    let whole = |change: &AttributeChange| match (&change.subject, change.origin) {
+        (Subject::Deleted, Origin::Unenforced) => {
+            Some("deleted outside Terraform and no longer configured")
+        }
+        (Subject::Deleted, _) => Some("deleted outside Terraform, to be created again"),
+        (Subject::Create, _) => Some("to be created"),
+        (Subject::Delete, _) => Some("to be destroyed"),
+        (Subject::Forget, _) => Some("to be dropped from the state"),
+        (Subject::Attribute(_) | Subject::Replace, _) => None,
+    };
+    told.extend(
+        finding
+            .attributes
+            .iter()
+            .filter_map(whole)
+            .map(str::to_owned),
+    );
+    match finding.action {
+        FindingAction::Replace => told.push("to be destroyed and created".to_owned()),
+        FindingAction::Read => told.push("to be read".to_owned()),
+        FindingAction::Other => {
+            told.push("to be changed in a way Mooring does not know".to_owned())
+        }
+        _ => {}
+    }
+    if finding.irreversible {
+        told.push("may lose data".to_owned());
+    }
+    if finding.suppressed {
+        told.push("suppressed".to_owned());
+    }
+    told.extend(finding.reason.as_deref().map(reason));
+    told
+}
+
+/// Terraform's word for a reason as words.
+fn reason(reason: &str) -> String {
+    reason.replace('_', " ")
+}
+
+/// The differences that are about attributes.
+pub(super) fn attributes(finding: &Finding) -> impl Iterator<Item = &AttributeChange> {
+    finding
+        .attributes
+        .iter()
+        .filter(|change| matches!(change.subject, Subject::Attribute(_)))
+}
+
+/// The sides that matter for where a difference comes from.
+pub(super) struct Sides<'a> {
+    pub(super) from: &'a Value,
+    pub(super) to: &'a Value,
+    /// Which sides `from` and `to` are.
+    pub(super) names: &'static str,
+    /// The third side, where it is another than both or an apply would return there.
+    pub(super) want: Option<&'a Value>,
+}
+
+pub(super) const fn sides(change: &AttributeChange) -> Sides<'_> {
+    let (from, to, names) = match change.origin {
+        Origin::Drift | Origin::Both | Origin::Unenforced => {
+            (&change.state, &change.real, "state → real")
+        }
+        Origin::Pending | Origin::Input | Origin::Consequence => {
+            (&change.real, &change.want, "real → want")
+        }
+    };
+    let want = match change.origin {
+        Origin::Drift | Origin::Both => Some(&change.want),
+        _ => None,
+    };
+    Sides {
+        from,
+        to,
+        names,
+        want,
+    }
+}
+
+/// A value as people read it: JSON, with placeholders bare.
+pub(super) fn value(value: &Value) -> String {
+    match value {
+        Value::Sensitive { .. } => SENSITIVE.to_owned(),
+        Value::Unknown => UNKNOWN.to_owned(),
+        value => value.to_json().to_string(),
+    }
+}
+
+pub(super) fn output(output: &OutputFinding) -> String {
+    let sensitive = if output.sensitive { " (sensitive)" } else { "" };
+    let happens = match output.action {
+        FindingAction::Create => "to be added",
+        FindingAction::Delete => "to be removed",
+        _ => "to be changed",
+    };
+    format!("{happens}{sensitive}")
+}
+
+pub(super) const fn status(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Pass => "passed",
+        CheckStatus::Fail => "failed",
+        CheckStatus::Error => "could not be evaluated",
+        CheckStatus::Unknown => "not known yet",
+    }
+}
+
+/// `1 change`, `2 changes`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
