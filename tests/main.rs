@@ -1,4 +1,4 @@
 //! Integration tests, one crate.
 
 mod discover;
-mod git_source;
+mod git;
