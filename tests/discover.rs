@@ -111,20 +111,31 @@ fn a_called_directory_is_a_module_unless_it_has_a_backend() {
         ("modules/base/main.tf", RESOURCE),
         ("both/main.tf", S3),
         ("caller/main.tf", &(module("../both") + RESOURCE)),
+        ("hides/main.tf", &(module("../.modules/x") + S3)),
+        (".modules/x/main.tf", &module("../../modules/deep")),
+        ("modules/deep/main.tf", RESOURCE),
         ("unused/main.tf", RESOURCE),
         ("selfish/main.tf", &(module("./") + RESOURCE)),
     ]);
     let found = found(&root);
+    let reads: Vec<_> = found
+        .iter()
+        .map(|found| (found.dir.as_str(), found.reads.join(" ")))
+        .collect();
+    let net = "modules/base modules/net";
     assert_eq!(
-        dirs(&found),
+        reads,
         [
-            "both", "caller", "live/one", "live/two", "selfish", "unused"
+            ("both", ""),
+            ("caller", "both"),
+            ("hides", ".modules/x modules/deep"),
+            ("live/one", net),
+            ("live/two", net),
+            ("selfish", ""),
+            ("unused", ""),
         ]
+        .map(|(dir, reads)| (dir, reads.to_owned()))
     );
-    assert_eq!(found[1].reads, ["both"]);
-    assert_eq!(found[2].reads, ["modules/base", "modules/net"]);
-    assert_eq!(found[3].reads, found[2].reads);
-    assert!(found[5].reads.is_empty());
 }
 
 #[test]

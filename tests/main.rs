@@ -3,6 +3,7 @@
 
 mod artifacts_s3;
 mod discover;
+mod git;
 mod git_source;
 mod golden;
 mod notify_smtp;

@@ -121,18 +121,7 @@ impl Survey {
             None => self.root.clone(),
         };
         let places = std::mem::take(&mut self.places);
-        let mut called = HashSet::new();
-        for place in &places {
-            let directory = self.directory(&place.real);
-            called.extend(
-                directory
-                    .facts
-                    .calls
-                    .iter()
-                    .filter_map(|source| place.real.join(source).canonicalize().ok())
-                    .filter(|module| *module != place.real),
-            );
-        }
+        let called = self.called(&places);
         let mut found: Vec<Found> = places
             .iter()
             .filter(|place| !place.excluded && place.real.starts_with(&below))
@@ -140,6 +129,31 @@ impl Survey {
             .collect();
         found.sort_by(|a, b| a.dir.cmp(&b.dir));
         Ok(found)
+    }
+
+    /// Every directory that another one calls, also from one that is not reported or hidden.
+    fn called(&mut self, places: &[walk::Place]) -> HashSet<PathBuf> {
+        let mut called = HashSet::new();
+        let mut queue: Vec<PathBuf> = places.iter().map(|place| place.real.clone()).collect();
+        while let Some(dir) = queue.pop() {
+            for module in self.modules(&dir) {
+                if module != dir && called.insert(module.clone()) {
+                    queue.push(module);
+                }
+            }
+        }
+        called
+    }
+
+    /// The real directories inside the root that a directory calls.
+    fn modules(&mut self, dir: &Path) -> Vec<PathBuf> {
+        self.directory(dir)
+            .facts
+            .calls
+            .iter()
+            .filter_map(|source| dir.join(source).canonicalize().ok())
+            .filter(|module| module.starts_with(&self.root))
+            .collect()
     }
 
     fn judge(&mut self, place: &walk::Place, called: bool) -> Option<Found> {
@@ -170,14 +184,9 @@ impl Survey {
             }
             let directory = self.directory(&dir);
             for source in &directory.facts.calls {
-                let module = dir.join(source);
-                self.note(&module, None, &mut reads);
-                if let Ok(real) = module.canonicalize()
-                    && real.starts_with(&self.root)
-                {
-                    queue.push(real);
-                }
+                self.note(&dir.join(source), None, &mut reads);
             }
+            queue.extend(self.modules(&dir));
             for link in &directory.links {
                 self.note(link, Some(stack), &mut reads);
             }

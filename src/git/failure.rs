@@ -126,9 +126,9 @@ pub(super) fn remote(error: &(dyn Error + 'static), url: &str, masker: &Masker) 
             FailureKind::RepositoryRefused,
             "check that the token is valid, not expired and may read the repository",
         ),
-        Some(500..) => (
+        Some(429 | 500..) => (
             FailureKind::RepositoryUnreachable,
-            "the Git server has a problem; it is tried again on schedule",
+            "the Git server has a problem or too much to do; it is tried again on schedule",
         ),
         _ if untrusted => (
             FailureKind::RepositoryUnreachable,

@@ -1,6 +1,5 @@
 //! One fetch over https: list the refs, and receive a pack only if the commit is not there.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -17,8 +16,9 @@ use sha2::{Digest, Sha256};
 use super::failure::{self, NoCredentials};
 use super::progress::Pulse;
 use super::reference::Wanted;
+use super::remote::Remote;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::secret::{Masker, SecretSource};
+use crate::secret::Masker;
 
 /// A fetch in which nothing has moved for this long is given up. (A single read that stalls is
 /// given up by the HTTP client after 30 seconds already.)
@@ -30,67 +30,12 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// How long an interrupted fetch may take to clean up before it is left to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A remote repository and how to get in.
-#[derive(Debug, Clone)]
-pub(super) struct Remote {
-    pub(super) url: String,
-    pub(super) username: String,
-    pub(super) token: Option<SecretSource>,
-    pub(super) ca_file: Option<PathBuf>,
-}
-
 /// What a fetch found.
 pub(super) struct Fetched {
     /// The commit that the ref leads to.
     pub(super) commit: ObjectId,
     /// Whether objects came with it.
     pub(super) received: bool,
-}
-
-impl Remote {
-    /// Only http and https, and no credentials in the URL, which would end up in messages.
-    pub(super) fn validate(&self) -> Result<(), Failure> {
-        let problem = |message: &str, hint: &str| {
-            Err(Failure::new(
-                FailureKind::InvalidConfiguration,
-                message,
-                hint,
-            ))
-        };
-        let Ok(url) = gix::url::parse(self.url.as_bytes().as_bstr()) else {
-            return problem(
-                "the URL of the source cannot be read",
-                "write it like https://git.example.com/team/repo.git",
-            );
-        };
-        if url.user().is_some() || url.password().is_some() {
-            return problem(
-                "the URL of the source holds credentials",
-                "take them out of the URL; use username and token_file or token_env",
-            );
-        }
-        if !matches!(url.scheme, gix::url::Scheme::Https | gix::url::Scheme::Http) {
-            return problem(
-                "the URL of the source is not an https URL",
-                "use the repository's https URL, or path for a directory on this machine",
-            );
-        }
-        Ok(())
-    }
-
-    fn token(&self) -> Result<Option<SecretString>, Failure> {
-        self.token
-            .as_ref()
-            .map(SecretSource::read)
-            .transpose()
-            .map_err(|error| {
-                Failure::new(
-                    FailureKind::RepositoryRefused,
-                    format!("cannot fetch {}: {error}", self.url),
-                    "make the token readable for Mooring",
-                )
-            })
-    }
 }
 
 /// Fetches into `repo`, in a thread of its own so that neither a stalled server nor a slow one
@@ -103,7 +48,7 @@ pub(super) fn fetch(
 ) -> Result<Fetched, Failure> {
     let attempt = Attempt {
         token: remote.token()?,
-        roots: remote.ca_file.as_deref().map(read_roots).transpose()?,
+        roots: remote.roots()?,
         remote: remote.clone(),
         wanted,
         pulse: Pulse::default(),
@@ -165,23 +110,6 @@ fn interrupted(url: &str) -> Failure {
         format!("the fetch of {url} was interrupted"),
         "nothing to do: the next run fetches again",
     )
-}
-
-fn read_roots(path: &Path) -> Result<Vec<reqwest::Certificate>, Failure> {
-    let problem = |cause: String| {
-        Failure::new(
-            FailureKind::InvalidConfiguration,
-            format!("cannot use the CA file {}: {cause}", path.display()),
-            "give a readable file with one or more certificates in PEM form",
-        )
-    };
-    let pem = std::fs::read(path).map_err(|error| problem(error.to_string()))?;
-    let roots =
-        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| problem(error.to_string()))?;
-    if roots.is_empty() {
-        return Err(problem("there is no certificate in it".to_owned()));
-    }
-    Ok(roots)
 }
 
 /// Everything one fetch needs, owned, so that it can outlive an impatient caller.
@@ -283,9 +211,9 @@ impl Attempt {
             return Err(gix::Error::from_error(NoCredentials::NotConfigured));
         };
         let origin = |text: &[u8]| {
-            gix::url::parse(text.as_bstr())
-                .ok()
-                .map(|url| (url.scheme.clone(), url.host().map(str::to_owned), url.port))
+            let url = gix::url::parse(text.as_bstr()).ok()?;
+            let host = url.host().map(str::to_owned);
+            Some((url.scheme, host, url.port))
         };
         let asked = context.url.as_ref().and_then(|url| origin(url));
         if asked.is_none() || asked != origin(self.remote.url.as_bytes()) {
@@ -339,6 +267,7 @@ fn kept_as(name: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -352,35 +281,12 @@ mod tests {
     }
 
     #[test]
-    fn only_http_urls_without_credentials_are_taken() {
-        assert!(remote("https://git.example/x.git").validate().is_ok());
-        for url in [
-            "https://user:hunter2hunter2@git.example/x.git",
-            "https://user@git.example/x.git",
-            "ssh://git@git.example/x.git",
-            "git@git.example:x.git",
-            "file:///x",
-            "ext::sh -c true",
-            "",
-        ] {
-            let refused = remote(url).validate().err();
-            assert!(
-                refused.is_some_and(|failure| {
-                    failure.kind == FailureKind::InvalidConfiguration
-                        && !failure.message.contains("hunter2")
-                }),
-                "{url}"
-            );
-        }
-    }
-
-    #[test]
     fn the_token_goes_to_the_configured_host_only() {
         let attempt = Attempt {
             remote: remote("https://git.example/x.git"),
             token: Some("tok-0123456789".into()),
             roots: None,
-            wanted: Wanted::parse(None).unwrap_or_else(|_| unreachable!()),
+            wanted: Wanted::parse(None).unwrap(),
             pulse: Pulse::default(),
             stop: Arc::default(),
         };

@@ -12,8 +12,9 @@ use gix::bstr::ByteSlice;
 
 use super::checkout;
 use super::failure;
-use super::fetch::{self, Fetched, Remote};
+use super::fetch::{self, Fetched};
 use super::reference::Wanted;
+use super::remote::Remote;
 use super::settings::SourceLocation;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;

@@ -9,6 +9,7 @@ mod fetch;
 mod mirror;
 mod progress;
 mod reference;
+mod remote;
 pub mod settings;
 mod work_tree;
 
