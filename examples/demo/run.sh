@@ -128,7 +128,7 @@ git_here push --quiet "$git_url" main
 by_hand create-bucket demo-state
 apply() {
   cd "$run/work/live/$1"
-  if ! { terraform init -no-color && terraform apply -auto-approve -no-color; } >"$run/apply-$1.log" 2>&1; then
+  if ! { terraform init -no-color && timeout 300 terraform apply -auto-approve -no-color; } >"$run/apply-$1.log" 2>&1; then
     tail -n 20 "$run/apply-$1.log" >&2
     return 1
   fi
