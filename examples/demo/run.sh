@@ -27,6 +27,9 @@ need git "apt-get install git"
 need python3 "apt-get install python3 python3-venv"
 [ -n "${MOORING_BIN:-}" ] || need cargo "install Rust: https://rustup.rs"
 
+# Nothing of your own AWS or Terraform settings plays a part, least of all your credentials.
+unset "${!AWS_@}" "${!TF_@}"
+
 run=$(mktemp -d "${TMPDIR:-/tmp}/mooring-demo.XXXXXX")
 lab_pid='' daemon_pid=''
 stop() {
@@ -88,7 +91,8 @@ fi
 lab up --dir "$run" --lab "$lab" >"$run/lab.log" 2>&1 &
 lab_pid=$!
 wait_for 90 "the lab is up" test -s "$run/lab.json"
-eval "$(lab env "$run")"
+lab_environment=$(lab env "$run")
+eval "$lab_environment"
 field() { "$lab/venv/bin/python" -c '
 import json, sys
 value = json.load(open(sys.argv[1]))
@@ -124,7 +128,7 @@ git_here push --quiet "$git_url" main
 by_hand create-bucket demo-state
 apply() {
   cd "$run/work/live/$1"
-  if ! { terraform init -no-color && terraform apply -auto-approve -no-color; } >"$run/apply-$1.log" 2>&1; then
+  if ! { terraform init -no-color && timeout 300 terraform apply -auto-approve -no-color; } >"$run/apply-$1.log" 2>&1; then
     tail -n 20 "$run/apply-$1.log" >&2
     return 1
   fi
@@ -133,7 +137,7 @@ apply() {
 export -f apply
 export run
 TF_VAR_database_password=$database_password \
-  xargs -n 1 -P 2 bash -c 'apply "$1"' apply < <(printf '%s\n' "${stacks[@]}") \
+  xargs -I STACK -P 2 bash -c "apply STACK" < <(printf '%s\n' "${stacks[@]}") \
   || fail "terraform could not apply the stacks"
 
 say "Mooring starts and takes a first look"

@@ -164,6 +164,8 @@ def up(run_dir, lab_dir, until_eof):
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "AWS_ENDPOINT_URL_S3": aws.url,
+                "NO_PROXY": "127.0.0.1,localhost",
+                "no_proxy": "127.0.0.1,localhost",
                 "TF_CLI_CONFIG_FILE": str(lab_dir / "terraformrc"),
                 "TF_VAR_endpoint": aws.url,
             },
@@ -258,6 +260,9 @@ def main():
             command.add_argument("what", choices=["mail", "posts"])
             command.add_argument("text", nargs="*")
     arguments = parser.parse_args()
+    # Whoever runs the tests may have a profile or an endpoint of their own set.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
     if arguments.command == "up":
         up(arguments.dir.resolve(), arguments.lab.resolve(), arguments.until_eof)
     elif arguments.command == "env":
