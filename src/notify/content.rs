@@ -1,17 +1,16 @@
 //! What a notice says, before any channel gives it a form: a headline that says where, what and how
 //! bad, then what changed, what Mooring does, and what the reader can do.
 
+mod alert;
+mod posture;
+
 use jiff::Timestamp;
 
-use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
+use crate::domain::alert::{AlertEvent, AlertKind};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Finding, Origin, Severity, Verdict};
-use crate::domain::notice::{
-    AlertNotice, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason,
-};
-use crate::domain::policy::DecisionKind;
+use crate::domain::notice::Notice;
 
-use super::steps::{self, Place};
 use super::words::{clean, cut, difference, had_happened, nature, put_back};
 
 /// Findings listed in one message.
@@ -20,8 +19,6 @@ const MOST_FINDINGS: usize = 10;
 const MOST_ATTRIBUTES: usize = 5;
 /// Reasons listed of one decision.
 const MOST_REASONS: usize = 5;
-/// Stacks listed in one summary.
-const MOST_STACKS: usize = 40;
 /// Longest free text taken over from elsewhere (error messages, messages of checks).
 const LONGEST_TEXT: usize = 600;
 /// Longest address or name shown.
@@ -100,10 +97,10 @@ impl Item {
 /// What a notice says.
 pub(super) fn content(notice: &Notice) -> Content {
     let mut content = match notice {
-        Notice::Alert(alert) if alert.event == AlertEvent::Resolved => resolved(alert),
-        Notice::Alert(alert) => trouble(alert),
-        Notice::Repaired(repair) => repaired(repair),
-        Notice::Summary(summary) => summarised(summary),
+        Notice::Alert(alert) if alert.event == AlertEvent::Resolved => alert::resolved(alert),
+        Notice::Alert(alert) => alert::trouble(alert),
+        Notice::Repaired(repair) => posture::repaired(repair),
+        Notice::Summary(summary) => posture::summarised(summary),
     };
     content.subject = cut(&clean(&content.subject), 200);
     content.headline = clean(&content.headline);
@@ -208,118 +205,6 @@ pub(super) const fn verdict_words(verdict: Verdict) -> &'static str {
     }
 }
 
-/// (word for the subject, words for the headline)
-fn what(alert: &AlertNotice) -> (String, String) {
-    let findings = &alert.check.findings;
-    match alert.kind {
-        AlertKind::Drift if findings.has_drift() && findings.has_pending() => (
-            "drifted".to_owned(),
-            "drifted, and code is waiting to be applied".to_owned(),
-        ),
-        AlertKind::Drift if findings.has_drift() => ("drifted".to_owned(), "drifted".to_owned()),
-        AlertKind::Drift
-            if findings
-                .resources
-                .iter()
-                .any(|f| concerns(AlertKind::Drift, f)) =>
-        {
-            (
-                "changed".to_owned(),
-                "changed outside Terraform where no apply puts it back".to_owned(),
-            )
-        }
-        AlertKind::Drift => ("check fails".to_owned(), "a check fails".to_owned()),
-        AlertKind::Pending => (
-            "pending".to_owned(),
-            "code has been waiting to be applied".to_owned(),
-        ),
-        AlertKind::Failed => {
-            let kind = match &alert.check.failure {
-                Some(failure) => failure.kind.as_str(),
-                None => "unknown",
-            };
-            (
-                format!("failed: {kind}"),
-                format!("cannot be checked ({kind})"),
-            )
-        }
-        AlertKind::Apply => (
-            "apply".to_owned(),
-            "an apply did not end as it should".to_owned(),
-        ),
-    }
-}
-
-fn trouble(alert: &AlertNotice) -> Content {
-    let (word, words) = what(alert);
-    let check = &alert.check;
-    let mut tag = vec![word];
-    if alert.severity >= Severity::High && alert.kind != AlertKind::Failed {
-        tag.push(alert.severity.as_str().to_owned());
-    }
-    if alert.event == AlertEvent::Changed {
-        tag.push("changed".to_owned());
-    }
-    let concerned = worst_first(
-        check
-            .findings
-            .resources
-            .iter()
-            .filter(|f| concerns(alert.kind, f)),
-    );
-    let mut names: Vec<String> = concerned.iter().map(|f| f.address.to_string()).collect();
-    if names.is_empty() {
-        names = other_names(alert);
-    }
-    let mut facts = vec![facts(alert.at, check)];
-    if alert.event == AlertEvent::Changed {
-        facts.push(format!(
-            "It is another trouble than last told; open since {}",
-            minute(alert.opened_at)
-        ));
-    }
-    let about = if alert.kind == AlertKind::Failed {
-        check
-            .failure
-            .as_ref()
-            .map_or_else(String::new, |failure| failure.message.clone())
-    } else {
-        and_more(&names)
-    };
-    let colon = if about.is_empty() { "" } else { ": " };
-    Content {
-        subject: format!("[{}] {}{colon}{about}", tag.join(", "), alert.stack),
-        headline: format!(
-            "{}: {words} – {} severity",
-            alert.stack,
-            alert.severity.as_str()
-        ),
-        facts,
-        sections: vec![
-            failure(check),
-            with_outputs_and_checks(alert, listed("What changed", &concerned, as_found)),
-            decided(alert),
-            steps::for_trouble(alert, &Place::of(&alert.stack, &check.workspace)),
-        ],
-        severity: alert.severity,
-        over: false,
-    }
-}
-
-/// What a trouble without a finding is about.
-fn other_names(alert: &AlertNotice) -> Vec<String> {
-    let findings = &alert.check.findings;
-    if alert.kind != AlertKind::Drift && alert.kind != AlertKind::Pending {
-        return Vec::new();
-    }
-    let checks = findings.checks.iter().map(|c| c.address.clone());
-    let outputs = findings
-        .outputs
-        .iter()
-        .map(|o| format!("output {}", o.name));
-    checks.chain(outputs).collect()
-}
-
 fn failure(check: &StackCheck) -> Section {
     let items = check
         .failure
@@ -327,42 +212,6 @@ fn failure(check: &StackCheck) -> Section {
         .map(|failure| Item::labelled(failure.kind.as_str(), &failure.message))
         .collect();
     Section::new("What happened", items)
-}
-
-fn with_outputs_and_checks(alert: &AlertNotice, mut section: Section) -> Section {
-    let findings = &alert.check.findings;
-    for check in &findings.checks {
-        let item = Item::labelled(&check.address, "this check does not pass");
-        let messages = check.messages.iter().take(MOST_ATTRIBUTES);
-        section
-            .items
-            .push(messages.fold(item, |item, m| item.with_line(m)));
-    }
-    if section.items.is_empty() {
-        let outputs = findings.outputs.iter().take(MOST_FINDINGS);
-        section.items.extend(outputs.map(|output| {
-            Item::labelled(
-                format!("output {}", output.name),
-                format!("{}: its value would change", output.origin.as_str()),
-            )
-        }));
-    }
-    let waiting = findings
-        .resources
-        .iter()
-        .filter(|f| f.is_pending() && !concerns(alert.kind, f))
-        .count();
-    if waiting > 0 {
-        let also = format!(
-            "also waiting in Git: {}",
-            plural(waiting, "resource", "resources")
-        );
-        section.more = Some(match section.more {
-            Some(more) => format!("{more}; {also}"),
-            None => also,
-        });
-    }
-    section
 }
 
 fn reasons(check: &StackCheck) -> Vec<Item> {
@@ -375,186 +224,4 @@ fn reasons(check: &StackCheck) -> Vec<Item> {
         )));
     }
     items
-}
-
-fn decided(alert: &AlertNotice) -> Section {
-    const TITLE: &str = "What Mooring does";
-    if alert.kind == AlertKind::Failed {
-        let words = "It changes nothing, and looks again on schedule.";
-        return Section::new(TITLE, vec![Item::sentence(words)]);
-    }
-    let check = &alert.check;
-    let first = match check.decision.kind {
-        DecisionKind::Nothing => "Nothing.",
-        DecisionKind::Alert => "It tells you and changes nothing.",
-        DecisionKind::Apply => "It repairs this by itself and tells you when that is verified.",
-        DecisionKind::Ask => "It changes nothing by itself: a person has to decide.",
-        DecisionKind::Refuse => "It changes nothing.",
-    };
-    let mut section = Section::new(TITLE, vec![Item::sentence(first)]);
-    section.items.extend(reasons(check));
-    section
-}
-
-fn ending(kind: AlertKind, resolution: Option<Resolution>) -> String {
-    match (kind, resolution) {
-        (_, Some(Resolution::Untracked)) => Resolution::Untracked.words().to_owned(),
-        (AlertKind::Drift, Some(resolution)) => format!("drift {}", resolution.words()),
-        (AlertKind::Drift, None) => "the drift is gone".to_owned(),
-        (AlertKind::Pending, _) => "no code is waiting any more".to_owned(),
-        (AlertKind::Failed, _) => "it can be checked again".to_owned(),
-        (AlertKind::Apply, _) => "the trouble with the apply is over".to_owned(),
-    }
-}
-
-fn resolved(alert: &AlertNotice) -> Content {
-    let check = &alert.check;
-    let ending = ending(alert.kind, alert.resolution);
-    let left = worst_first(
-        check
-            .findings
-            .resources
-            .iter()
-            .filter(|f| concerns(AlertKind::Apply, f)),
-    );
-    let now = if alert.resolution == Some(Resolution::Untracked) {
-        "Mooring no longer looks at this stack.".to_owned()
-    } else {
-        format!("The stack is now {}.", verdict_words(check.verdict))
-    };
-    let lasted = format!(
-        "Open from {} to {}",
-        minute(alert.opened_at),
-        minute(alert.at)
-    );
-    Content {
-        subject: format!("[resolved] {}: {ending}", alert.stack),
-        headline: format!("{}: {ending}", alert.stack),
-        facts: vec![now, lasted],
-        sections: vec![
-            failure(check),
-            listed("What is still there", &left, as_found),
-        ],
-        severity: alert.severity,
-        over: true,
-    }
-}
-
-fn repaired(repair: &RepairNotice) -> Content {
-    let still_there =
-        |finding: &Finding| {
-            repair.after.findings.resources.iter().any(|left| {
-                left.address == finding.address && left.is_drift() == finding.is_drift()
-            })
-        };
-    let drifted = repair
-        .before
-        .findings
-        .resources
-        .iter()
-        .filter(|f| f.is_drift());
-    let done = worst_first(drifted.filter(|f| !still_there(f)));
-    let names: Vec<String> = done.iter().map(|f| f.address.to_string()).collect();
-    let left = worst_first(
-        repair
-            .after
-            .findings
-            .resources
-            .iter()
-            .filter(|f| concerns(AlertKind::Apply, f)),
-    );
-    let (words, rest) = if left.is_empty() {
-        ("repaired by Mooring", String::new())
-    } else {
-        (
-            "repaired by Mooring in part",
-            format!("; {} still there", left.len()),
-        )
-    };
-    let place = Place::of(&repair.stack, &repair.after.workspace);
-    Content {
-        subject: format!("[repaired] {}: {}{rest}", repair.stack, and_more(&names)),
-        headline: format!(
-            "{}: {words}, now {}",
-            repair.stack,
-            verdict_words(repair.after.verdict)
-        ),
-        facts: vec![
-            facts(repair.at, &repair.after),
-            format!("Run {}", repair.run),
-        ],
-        sections: vec![
-            listed("What was put back", &done, as_repaired),
-            Section::new("Why that was allowed", reasons(&repair.before)),
-            failure(&repair.after),
-            listed("What is still there", &left, as_found),
-            steps::after_repair(&place),
-        ],
-        severity: Severity::Info,
-        over: left.is_empty() && repair.after.verdict == Verdict::InSync,
-    }
-}
-
-fn summarised(summary: &SummaryNotice) -> Content {
-    let counts = &summary.counts;
-    let total = plural(counts.stacks, "stack", "stacks");
-    let occasion = match &summary.reason {
-        SummaryReason::FirstSight(source) => format!(" (first look at {source})"),
-        SummaryReason::Scheduled => String::new(),
-    };
-    let parts = [
-        (counts.in_sync, "in sync"),
-        (counts.drifted, "drifted"),
-        (counts.drifted_and_pending, "drifted with code waiting"),
-        (counts.pending, "waiting for code to be applied"),
-        (counts.failed, "impossible to check"),
-        (counts.unknown, "not checked recently"),
-    ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, words)| format!("{count} {words}"))
-        .collect();
-    let mut facts = vec![format!("Made {}", minute(summary.at))];
-    if let SummaryReason::FirstSight(_) = &summary.reason {
-        facts.push(
-            "This is the first look at this source. What was found is the baseline: it alerts \
-             nobody until it changes."
-                .to_owned(),
-        );
-    }
-    let mut table = Section::new(
-        "Not in sync",
-        summary.stacks.iter().take(MOST_STACKS).map(row).collect(),
-    );
-    if summary.stacks.len() > MOST_STACKS {
-        table.more = Some(format!("and {} more", summary.stacks.len() - MOST_STACKS));
-    }
-    let severity = summary.stacks.iter().map(|line| line.severity).max();
-    Content {
-        subject: format!("Mooring: {total}, {} in sync{occasion}", counts.in_sync),
-        headline: format!("{total}: {}{occasion}", parts.join(", ")),
-        facts,
-        sections: vec![table, steps::after_summary(summary)],
-        severity: severity.unwrap_or(Severity::Info),
-        over: counts.in_sync == counts.stacks,
-    }
-}
-
-fn row(line: &SummaryLine) -> Item {
-    let since = match line.since {
-        Some(since) => format!(" since {}", minute(since)),
-        None => String::new(),
-    };
-    let text = format!(
-        "{} ({}){since}",
-        verdict_words(line.verdict),
-        line.severity.as_str()
-    );
-    let item = Item::labelled(&line.stack, text);
-    if line.text.is_empty() {
-        item
-    } else {
-        item.with_line(&line.text)
-    }
 }

@@ -26,8 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one mail may take from connecting to the server's acceptance.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The SMTP server, shared by all receivers reached by mail.
-#[derive(Clone)]
+/// The SMTP server and how to sign in.
 pub(super) struct Server {
     host: String,
     port: u16,

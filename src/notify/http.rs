@@ -18,7 +18,6 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 const QUOTED_BYTES: usize = 300;
 
 /// Posts JSON; follows no redirect, since the body and its token are meant for one place.
-#[derive(Clone)]
 pub(super) struct HttpSender {
     client: Client,
 }

@@ -127,39 +127,37 @@ impl Notifiers {
         })?;
         let renderer = Arc::new(renderer);
         let authorities = authorities(settings)?;
-        let pem = authorities.as_ref().map(|(pem, _)| pem.as_slice());
-        let certificates = authorities
-            .as_ref()
-            .map(|(_, certificates)| certificates.clone());
-        let http =
+        // Made only where needed: without any root certificates neither can be.
+        let http = || {
+            let certificates = authorities.as_ref().map(|(_, parsed)| parsed.clone());
             HttpSender::new(certificates.unwrap_or_default(), http::TIMEOUT).map_err(|error| {
                 NotifyError::Tls {
                     cause: http::with_causes(&error),
                 }
-            })?;
-        let server = match &settings.smtp {
-            Some(smtp) => Some(Server::new(smtp, pem)?),
-            None => None,
+            })
+        };
+        let server = |name: &str| match &settings.smtp {
+            Some(smtp) => Server::new(smtp, authorities.as_ref().map(|(pem, _)| pem.as_slice())),
+            None => Err(NotifyError::NoSmtp {
+                name: name.to_owned(),
+            }),
         };
         let mut notifiers: BTreeMap<String, Box<dyn Notifier>> = BTreeMap::new();
         for notifier in &settings.notifiers {
             let name = &notifier.name;
             let channel: Box<dyn Notifier> = match &notifier.channel {
                 ChannelSettings::Email { to } => {
-                    let server = server
-                        .clone()
-                        .ok_or_else(|| NotifyError::NoSmtp { name: name.clone() })?;
-                    Box::new(Email::new(name, server, to, Arc::clone(&renderer))?)
+                    Box::new(Email::new(name, server(name)?, to, Arc::clone(&renderer))?)
                 }
                 ChannelSettings::Slack { webhook_url } => Box::new(Slack {
                     url: webhook_url.clone(),
-                    http: http.clone(),
+                    http: http()?,
                     link: public_url.map(str::to_owned),
                 }),
                 ChannelSettings::Webhook { url, token } => Box::new(Webhook {
                     url: url.clone(),
                     token: token.clone(),
-                    http: http.clone(),
+                    http: http()?,
                 }),
             };
             notifiers.insert(name.clone(), channel);

@@ -279,6 +279,20 @@ pub(super) fn repaired() -> Notice {
     })
 }
 
+/// An apply after which the stack could not be planned.
+pub(super) fn unverified() -> Notice {
+    let Notice::Repaired(notice) = repaired() else {
+        unreachable!()
+    };
+    let Notice::Alert(failed) = failed() else {
+        unreachable!()
+    };
+    Notice::Repaired(RepairNotice {
+        after: failed.check,
+        ..notice
+    })
+}
+
 pub(super) fn first_sight() -> Notice {
     let line = |stack: &str, verdict, severity, text: &str| SummaryLine {
         stack: StackId::new(stack),
@@ -315,13 +329,14 @@ pub(super) fn first_sight() -> Notice {
 }
 
 /// Every sample.
-pub(super) fn all() -> [Notice; 6] {
+pub(super) fn all() -> [Notice; 7] {
     [
         drift(),
         deleted(),
         failed(),
         resolved(),
         repaired(),
+        unverified(),
         first_sight(),
     ]
 }

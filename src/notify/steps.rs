@@ -184,16 +184,13 @@ fn is_told_unenforced(finding: &Finding) -> bool {
         && finding.severity >= super::content::UNENFORCED_FROM
 }
 
-pub(super) fn after_repair(place: &Place) -> Section {
-    Section::new(
-        TITLE,
-        vec![
-            Item::sentence(
-                "Nothing has to be done. If somebody needed the change, write it into the code.",
-            ),
-            place.show(),
-        ],
-    )
+pub(super) fn after_repair(place: &Place, over: bool) -> Section {
+    let words = if over {
+        "Nothing has to be done. If somebody needed the change, write it into the code."
+    } else {
+        "Look at the stack before anything else is applied."
+    };
+    Section::new(TITLE, vec![Item::sentence(words), place.show()])
 }
 
 pub(super) fn after_summary(summary: &SummaryNotice) -> Section {

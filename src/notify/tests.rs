@@ -116,7 +116,7 @@ fn mail_about_a_repair() {
     assert_snapshot!(mail(&samples::repaired()), @r##"
     Subject: [repaired] infra/live/web@prod: aws_s3_bucket.logs
 
-    infra/live/web@prod: repaired by Mooring, now in sync
+    infra/live/web@prod: repaired by Mooring; now in sync
     Seen 2026-11-23 10:02 UTC, commit 0123456789, workspace prod
     Run 01935000-0000-7000-8000-000000000003
 
@@ -129,6 +129,34 @@ fn mail_about_a_repair() {
 
     What you can do
     - Nothing has to be done. If somebody needed the change, write it into the code.
+    - See all of it:
+        mooring show infra/live/web@prod
+
+    Mooring: https://mooring.example.com
+    "##);
+}
+
+#[test]
+fn an_unverified_repair_does_not_say_that_anything_is_repaired() {
+    assert_snapshot!(mail(&samples::unverified()), @r##"
+    Subject: [applied, not verified] infra/live/web@prod: aws_s3_bucket.logs
+
+    infra/live/web@prod: Mooring applied a repair and could not check the result
+    Seen 2026-11-23 10:02 UTC, commit 0123456789, workspace prod
+    Run 01935000-0000-7000-8000-000000000003
+
+    What happened
+    - locked – the state is locked by ci@runner-7 (operation apply, since 2026-11-23 09:12 UTC)
+
+    What was to be put back
+    - aws_s3_bucket.logs – low: changed outside Terraform
+        tags.Env: was "prod", is now "<b>*hacked*</b> & `more`"; Git wants "prod"
+
+    Why that was allowed
+    - aws_s3_bucket.logs is drift and safe by rule
+
+    What you can do
+    - Look at the stack before anything else is applied.
     - See all of it:
         mooring show infra/live/web@prod
 
@@ -250,4 +278,69 @@ async fn a_notifier_that_left_the_configuration_rejects() {
         )
         .await;
     assert!(matches!(delivery, Delivery::Rejected { error } if error.contains("gone")));
+}
+
+#[tokio::test]
+async fn a_webhook_and_slack_get_their_bodies() {
+    use wiremock::matchers::{body_partial_json, header, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    let server = MockServer::start().await;
+    let id = samples::message_id();
+    Mock::given(path("/hook"))
+        .and(header("idempotency-key", id.to_string()))
+        .and(header("authorization", "Bearer tokentoken"))
+        .and(body_partial_json(
+            serde_json::json!({"version": 1, "id": id.to_string()}),
+        ))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/slack"))
+        .and(body_partial_json(serde_json::json!({
+            "text": "[drifted, high] infra/live/web@prod: aws_security_group.web and 2 more",
+        })))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let dir = tempfile::tempdir().unwrap();
+    let secret = |name: &str, text: String| {
+        let file = dir.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        SecretSource::File(file)
+    };
+    let notifiers = [
+        (
+            "slack",
+            ChannelSettings::Slack {
+                webhook_url: secret("slack", format!("{}/slack", server.uri())),
+            },
+        ),
+        (
+            "hook",
+            ChannelSettings::Webhook {
+                url: secret("hook", format!("{}/hook", server.uri())),
+                token: Some(secret("token", "tokentoken".to_owned())),
+            },
+        ),
+    ];
+    let settings = NotifySettings {
+        notifiers: notifiers
+            .into_iter()
+            .map(|(name, channel)| NotifierSettings {
+                name: name.to_owned(),
+                channel,
+            })
+            .collect(),
+        ..NotifySettings::default()
+    };
+    let notifiers = Notifiers::build(&settings, None).unwrap();
+    for name in ["slack", "hook"] {
+        let delivery = notifiers
+            .deliver(name, &id, &samples::drift(), Timestamp::UNIX_EPOCH)
+            .await;
+        assert_eq!(delivery, Delivery::Accepted, "{name}");
+    }
 }

@@ -39,10 +39,18 @@ where
         }
         event.record(&mut line);
         let metadata = event.metadata();
+        // A record of the `log` crate brings its own target along as a field.
+        let target = match line.0.remove("log.target") {
+            Some(Value::String(target)) => target,
+            _ => metadata.target().to_owned(),
+        };
+        for key in ["log.module_path", "log.file", "log.line"] {
+            line.0.remove(key);
+        }
         let own = [
             ("timestamp", jiff::Timestamp::now().to_string()),
             ("level", metadata.level().as_str().to_ascii_lowercase()),
-            ("target", metadata.target().to_owned()),
+            ("target", target),
         ];
         let own = own.map(|(key, value)| (key.to_owned(), Value::String(value)));
         line.0.extend(own);

@@ -1,0 +1,223 @@
+//! An alert in words: what opened, changed or ended.
+
+use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
+use crate::domain::finding::Severity;
+use crate::domain::notice::AlertNotice;
+use crate::domain::policy::DecisionKind;
+
+use super::super::steps::{self, Place};
+use super::{
+    Content, Item, MOST_ATTRIBUTES, MOST_FINDINGS, Section, and_more, as_found, concerns, facts,
+    failure, listed, minute, plural, reasons, verdict_words, worst_first,
+};
+
+/// (word for the subject, words for the headline)
+fn what(alert: &AlertNotice) -> (String, String) {
+    let findings = &alert.check.findings;
+    match alert.kind {
+        AlertKind::Drift if findings.has_drift() && findings.has_pending() => (
+            "drifted".to_owned(),
+            "drifted, and code is waiting to be applied".to_owned(),
+        ),
+        AlertKind::Drift if findings.has_drift() => ("drifted".to_owned(), "drifted".to_owned()),
+        AlertKind::Drift
+            if findings
+                .resources
+                .iter()
+                .any(|f| concerns(AlertKind::Drift, f)) =>
+        {
+            (
+                "changed".to_owned(),
+                "changed outside Terraform where no apply puts it back".to_owned(),
+            )
+        }
+        AlertKind::Drift => ("check fails".to_owned(), "a check fails".to_owned()),
+        AlertKind::Pending => (
+            "pending".to_owned(),
+            "code has been waiting to be applied".to_owned(),
+        ),
+        AlertKind::Failed => {
+            let kind = match &alert.check.failure {
+                Some(failure) => failure.kind.as_str(),
+                None => "unknown",
+            };
+            (
+                format!("failed: {kind}"),
+                format!("cannot be checked ({kind})"),
+            )
+        }
+        AlertKind::Apply => (
+            "apply".to_owned(),
+            "an apply did not end as it should".to_owned(),
+        ),
+    }
+}
+
+pub(super) fn trouble(alert: &AlertNotice) -> Content {
+    let (word, words) = what(alert);
+    let check = &alert.check;
+    let mut tag = vec![word];
+    if alert.severity >= Severity::High && alert.kind != AlertKind::Failed {
+        tag.push(alert.severity.as_str().to_owned());
+    }
+    if alert.event == AlertEvent::Changed {
+        tag.push("changed".to_owned());
+    }
+    let concerned = worst_first(
+        check
+            .findings
+            .resources
+            .iter()
+            .filter(|f| concerns(alert.kind, f)),
+    );
+    let mut names: Vec<String> = concerned.iter().map(|f| f.address.to_string()).collect();
+    if names.is_empty() {
+        names = other_names(alert);
+    }
+    let mut facts = vec![facts(alert.at, check)];
+    if alert.event == AlertEvent::Changed {
+        facts.push(format!(
+            "It is another trouble than last told; open since {}",
+            minute(alert.opened_at)
+        ));
+    }
+    let about = if alert.kind == AlertKind::Failed {
+        check
+            .failure
+            .as_ref()
+            .map_or_else(String::new, |failure| failure.message.clone())
+    } else {
+        and_more(&names)
+    };
+    let colon = if about.is_empty() { "" } else { ": " };
+    Content {
+        subject: format!("[{}] {}{colon}{about}", tag.join(", "), alert.stack),
+        headline: format!(
+            "{}: {words} – {} severity",
+            alert.stack,
+            alert.severity.as_str()
+        ),
+        facts,
+        sections: vec![
+            failure(check),
+            with_outputs_and_checks(alert, listed("What changed", &concerned, as_found)),
+            decided(alert),
+            steps::for_trouble(alert, &Place::of(&alert.stack, &check.workspace)),
+        ],
+        severity: alert.severity,
+        over: false,
+    }
+}
+
+/// What a trouble without a finding is about.
+fn other_names(alert: &AlertNotice) -> Vec<String> {
+    let findings = &alert.check.findings;
+    if alert.kind != AlertKind::Drift && alert.kind != AlertKind::Pending {
+        return Vec::new();
+    }
+    let checks = findings.checks.iter().map(|c| c.address.clone());
+    let outputs = findings
+        .outputs
+        .iter()
+        .map(|o| format!("output {}", o.name));
+    checks.chain(outputs).collect()
+}
+
+fn with_outputs_and_checks(alert: &AlertNotice, mut section: Section) -> Section {
+    let findings = &alert.check.findings;
+    for check in &findings.checks {
+        let item = Item::labelled(&check.address, "this check does not pass");
+        let messages = check.messages.iter().take(MOST_ATTRIBUTES);
+        section
+            .items
+            .push(messages.fold(item, |item, m| item.with_line(m)));
+    }
+    if section.items.is_empty() {
+        let outputs = findings.outputs.iter().take(MOST_FINDINGS);
+        section.items.extend(outputs.map(|output| {
+            Item::labelled(
+                format!("output {}", output.name),
+                format!("{}: its value would change", output.origin.as_str()),
+            )
+        }));
+    }
+    let waiting = findings
+        .resources
+        .iter()
+        .filter(|f| f.is_pending() && !concerns(alert.kind, f))
+        .count();
+    if waiting > 0 {
+        let also = format!(
+            "also waiting in Git: {}",
+            plural(waiting, "resource", "resources")
+        );
+        section.more = Some(match section.more {
+            Some(more) => format!("{more}; {also}"),
+            None => also,
+        });
+    }
+    section
+}
+
+fn decided(alert: &AlertNotice) -> Section {
+    const TITLE: &str = "What Mooring does";
+    if alert.kind == AlertKind::Failed {
+        let words = "It changes nothing, and looks again on schedule.";
+        return Section::new(TITLE, vec![Item::sentence(words)]);
+    }
+    let check = &alert.check;
+    let first = match check.decision.kind {
+        DecisionKind::Nothing => "Nothing.",
+        DecisionKind::Alert => "It tells you and changes nothing.",
+        DecisionKind::Apply => "It repairs this by itself and tells you when that is verified.",
+        DecisionKind::Ask => "It changes nothing by itself: a person has to decide.",
+        DecisionKind::Refuse => "It changes nothing.",
+    };
+    let mut section = Section::new(TITLE, vec![Item::sentence(first)]);
+    section.items.extend(reasons(check));
+    section
+}
+
+fn ending(kind: AlertKind, resolution: Option<Resolution>) -> String {
+    match (kind, resolution) {
+        (_, Some(Resolution::Untracked)) => Resolution::Untracked.words().to_owned(),
+        (AlertKind::Drift, Some(resolution)) => format!("drift {}", resolution.words()),
+        (AlertKind::Drift, None) => "the drift is gone".to_owned(),
+        (AlertKind::Pending, _) => "no code is waiting any more".to_owned(),
+        (AlertKind::Failed, _) => "it can be checked again".to_owned(),
+        (AlertKind::Apply, _) => "the trouble with the apply is over".to_owned(),
+    }
+}
+
+pub(super) fn resolved(alert: &AlertNotice) -> Content {
+    let check = &alert.check;
+    let ending = ending(alert.kind, alert.resolution);
+    let left = worst_first(
+        check
+            .findings
+            .resources
+            .iter()
+            .filter(|f| concerns(AlertKind::Apply, f)),
+    );
+    let now = if alert.resolution == Some(Resolution::Untracked) {
+        "Mooring no longer looks at this stack.".to_owned()
+    } else {
+        format!("The stack is now {}.", verdict_words(check.verdict))
+    };
+    let lasted = format!(
+        "Open from {} to {}",
+        minute(alert.opened_at),
+        minute(alert.at)
+    );
+    Content {
+        subject: format!("[resolved] {}: {ending}", alert.stack),
+        headline: format!("{}: {ending}", alert.stack),
+        facts: vec![now, lasted],
+        sections: vec![
+            failure(check),
+            listed("What is still there", &left, as_found),
+        ],
+        severity: alert.severity,
+        over: true,
+    }
+}

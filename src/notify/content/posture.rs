@@ -1,0 +1,143 @@
+//! A repair and a summary in words.
+
+use crate::domain::alert::AlertKind;
+use crate::domain::finding::{Finding, Severity, Verdict};
+use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice, SummaryReason};
+
+use super::super::steps::{self, Place};
+use super::{
+    Content, Item, Section, and_more, as_found, as_repaired, concerns, facts, failure, listed,
+    minute, plural, reasons, verdict_words, worst_first,
+};
+
+/// Stacks listed in one summary.
+const MOST_STACKS: usize = 40;
+
+/// A repair, or an apply whose result could not be checked or is not the wished one.
+pub(super) fn repaired(repair: &RepairNotice) -> Content {
+    let after = &repair.after;
+    let unchecked = matches!(after.verdict, Verdict::Failed | Verdict::Unknown);
+    let still_there = |finding: &Finding| {
+        let mut left = after.findings.resources.iter();
+        left.any(|left| left.address == finding.address && left.is_drift())
+    };
+    let drifted = repair
+        .before
+        .findings
+        .resources
+        .iter()
+        .filter(|f| f.is_drift());
+    let done = worst_first(drifted.filter(|f| unchecked || !still_there(f)));
+    let left = worst_first(
+        after
+            .findings
+            .resources
+            .iter()
+            .filter(|f| concerns(AlertKind::Apply, f)),
+    );
+    let in_part = left.iter().any(|f| f.is_drift());
+    let (tag, words, title) = match (unchecked, in_part) {
+        (true, _) => (
+            "applied, not verified",
+            "Mooring applied a repair and could not check the result",
+            "What was to be put back",
+        ),
+        (_, true) if done.is_empty() => ("not repaired", "not repaired", "What was put back"),
+        (_, true) => ("partly repaired", "repaired in part", "What was put back"),
+        (_, false) => ("repaired", "repaired by Mooring", "What was put back"),
+    };
+    let mut about: Vec<String> = Vec::new();
+    if !done.is_empty() {
+        let names: Vec<String> = done.iter().map(|f| f.address.to_string()).collect();
+        about.push(and_more(&names));
+    }
+    if !left.is_empty() {
+        about.push(format!("{} still there", left.len()));
+    }
+    let how = if unchecked { as_found } else { as_repaired };
+    let place = Place::of(&repair.stack, &after.workspace);
+    let over = left.is_empty() && after.verdict == Verdict::InSync;
+    Content {
+        subject: format!("[{tag}] {}: {}", repair.stack, about.join("; ")),
+        headline: if unchecked {
+            format!("{}: {words}", repair.stack)
+        } else {
+            let now = verdict_words(after.verdict);
+            format!("{}: {words}; now {now}", repair.stack)
+        },
+        facts: vec![facts(repair.at, after), format!("Run {}", repair.run)],
+        sections: vec![
+            failure(after),
+            listed(title, &done, how),
+            Section::new("Why that was allowed", reasons(&repair.before)),
+            listed("What is still there", &left, as_found),
+            steps::after_repair(&place, over),
+        ],
+        severity: Severity::Info,
+        over,
+    }
+}
+
+pub(super) fn summarised(summary: &SummaryNotice) -> Content {
+    let counts = &summary.counts;
+    let total = plural(counts.stacks, "stack", "stacks");
+    let occasion = match &summary.reason {
+        SummaryReason::FirstSight(source) => format!(" (first look at {source})"),
+        SummaryReason::Scheduled => String::new(),
+    };
+    let parts = [
+        (counts.in_sync, "in sync"),
+        (counts.drifted, "drifted"),
+        (counts.drifted_and_pending, "drifted with code waiting"),
+        (counts.pending, "waiting for code to be applied"),
+        (counts.failed, "impossible to check"),
+        (counts.unknown, "not checked recently"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    let mut facts = vec![format!("Made {}", minute(summary.at))];
+    if let SummaryReason::FirstSight(_) = &summary.reason {
+        facts.push(
+            "This is the first look at this source. What was found is the baseline: it alerts \
+             nobody until it changes."
+                .to_owned(),
+        );
+    }
+    let mut table = Section::new(
+        "Not in sync",
+        summary.stacks.iter().take(MOST_STACKS).map(row).collect(),
+    );
+    if summary.stacks.len() > MOST_STACKS {
+        table.more = Some(format!("and {} more", summary.stacks.len() - MOST_STACKS));
+    }
+    let severity = summary.stacks.iter().map(|line| line.severity).max();
+    Content {
+        subject: format!("Mooring: {total}, {} in sync{occasion}", counts.in_sync),
+        headline: format!("{total}: {}{occasion}", parts.join(", ")),
+        facts,
+        sections: vec![table, steps::after_summary(summary)],
+        severity: severity.unwrap_or(Severity::Info),
+        over: counts.in_sync == counts.stacks,
+    }
+}
+
+fn row(line: &SummaryLine) -> Item {
+    let since = match line.since {
+        Some(since) => format!(" since {}", minute(since)),
+        None => String::new(),
+    };
+    let text = format!(
+        "{} ({}){since}",
+        verdict_words(line.verdict),
+        line.severity.as_str()
+    );
+    let item = Item::labelled(&line.stack, text);
+    if line.text.is_empty() {
+        item
+    } else {
+        item.with_line(&line.text)
+    }
+}
