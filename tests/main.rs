@@ -1,10 +1,9 @@
 //! Integration tests: one crate, one module a subject.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod artifacts_s3;
 mod discover;
 mod git;
-mod git_source;
 mod golden;
 mod notify_smtp;
 mod terraform;

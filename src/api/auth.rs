@@ -12,7 +12,7 @@ use super::error::ApiError;
 
 /// Lets a request through that carries the configured bearer token. The token is read again at each
 /// request, so that a rotated one works at once.
-pub async fn bearer(
+pub(super) async fn bearer(
     State(api): State<Api>,
     request: Request,
     next: Next,

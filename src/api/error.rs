@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 /// Why a request is not answered.
 #[derive(Debug)]
-pub enum ApiError {
+pub(super) enum ApiError {
     /// No token is configured.
     Closed,
     /// The token is missing or wrong.
@@ -103,6 +103,6 @@ impl IntoResponse for ApiError {
 }
 
 /// For every path that is none of ours.
-pub async fn not_found() -> ApiError {
+pub(super) async fn not_found() -> ApiError {
     ApiError::NotFound("there is no such path".to_owned())
 }

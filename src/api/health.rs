@@ -13,12 +13,12 @@ use super::Api;
 use super::error::ApiError;
 
 /// `/healthz`: the process answers.
-pub async fn alive() -> &'static str {
+pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// `/readyz`: the database answers and every source has been tried once.
-pub async fn ready(State(api): State<Api>) -> Response {
+pub(super) async fn ready(State(api): State<Api>) -> Response {
     match api.handle.not_ready().await {
         None => "ready\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
@@ -26,7 +26,7 @@ pub async fn ready(State(api): State<Api>) -> Response {
 }
 
 /// `/metrics` in the Prometheus text format. Gauges over the whole fleet are taken when asked for.
-pub async fn metrics_text(State(api): State<Api>) -> Result<Response, ApiError> {
+pub(super) async fn metrics_text(State(api): State<Api>) -> Result<Response, ApiError> {
     let stacks = api.handle.stacks().await?;
     metrics::stacks(&VerdictCounts::of(stacks.iter().map(|stack| stack.verdict)));
     let looks = stacks.iter().filter_map(|stack| stack.record.last.as_ref());

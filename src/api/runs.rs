@@ -19,7 +19,7 @@ const MAX_RUNS: u32 = 1000;
 
 /// A run.
 #[derive(Debug, Serialize)]
-pub struct RunDto {
+pub(super) struct RunDto {
     id: String,
     stack: String,
     trigger: Trigger,
@@ -49,13 +49,13 @@ impl From<&Run> for RunDto {
 
 /// What a list may be narrowed to.
 #[derive(Debug, Deserialize)]
-pub struct Filter {
+pub(super) struct Filter {
     stack: Option<String>,
     limit: Option<u32>,
 }
 
 /// `GET /api/v1/runs[?stack=…&limit=…]`.
-pub async fn list(
+pub(super) async fn list(
     State(api): State<Api>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>, ApiError> {
@@ -67,7 +67,7 @@ pub async fn list(
 }
 
 /// `GET /api/v1/runs/{run}`.
-pub async fn show(
+pub(super) async fn show(
     State(api): State<Api>,
     Path(run): Path<String>,
 ) -> Result<Json<RunDto>, ApiError> {

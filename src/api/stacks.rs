@@ -103,12 +103,12 @@ fn dto(view: &StackView) -> StackDto {
 
 /// What a list may be narrowed to.
 #[derive(Debug, Deserialize)]
-pub struct Filter {
+pub(super) struct Filter {
     verdict: Option<Verdict>,
 }
 
 /// `GET /api/v1/stacks[?verdict=drifted]`.
-pub async fn list(
+pub(super) async fn list(
     State(api): State<Api>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>, ApiError> {
@@ -136,7 +136,7 @@ pub async fn list(
 
 /// How a stack is to be shown.
 #[derive(Debug, Deserialize)]
-pub struct Shape {
+pub(super) struct Shape {
     #[serde(default)]
     format: Option<String>,
     #[serde(default)]
@@ -146,7 +146,7 @@ pub struct Shape {
 }
 
 /// `GET /api/v1/stacks/{stack}[?format=text]`: JSON with its last runs, or a report.
-pub async fn show(
+pub(super) async fn show(
     State(api): State<Api>,
     Path(stack): Path<String>,
     Query(shape): Query<Shape>,
@@ -180,13 +180,16 @@ pub async fn show(
 }
 
 /// `POST /api/v1/stacks/{stack}/plan`: queues a run now.
-pub async fn plan(State(api): State<Api>, Path(stack): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn plan(
+    State(api): State<Api>,
+    Path(stack): Path<String>,
+) -> Result<Response, ApiError> {
     let run = api.handle.plan_now(&StackId::new(stack)).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }
 
 /// `POST /api/v1/stacks/{stack}/resume`: a person has looked at a held stack.
-pub async fn resume(
+pub(super) async fn resume(
     State(api): State<Api>,
     Path(stack): Path<String>,
 ) -> Result<Response, ApiError> {

@@ -21,7 +21,7 @@ use super::progress;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Where to look for stacks.
     #[arg(default_value = ".")]
     path: PathBuf,
@@ -46,7 +46,7 @@ pub struct CheckArgs {
 }
 
 /// Looks at the stacks and reports; the exit code is the report's.
-pub async fn check(args: CheckArgs, global: &Global) -> Result<u8, CliError> {
+pub(super) async fn check(args: CheckArgs, global: &Global) -> Result<u8, CliError> {
     let cancel = CancellationToken::new();
     let signalled = watch_signals(&cancel)?;
     let (sender, receiver) = unbounded_channel();

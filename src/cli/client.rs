@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the daemon is and how to be let in.
 #[derive(Debug, Args)]
-pub struct ServerArgs {
+pub(super) struct ServerArgs {
     /// The daemon's address.
     #[arg(
         long,
@@ -33,7 +33,7 @@ pub struct ServerArgs {
 
 /// A daemon to talk to.
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
     token: SecretSource,
@@ -41,7 +41,7 @@ pub struct Client {
 
 impl Client {
     /// Prepares to talk; nothing is sent yet.
-    pub fn new(args: &ServerArgs) -> Result<Self, CliError> {
+    pub(super) fn new(args: &ServerArgs) -> Result<Self, CliError> {
         let base = Url::parse(&args.server)
             .ok()
             .filter(|url| !url.cannot_be_a_base());
@@ -57,17 +57,25 @@ impl Client {
     }
 
     /// Asks for JSON.
-    pub async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, CliError> {
+    pub(super) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Value, CliError> {
         parse(&self.ask(Method::GET, path, query).await?)
     }
 
     /// Asks for text.
-    pub async fn text(&self, path: &[&str], query: &[(&str, String)]) -> Result<String, CliError> {
+    pub(super) async fn text(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<String, CliError> {
         self.ask(Method::GET, path, query).await
     }
 
     /// Asks for something to be done.
-    pub async fn post(&self, path: &[&str]) -> Result<Value, CliError> {
+    pub(super) async fn post(&self, path: &[&str]) -> Result<Value, CliError> {
         parse(&self.ask(Method::POST, path, &[]).await?)
     }
 

@@ -10,7 +10,7 @@ use super::output::print;
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(super) enum ConfigCommand {
     /// Validate the configuration: every mistake with file, line, cause and remedy.
     Check(ConfigFile),
     /// Print the JSON Schema, for editors and CI.
@@ -20,7 +20,7 @@ pub enum ConfigCommand {
 }
 
 /// Does it.
-pub fn config(command: &ConfigCommand) -> Result<u8, CliError> {
+pub(super) fn config(command: &ConfigCommand) -> Result<u8, CliError> {
     match command {
         ConfigCommand::Check(args) => {
             let settings = load(&args.config)?;

@@ -9,7 +9,7 @@ use super::USAGE;
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum CliError {
+pub(super) enum CliError {
     /// The asynchronous runtime cannot start.
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
@@ -67,7 +67,7 @@ pub enum CliError {
 
 impl CliError {
     /// The exit code: 64 for wrong usage or configuration, or if there is no stack; else 1.
-    pub const fn exit_code(&self) -> u8 {
+    pub(super) const fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::NoStack(_) | Self::Usage { .. } => USAGE,
             Self::Runtime(_)
@@ -82,7 +82,7 @@ impl CliError {
     }
 
     /// What to do about it, where there is something to say.
-    pub fn hint(&self) -> Option<String> {
+    pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Start(error) => Some(error.hint()),
             Self::Failure(failure) => Some(failure.hint.clone()),

@@ -17,7 +17,7 @@ use super::output;
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// A saved plan file, or the output of `terraform show -json` (`-` = standard input).
     file: PathBuf,
     /// Form of the report.
@@ -36,7 +36,7 @@ pub struct ExplainArgs {
 const ZIP: &[u8] = b"PK\x03\x04";
 
 /// Explains a plan; the exit code is the report's.
-pub async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, CliError> {
+pub(super) async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, CliError> {
     let bytes = read(&args.file)?;
     let check = if bytes.starts_with(ZIP) {
         let engined = Engined {

@@ -14,22 +14,22 @@ use super::error::CliError;
 const PLAIN_WIDTH: usize = 100;
 
 /// Whether standard output takes colour; obeys `NO_COLOR`.
-pub fn color() -> bool {
+pub(super) fn color() -> bool {
     AutoStream::choice(&io::stdout()) != ColorChoice::Never
 }
 
 /// Whether standard error takes colour; obeys `NO_COLOR`.
-pub fn error_color() -> bool {
+pub(super) fn error_color() -> bool {
     AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }
 
 /// Columns of standard output.
-pub fn width() -> usize {
+pub(super) fn width() -> usize {
     columns(rustix::termios::tcgetwinsize(io::stdout()))
 }
 
 /// Columns of standard error.
-pub fn error_width() -> usize {
+pub(super) fn error_width() -> usize {
     columns(rustix::termios::tcgetwinsize(io::stderr()))
 }
 
@@ -39,12 +39,12 @@ fn columns(size: rustix::io::Result<rustix::termios::Winsize>) -> usize {
 }
 
 /// Whether standard error is a terminal.
-pub fn error_is_terminal() -> bool {
+pub(super) fn error_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
 /// Writes a report to standard output. A reader that has seen enough is no error.
-pub fn print(text: &str) -> Result<(), CliError> {
+pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
@@ -57,7 +57,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
 }
 
 /// Writes a report to a file, or to standard output if there is none.
-pub fn deliver(text: &str, file: Option<&Path>) -> Result<(), CliError> {
+pub(super) fn deliver(text: &str, file: Option<&Path>) -> Result<(), CliError> {
     let Some(path) = file else {
         return print(text);
     };
@@ -68,7 +68,7 @@ pub fn deliver(text: &str, file: Option<&Path>) -> Result<(), CliError> {
 }
 
 /// Tells an error on standard error.
-pub fn error(error: &CliError) {
+pub(super) fn error(error: &CliError) {
     let (red, dim) = if error_color() {
         (
             AnsiColor::Red.on_default().bold(),

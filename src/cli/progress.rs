@@ -12,7 +12,7 @@ use crate::reconcile::local::Progress;
 const NAMES: usize = 3;
 
 /// Shows progress until the channel ends.
-pub async fn show(mut receiver: UnboundedReceiver<Progress>, visible: bool) {
+pub(super) async fn show(mut receiver: UnboundedReceiver<Progress>, visible: bool) {
     let bar = if visible {
         visible_bar()
     } else {

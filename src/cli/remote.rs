@@ -27,7 +27,7 @@ enum ListFormat {
 
 /// Arguments of `stacks`.
 #[derive(Debug, Args)]
-pub struct StacksArgs {
+pub(super) struct StacksArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// Form of the list.
@@ -37,7 +37,7 @@ pub struct StacksArgs {
 
 /// Arguments of `show`.
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub(super) struct ShowArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// The stack, as `mooring stacks` lists it.
@@ -49,7 +49,7 @@ pub struct ShowArgs {
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
-pub struct PlanArgs {
+pub(super) struct PlanArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// The stack, as `mooring stacks` lists it.
@@ -58,7 +58,7 @@ pub struct PlanArgs {
 
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
-pub struct ResumeArgs {
+pub(super) struct ResumeArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// The stack, as `mooring stacks` lists it.
@@ -67,7 +67,7 @@ pub struct ResumeArgs {
 
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
-pub struct RunsArgs {
+pub(super) struct RunsArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// Only runs of this stack.
@@ -82,7 +82,7 @@ pub struct RunsArgs {
 }
 
 /// `mooring stacks`.
-pub async fn stacks(args: StacksArgs) -> Result<u8, CliError> {
+pub(super) async fn stacks(args: StacksArgs) -> Result<u8, CliError> {
     let answer = Client::new(&args.server)?.get(&["stacks"], &[]).await?;
     if args.format == ListFormat::Json {
         print(&format!("{answer:#}\n"))?;
@@ -124,7 +124,7 @@ pub async fn stacks(args: StacksArgs) -> Result<u8, CliError> {
 }
 
 /// `mooring show`.
-pub async fn show(args: ShowArgs) -> Result<u8, CliError> {
+pub(super) async fn show(args: ShowArgs) -> Result<u8, CliError> {
     let client = Client::new(&args.server)?;
     let path = ["stacks", args.stack.as_str()];
     let shown = match args.format {
@@ -148,7 +148,7 @@ pub async fn show(args: ShowArgs) -> Result<u8, CliError> {
 }
 
 /// `mooring plan`.
-pub async fn plan(args: PlanArgs) -> Result<u8, CliError> {
+pub(super) async fn plan(args: PlanArgs) -> Result<u8, CliError> {
     let path = ["stacks", args.stack.as_str(), "plan"];
     let answer = Client::new(&args.server)?.post(&path).await?;
     print(&format!("queued: run {}\n", text(&answer["run"])))?;
@@ -156,7 +156,7 @@ pub async fn plan(args: PlanArgs) -> Result<u8, CliError> {
 }
 
 /// `mooring resume`.
-pub async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
+pub(super) async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
     let path = ["stacks", args.stack.as_str(), "resume"];
     let answer = Client::new(&args.server)?.post(&path).await?;
     print(&format!("resumed; queued: run {}\n", text(&answer["run"])))?;
@@ -164,7 +164,7 @@ pub async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
 }
 
 /// `mooring runs`.
-pub async fn runs(args: RunsArgs) -> Result<u8, CliError> {
+pub(super) async fn runs(args: RunsArgs) -> Result<u8, CliError> {
     let mut query = vec![("limit", args.limit.to_string())];
     query.extend(args.stack.map(|stack| ("stack", stack)));
     let answer = Client::new(&args.server)?.get(&["runs"], &query).await?;
@@ -192,7 +192,7 @@ pub async fn runs(args: RunsArgs) -> Result<u8, CliError> {
 }
 
 /// `mooring healthcheck`: asks the daemon of this configuration whether it is alive.
-pub async fn healthcheck(config: &Path) -> Result<u8, CliError> {
+pub(super) async fn healthcheck(config: &Path) -> Result<u8, CliError> {
     let listen = config::load(config)?.api.listen;
     let host = if listen.ip().is_unspecified() {
         std::net::SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), listen.port())

@@ -9,7 +9,7 @@ use crate::telemetry::Metrics;
 use super::error::CliError;
 
 /// Runs the daemon until it is told to stop.
-pub async fn serve(config: &Path) -> Result<u8, CliError> {
+pub(super) async fn serve(config: &Path) -> Result<u8, CliError> {
     let settings = config::load(config)?;
     app::serve(settings, Metrics::install()?).await?;
     Ok(0)

@@ -5,16 +5,16 @@ use uuid::Uuid;
 use crate::domain::ids::{AlertId, MessageId, RunId};
 
 /// A new run's id.
-pub fn run() -> RunId {
+pub(super) fn run() -> RunId {
     RunId::from_uuid(Uuid::now_v7())
 }
 
 /// A new alert's id.
-pub fn alert() -> AlertId {
+pub(super) fn alert() -> AlertId {
     AlertId::from_uuid(Uuid::now_v7())
 }
 
 /// A new message's id.
-pub fn message() -> MessageId {
+pub(super) fn message() -> MessageId {
     MessageId::from_uuid(Uuid::now_v7())
 }

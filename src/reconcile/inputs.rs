@@ -16,7 +16,7 @@ use super::resolve::Tracked;
 
 /// Hashes the commit (and with it the Git tree), engine, provider and module selections, variable
 /// values, environment, backend and workspace.
-pub fn inputs(
+pub(super) fn inputs(
     context: &Context,
     tracked: &Tracked,
     workdir: &Workdir,

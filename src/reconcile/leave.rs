@@ -17,7 +17,7 @@ use super::context::Context;
 use super::sources::SourceUpdate;
 
 /// Takes leave of every stack that the database has and the source no longer does.
-pub async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {
+pub(super) async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {
     let present: BTreeSet<&StackId> = update.stacks.iter().map(|stack| &stack.id).collect();
     let known = context.store.stacks().await?;
     let gone = known.into_iter().filter(|record| {

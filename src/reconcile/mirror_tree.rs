@@ -16,7 +16,7 @@ use crate::domain::failure::{Failure, FailureKind};
 /// The copy of one tree. It is kept in the cache, so that providers are installed once; it is
 /// brought up to date at first use and then belongs to this process until it ends.
 #[derive(Debug)]
-pub struct MirrorTree {
+pub(super) struct MirrorTree {
     original: PathBuf,
     copy: PathBuf,
     made: OnceCell<Option<fs::File>>,
@@ -24,7 +24,7 @@ pub struct MirrorTree {
 
 impl MirrorTree {
     /// The copy of `original` below `cache`; nothing is copied yet.
-    pub fn new(original: &Path, cache: &Path) -> Self {
+    pub(super) fn new(original: &Path, cache: &Path) -> Self {
         let hash = hex::encode(Sha256::digest(original.as_os_str().as_encoded_bytes()));
         let name = hash.get(..16).unwrap_or(&hash).to_owned();
         Self {
@@ -35,7 +35,7 @@ impl MirrorTree {
     }
 
     /// Where a directory of the original is in the copy.
-    pub async fn place_of(&self, dir: &Path) -> Result<PathBuf, Failure> {
+    pub(super) async fn place_of(&self, dir: &Path) -> Result<PathBuf, Failure> {
         let (original, copy) = (self.original.clone(), self.copy.clone());
         let make = || async move {
             let made = tokio::task::spawn_blocking(move || refresh(&original, &copy)).await;

@@ -16,7 +16,7 @@ use super::resolve::Tracked;
 use super::settings::{EnvValue, StackSettings, Timeouts};
 
 /// Brings the stack's checkout to the commit and gathers what Terraform needs to plan in it.
-pub async fn prepare(
+pub(super) async fn prepare(
     context: &Context,
     tracked: &Tracked,
     commit: &CommitId,
@@ -50,7 +50,7 @@ pub async fn prepare(
 }
 
 /// The same directory with the environment for applying.
-pub fn for_apply(workdir: &Workdir, tracked: &Tracked) -> Result<Workdir, Failure> {
+pub(super) fn for_apply(workdir: &Workdir, tracked: &Tracked) -> Result<Workdir, Failure> {
     let mut workdir = workdir.clone();
     set_all(&mut workdir.env, &tracked.settings.apply_env)?;
     Ok(workdir)

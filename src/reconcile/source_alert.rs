@@ -20,7 +20,7 @@ use super::fresh;
 const FAILURES_TOLD_FROM: u32 = 2;
 
 /// Opens, changes or ends the alert of a source.
-pub async fn tell(context: &Context, record: &SourceRecord) -> Result<(), StoreError> {
+pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(), StoreError> {
     let now = Timestamp::now();
     let id = StackId::new(record.name.as_str());
     let sight = match &record.failure {

@@ -93,20 +93,9 @@ struct Configured {
     config: Option<BTreeMap<String, Value>>,
 }
 
-/// The backend that `init` has recorded in `dir`; a directory without a record keeps its state in a
-/// local file. Without a `workspace` the directory's own selection counts. Fails with `unsupported`
-/// for remote execution.
-pub fn backend(dir: &Path, workspace: Option<&str>) -> Result<Backend, Failure> {
-    read(
-        dir,
-        &dir.join(".terraform"),
-        workspace,
-        &Environment::default(),
-    )
-}
-
 impl Workdir {
-    /// Like [`backend`], with the data directory and the location that the environment gives.
+    /// The backend that `init` has recorded; a directory without a record keeps its state in a local
+    /// file. Fails with `unsupported` for remote execution.
     pub fn backend(&self) -> Result<Backend, Failure> {
         let workspace = self.effective_workspace();
         read(&self.dir, &self.data_dir(), workspace.as_deref(), &self.env)

@@ -2,6 +2,15 @@
 
 use super::*;
 
+fn backend(dir: &Path, workspace: Option<&str>) -> Result<Backend, Failure> {
+    read(
+        dir,
+        &dir.join(".terraform"),
+        workspace,
+        &Environment::default(),
+    )
+}
+
 fn initialised(backend: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join(".terraform");
