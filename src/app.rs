@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::artifacts::{ArtifactError, Artifacts};
@@ -96,6 +97,7 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     drop(commands);
     let stop = context.stop.plans.clone();
     let token = context.settings.api.token.clone();
+    let upkeep = tokio::spawn(keep_metrics(metrics.clone(), stop.clone()));
     let serving = tokio::spawn(api::serve(listener, handle, metrics, token, stop));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -106,7 +108,7 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     );
     signals.next().await;
     drain(&context, driver, &mut signals).await;
-    for helper in helpers.into_iter().chain([serving]) {
+    for helper in helpers.into_iter().chain([serving, upkeep]) {
         if let Err(error) = helper.await {
             tracing::error!("a part did not end well: {error}");
         }
@@ -143,7 +145,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
     let store = Store::open(&layout.database()).await?;
     let ca = settings.ca_file.as_deref();
     let artifacts = Artifacts::open(&settings.artifacts, layout.root(), ca).await?;
-    let notifiers = Notifiers::build(&settings.notify, None)?;
+    let notifiers = Notifiers::build(&settings.notify)?;
     Ok(Context {
         store,
         key,
@@ -180,6 +182,19 @@ fn start_helpers(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Ve
         )));
     }
     helpers
+}
+
+/// Histogram samples are folded this often, so that they don't pile up when nobody scrapes.
+const UPKEEP: std::time::Duration = std::time::Duration::from_secs(60);
+
+async fn keep_metrics(metrics: Metrics, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(UPKEEP))
+        .await
+        .is_some()
+    {
+        metrics.upkeep();
+    }
 }
 
 /// Plans stop at once; applies get their time.

@@ -117,7 +117,7 @@ fn notice() -> Notice {
 
 async fn deliver(settings: &NotifySettings) -> Delivery {
     let id = MessageId::from_uuid(uuid::Uuid::from_u128(7));
-    Notifiers::build(settings, None)
+    Notifiers::build(settings)
         .unwrap()
         .deliver(
             "team",

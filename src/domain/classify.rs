@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, OutputFinding, Severity, Subject,
 };
+use super::mirrored::is_mirrored;
 use super::plan::{Check, CheckStatus, Mode, Plan, PlannedAction, ResourceChange};
 use super::severity::{SeverityRules, severity};
 use super::stateful::is_irreversible;
@@ -18,7 +19,10 @@ pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
     let mut resources: Vec<Finding> = plan
         .changes
         .iter()
-        .filter_map(|change| object(change, drift_of(plan, change)))
+        .filter_map(|change| {
+            let finding = object(change, drift_of(plan, change))?;
+            without_mirrored(plan, change, finding)
+        })
         .collect();
     let absent = plan
         .drift
@@ -41,6 +45,24 @@ pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
         deferred: plan.deferred,
         resources,
     }
+}
+
+/// The finding without attributes that only show again what other resources declare; nothing if that
+/// was all of it.
+fn without_mirrored(plan: &Plan, change: &ResourceChange, finding: Finding) -> Option<Finding> {
+    let mut finding = finding;
+    let before = finding.attributes.len();
+    finding.attributes.retain(|a| match &a.subject {
+        Subject::Attribute(path) if a.origin == Origin::Unenforced => {
+            !is_mirrored(plan, change, path, &a.state, &a.real)
+        }
+        _ => true,
+    });
+    let emptied = finding.attributes.is_empty() && before > 0;
+    let nothing_else = finding.action == FindingAction::None
+        && finding.previous_address.is_none()
+        && !finding.importing;
+    (!emptied || !nothing_else).then_some(finding)
 }
 
 fn is_failing(check: &Check) -> bool {

@@ -14,6 +14,7 @@ pub mod guard;
 pub mod ids;
 pub mod ledger;
 pub mod message;
+pub mod mirrored;
 pub mod notice;
 pub mod plan;
 pub mod policy;

@@ -120,9 +120,9 @@ pub struct Notifiers(BTreeMap<String, Box<dyn Notifier>>);
 
 impl Notifiers {
     /// Builds the channels. Reads the certificate authorities, but no secret: those are read at
-    /// each delivery. `public_url` is where people reach Mooring's pages.
-    pub fn build(settings: &NotifySettings, public_url: Option<&str>) -> Result<Self, NotifyError> {
-        let renderer = Renderer::new(public_url).map_err(|error| NotifyError::Template {
+    /// each delivery.
+    pub fn build(settings: &NotifySettings) -> Result<Self, NotifyError> {
+        let renderer = Renderer::new().map_err(|error| NotifyError::Template {
             cause: format!("{error:#}"),
         })?;
         let renderer = Arc::new(renderer);
@@ -152,7 +152,6 @@ impl Notifiers {
                 ChannelSettings::Slack { webhook_url } => Box::new(Slack {
                     url: webhook_url.clone(),
                     http: http()?,
-                    link: public_url.map(str::to_owned),
                 }),
                 ChannelSettings::Webhook { url, token } => Box::new(Webhook {
                     url: url.clone(),

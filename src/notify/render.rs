@@ -13,12 +13,11 @@ const HTML: &str = "mail.html";
 /// The templates, parsed.
 pub(super) struct Renderer {
     templates: Environment<'static>,
-    link: Option<String>,
 }
 
 impl Renderer {
-    /// Parses the templates; `link` is where Mooring's own pages are.
-    pub(super) fn new(link: Option<&str>) -> Result<Self, minijinja::Error> {
+    /// Parses the templates.
+    pub(super) fn new() -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
@@ -36,10 +35,7 @@ impl Renderer {
         });
         templates.add_template(TEXT, include_str!("templates/mail.txt"))?;
         templates.add_template(HTML, include_str!("templates/mail.html"))?;
-        Ok(Self {
-            templates,
-            link: link.map(str::to_owned),
-        })
+        Ok(Self { templates })
     }
 
     /// The plain text.
@@ -60,7 +56,6 @@ impl Renderer {
             facts => content.facts.clone(),
             sections => sections,
             colour => colour(content),
-            link => self.link.clone(),
         })
     }
 }

@@ -126,6 +126,8 @@ fn alert(event: AlertEvent, kind: AlertKind, severity: Severity, check: StackChe
         severity,
         at: at("2026-11-23T10:00:00Z"),
         opened_at: at("2026-11-23T10:00:00Z"),
+        since: None,
+        detail: None,
         resolution: None,
         check,
     })

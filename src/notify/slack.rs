@@ -18,13 +18,12 @@ const TEXT_CHARACTERS: usize = 3000;
 pub(super) struct Slack {
     pub(super) url: SecretSource,
     pub(super) http: HttpSender,
-    pub(super) link: Option<String>,
 }
 
 impl Notifier for Slack {
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
-            let body = message(&content(letter.notice), self.link.as_deref());
+            let body = message(&content(letter.notice));
             match serde_json::to_vec(&body) {
                 Ok(body) => self.http.post(&self.url, None, &[], body).await,
                 Err(error) => Delivery::Rejected {
@@ -53,7 +52,7 @@ fn mrkdwn(text: &str) -> Value {
 }
 
 /// The body of the POST.
-fn message(content: &Content, link: Option<&str>) -> Value {
+fn message(content: &Content) -> Value {
     let mut blocks = vec![mrkdwn(&format!(
         "*{}*",
         escape(&cut(&content.headline, 300))
@@ -68,13 +67,10 @@ fn message(content: &Content, link: Option<&str>) -> Value {
     for section in &content.sections {
         blocks.extend(paragraphs(section).iter().map(|text| mrkdwn(text)));
     }
-    let room = MOST_BLOCKS - 2;
+    let room = MOST_BLOCKS - 1;
     if blocks.len() > room {
         blocks.truncate(room);
         blocks.push(mrkdwn("… this is not all of it"));
-    }
-    if let Some(link) = link {
-        blocks.push(mrkdwn(&format!("<{}|Open Mooring>", escape(link))));
     }
     json!({"text": cut(&escape(&content.subject), TEXT_CHARACTERS), "blocks": blocks})
 }
@@ -122,7 +118,7 @@ mod tests {
     use super::*;
 
     fn pretty(notice: &crate::domain::notice::Notice) -> String {
-        let message = message(&content(notice), Some("https://mooring.example.com"));
+        let message = message(&content(notice));
         serde_json::to_string_pretty(&message).unwrap()
     }
 
@@ -167,13 +163,6 @@ mod tests {
                 "type": "mrkdwn"
               },
               "type": "section"
-            },
-            {
-              "text": {
-                "text": "<https://mooring.example.com|Open Mooring>",
-                "type": "mrkdwn"
-              },
-              "type": "section"
             }
           ],
           "text": "[drifted, high] infra/live/web@prod: aws_security_group.web and 2 more"
@@ -215,13 +204,6 @@ mod tests {
                 "type": "mrkdwn"
               },
               "type": "section"
-            },
-            {
-              "text": {
-                "text": "<https://mooring.example.com|Open Mooring>",
-                "type": "mrkdwn"
-              },
-              "type": "section"
             }
           ],
           "text": "Mooring: 5 stacks, 3 in sync (first look at infra)"
@@ -244,14 +226,20 @@ mod tests {
             severity: crate::domain::finding::Severity::High,
             over: false,
         };
-        let message = message(&content, Some("https://mooring.example.com"));
+        let message = message(&content);
         let blocks = message["blocks"].as_array().unwrap();
         assert!(blocks.len() <= MOST_BLOCKS, "{}", blocks.len());
         for block in blocks {
             let text = block["text"]["text"].as_str().unwrap_or_default();
             assert!(text.chars().count() <= SECTION_CHARACTERS);
         }
-        assert!(blocks.last().unwrap().to_string().contains("Open Mooring"));
+        assert!(
+            blocks
+                .last()
+                .unwrap()
+                .to_string()
+                .contains("this is not all of it")
+        );
         assert!(!message.to_string().contains("<!channel>"));
     }
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::domain::ids::StackId;
 
 fn mail(notice: &Notice) -> String {
-    let renderer = Renderer::new(Some("https://mooring.example.com")).unwrap();
+    let renderer = Renderer::new().unwrap();
     let content = content(notice);
     let text = renderer.text(&content).unwrap();
     format!("Subject: {}\n\n{text}", content.subject)
@@ -41,8 +41,6 @@ fn mail_about_drift() {
     - Or keep it: write it into the code in live/web of infra (workspace prod) and merge.
     - See all of it:
         mooring show infra/live/web@prod
-
-    Mooring: https://mooring.example.com
     "##);
 }
 
@@ -69,8 +67,6 @@ fn mail_about_a_deleted_database_while_code_is_waiting() {
     - Or leave it gone: take it out of the code in live/web of infra (workspace prod) and merge.
     - See all of it:
         mooring show infra/live/web@prod
-
-    Mooring: https://mooring.example.com
     "##);
 }
 
@@ -93,8 +89,6 @@ fn mail_about_a_failure() {
     - Until then nobody knows whether this stack has drifted.
     - See all of it:
         mooring show infra/live/web@prod
-
-    Mooring: https://mooring.example.com
     "##);
 }
 
@@ -106,8 +100,6 @@ fn mail_about_an_end() {
     infra/live/web@prod: drift put right outside Mooring
     The stack is now in sync.
     Open from 2026-11-23 10:00 UTC to 2026-11-23 11:30 UTC
-
-    Mooring: https://mooring.example.com
     "##);
 }
 
@@ -131,8 +123,6 @@ fn mail_about_a_repair() {
     - Nothing has to be done. If somebody needed the change, write it into the code.
     - See all of it:
         mooring show infra/live/web@prod
-
-    Mooring: https://mooring.example.com
     "##);
 }
 
@@ -159,8 +149,6 @@ fn an_unverified_repair_does_not_say_that_anything_is_repaired() {
     - Look at the stack before anything else is applied.
     - See all of it:
         mooring show infra/live/web@prod
-
-    Mooring: https://mooring.example.com
     "##);
 }
 
@@ -184,14 +172,12 @@ fn mail_about_a_first_look() {
         mooring stacks
     - Begin with the worst:
         mooring show infra/live/db
-
-    Mooring: https://mooring.example.com
     "##);
 }
 
 #[test]
 fn html_escapes_what_the_world_wrote() {
-    let renderer = Renderer::new(None).unwrap();
+    let renderer = Renderer::new().unwrap();
     for notice in samples::all() {
         let html = renderer.html(&content(&notice)).unwrap();
         assert!(!html.contains("<b>*hacked*"), "{html}");
@@ -244,8 +230,7 @@ fn mail_to(to: &[&str], smtp: Option<SmtpSettings>) -> NotifySettings {
 
 #[test]
 fn what_cannot_work_is_refused_when_it_is_built() {
-    let refused =
-        |settings: &NotifySettings| Notifiers::build(settings, None).unwrap_err().to_string();
+    let refused = |settings: &NotifySettings| Notifiers::build(settings).unwrap_err().to_string();
     assert_snapshot!(refused(&mail_to(&["a@example.com"], None)), @r##"
     the notifier team sends e-mail, but there is no SMTP server: add `smtp`
     "##);
@@ -267,7 +252,7 @@ fn what_cannot_work_is_refused_when_it_is_built() {
 
 #[tokio::test]
 async fn a_notifier_that_left_the_configuration_rejects() {
-    let notifiers = Notifiers::build(&mail_to(&["a@example.com"], Some(smtp())), None).unwrap();
+    let notifiers = Notifiers::build(&mail_to(&["a@example.com"], Some(smtp()))).unwrap();
     assert_eq!(notifiers.names().collect::<Vec<_>>(), ["team"]);
     let delivery = notifiers
         .deliver(
@@ -336,7 +321,7 @@ async fn a_webhook_and_slack_get_their_bodies() {
             .collect(),
         ..NotifySettings::default()
     };
-    let notifiers = Notifiers::build(&settings, None).unwrap();
+    let notifiers = Notifiers::build(&settings).unwrap();
     for name in ["slack", "hook"] {
         let delivery = notifiers
             .deliver(name, &id, &samples::drift(), Timestamp::UNIX_EPOCH)

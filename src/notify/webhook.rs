@@ -74,6 +74,9 @@ struct Body<'a> {
     /// Of an alert: when it was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     opened_at: Option<Timestamp>,
+    /// Of an alert: what no plan shows, such as how an apply of Mooring's ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
     /// Of a resolved alert: `repaired`, `put_back` or `untracked`.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolution: Option<crate::domain::alert::Resolution>,
@@ -192,6 +195,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         kind: None,
         alert: None,
         opened_at: None,
+        detail: None,
         resolution: None,
         run: None,
         before: None,
@@ -210,6 +214,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             kind: Some(alert.kind.as_str()),
             alert: Some(alert.alert.to_string()),
             opened_at: Some(alert.opened_at),
+            detail: alert.detail.as_deref(),
             resolution: alert.resolution,
             check: Some(check(&alert.check)),
             ..blank

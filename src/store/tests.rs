@@ -183,9 +183,9 @@ async fn a_look_is_concluded_as_a_whole() {
     let ledger = [ledger_entry("x"), ledger_entry("a"), ledger_entry("m")];
     let record = stack("a");
     let conclusion = Conclusion {
-        run: &run,
+        run: Some(&run),
         stack: Some(&record),
-        ledger: Some(&ledger),
+        ledger: Some((&record.id, &ledger)),
         alerts: &alerts,
         messages: &messages,
     };
@@ -202,7 +202,7 @@ async fn a_look_is_concluded_as_a_whole() {
     let reopened = alert(3, "a", AlertKind::Drift);
     store
         .conclude(&Conclusion {
-            run: &later,
+            run: Some(&later),
             stack: None,
             ledger: None,
             alerts: &[reopened.clone(), resolved],
@@ -218,9 +218,9 @@ async fn a_look_is_concluded_as_a_whole() {
     assert_eq!(store.open_alerts(Some(&stack_id("b"))).await.unwrap(), []);
     store
         .conclude(&Conclusion {
-            run: &later,
+            run: Some(&later),
             stack: None,
-            ledger: Some(&[]),
+            ledger: Some((&record.id, &[])),
             alerts: &[],
             messages: &[],
         })
@@ -239,9 +239,9 @@ async fn a_look_whose_last_part_fails_leaves_no_trace() {
     let mut after = before.clone();
     after.held = None;
     let conclusion = Conclusion {
-        run: &run,
+        run: Some(&run),
         stack: Some(&after),
-        ledger: Some(&[ledger_entry("x")]),
+        ledger: Some((&run.stack, &[ledger_entry("x")])),
         alerts: &[alert(1, "a", AlertKind::Drift)],
         messages: &[message(1, one, 1), message(1, two, 2)],
     };
@@ -263,7 +263,7 @@ async fn a_stack_never_has_two_open_alerts_of_a_kind() {
         alert(2, "a", AlertKind::Drift),
     ];
     let conclusion = Conclusion {
-        run: &run,
+        run: Some(&run),
         stack: None,
         ledger: None,
         alerts: &twice,
@@ -375,7 +375,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
     old.resolved = Some((at(1), Resolution::PutBack));
     store
         .conclude(&Conclusion {
-            run: &run(6, "c", 1),
+            run: Some(&run(6, "c", 1)),
             stack: None,
             ledger: None,
             alerts: &[old, alert(2, "a", AlertKind::Failed)],
@@ -408,9 +408,9 @@ async fn two_stores_on_one_file_open_and_write_at_once() {
             let run = finished(run(n, &format!("s{n}"), 0), 1);
             let record = stack(&format!("s{n}"));
             let conclusion = Conclusion {
-                run: &run,
+                run: Some(&run),
                 stack: Some(&record),
-                ledger: Some(&[ledger_entry("x")]),
+                ledger: Some((&run.stack, &[ledger_entry("x")])),
                 alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift)],
                 messages: &[message(n, notices()[0].clone(), 1)],
             };
@@ -585,7 +585,7 @@ async fn a_real_disk_that_fills_up_and_is_cleared_again() {
     huge.dir = "x".repeat(100_000);
     let run = finished(run(1, "b", 0), 1);
     let conclusion = Conclusion {
-        run: &run,
+        run: Some(&run),
         stack: Some(&huge),
         ledger: None,
         alerts: &[],
@@ -615,7 +615,7 @@ async fn a_full_disk_is_named_and_costs_nothing_that_was_stored() {
     huge.dir = "x".repeat(1 << 20);
     let run = finished(run(1, "b", 0), 1);
     let conclusion = Conclusion {
-        run: &run,
+        run: Some(&run),
         stack: Some(&huge),
         ledger: None,
         alerts: &[],

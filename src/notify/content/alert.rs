@@ -81,6 +81,10 @@ pub(super) fn trouble(alert: &AlertNotice) -> Content {
             minute(alert.opened_at)
         ));
     }
+    facts.extend(alert.detail.clone());
+    if let (AlertKind::Pending, Some(since)) = (alert.kind, alert.since) {
+        facts.push(format!("Waiting in Git since {}", minute(since)));
+    }
     let about = if alert.kind == AlertKind::Failed {
         check
             .failure
