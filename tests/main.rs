@@ -5,5 +5,7 @@ mod artifacts_s3;
 mod discover;
 mod git;
 mod golden;
+mod harness;
 mod notify_smtp;
+mod story;
 mod terraform;

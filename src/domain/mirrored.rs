@@ -62,8 +62,17 @@ pub fn is_mirrored(
                     .any(|item| mirror.name(item) == mirror.name(gone))
             };
             let mut names = added.map(|item| mirror.name(item));
-            known.iter().all(kept) && names.all(|name| declared(plan, change, mirror, name))
+            known.iter().filter(|gone| !is_blank(gone)).all(kept)
+                && names.all(|name| declared(plan, change, mirror, name))
         })
+}
+
+/// The AWS provider shows a role without inline policies as a list with one empty item.
+fn is_blank(item: &Value) -> bool {
+    match item {
+        Value::Object(fields) => fields.values().all(Value::is_empty),
+        _ => item.is_empty(),
+    }
 }
 
 impl Mirror {
@@ -137,6 +146,8 @@ mod tests {
         assert!(explained(&[], &[inline("logs")]));
         assert!(!explained(&[], &[inline("logs"), inline("backdoor")]));
         assert!(!explained(&[inline("logs")], &[]));
+        let blank = object(&[("name", text("")), ("policy", text(""))]);
+        assert!(explained(&[blank], &[inline("logs")]));
         let elsewhere = AttributePath::new(vec!["assume_role_policy".to_owned()]);
         let list = Value::List(vec![inline("logs")]);
         assert!(!is_mirrored(&plan, &role, &elsewhere, &Value::Null, &list));

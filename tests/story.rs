@@ -1,0 +1,220 @@
+//! The whole story: five stacks, things done to them by hand and in Git, and what Mooring makes of
+//! it.
+
+use std::path::Path;
+
+use crate::harness::{Daemon, Lab, Repository};
+
+const PASSWORD: &str = "correct-horse-battery-staple";
+const ROTATED: &str = "purple-monkey-dishwasher-42";
+const STACKS: [&str; 5] = ["app", "queue", "secrets", "storage", "table"];
+
+const POLICY: &str = r#"policy:
+  mode: heal
+  confirm_after: 1s
+  pending_after: 1s
+  safe:
+    - { type: aws_s3_bucket, attributes: [tags] }
+  severities:
+    - { type: aws_security_group, attributes: [ingress], severity: medium }
+stacks:
+  - match: infra/live/secrets
+    env: { TF_VAR_database_password: { file: "@DIR@/database-password" } }
+"#;
+
+#[test]
+fn five_stacks_from_first_look_to_all_clear() {
+    let Some(lab) = Lab::start("story") else {
+        return;
+    };
+    let repository = Repository::create(&lab, "infra");
+    repository.copy("examples/demo/estate");
+    repository.push("Five stacks");
+    let password = [("TF_VAR_database_password", PASSWORD)];
+    for stack in STACKS {
+        lab.apply(&repository.work.join("live").join(stack), &password);
+    }
+    std::fs::write(lab.path().join("database-password"), PASSWORD).unwrap();
+    let policy = POLICY.replace("@DIR@", &lab.path().display().to_string());
+    let daemon = Daemon::start(&lab, &Daemon::configuration(&lab, &repository, &policy));
+
+    first_look_is_one_summary(&lab, &daemon);
+    somebody_works_by_hand(&lab, &repository);
+    it_finds_exactly_that(&lab, &daemon);
+    it_repairs_only_what_is_allowed(&lab, &daemon);
+    it_says_nothing_new_on_the_next_pass(&lab, &daemon);
+    it_announces_that_the_world_is_put_back(&lab, &repository, &daemon);
+
+    assert!(daemon.stop().success());
+    for place in ["data", "mail", "posts", "mooring.log", "lab.log"] {
+        no_secret_in(&lab.path().join(place));
+    }
+}
+
+fn first_look_is_one_summary(lab: &Lab, daemon: &Daemon) {
+    daemon.eventually("the summary of the first look", || {
+        (!lab.mails_with(&["first look"]).is_empty()).then_some(())
+    });
+    assert!(
+        lab.mails_with(&["5 stacks, 5 in sync"])
+            .contains("Subject:")
+    );
+    daemon.eventually("one message per receiver", || {
+        (lab.message_count() == 3).then_some(())
+    });
+}
+
+fn somebody_works_by_hand(lab: &Lab, repository: &Repository) {
+    lab.by_hand(&["retag-bucket", "demo-uploads", "Environment", "hacked"]);
+    lab.by_hand(&["open-port", "demo-bastion", "22"]);
+    lab.by_hand(&["delete-queue", "demo-jobs"]);
+    lab.by_hand(&["rotate-secret", "/demo/database/password", ROTATED]);
+    let app = repository.work.join("live/app/main.tf");
+    let text = std::fs::read_to_string(&app).unwrap();
+    let changed = text.replace("log_retention_days = 7", "log_retention_days = 14");
+    assert_ne!(text, changed);
+    std::fs::write(app, changed).unwrap();
+    repository.push("Keep logs for two weeks");
+}
+
+fn it_finds_exactly_that(lab: &Lab, daemon: &Daemon) {
+    let app = daemon.wait_for_verdict("infra/live/app", "pending");
+    let finding = &app["findings"][0];
+    assert_eq!(
+        finding["address"],
+        "module.web.aws_cloudwatch_log_group.this"
+    );
+    assert_eq!(finding["origin"], "pending");
+    assert_eq!(app["findings"].as_array().unwrap().len(), 1, "{app:#}");
+
+    let queue = daemon.planned("infra/live/queue");
+    assert_eq!(queue["verdict"], "drifted");
+    assert_eq!(queue["findings"][0]["attributes"][0]["path"], "<deleted>");
+    assert_eq!(queue["findings"][0]["irreversible"], true);
+    assert_eq!(queue["decision"]["kind"], "ask");
+
+    let secrets = daemon.planned("infra/live/secrets");
+    assert_eq!(secrets["verdict"], "drifted");
+    let value = &secrets["findings"][0]["attributes"][0];
+    assert_eq!(
+        (&value["path"], &value["real"]),
+        (&"value".into(), &"(sensitive)".into())
+    );
+
+    let table = daemon.planned("infra/live/table");
+    assert_eq!(table["verdict"], "in_sync");
+    assert_eq!(table["findings"].as_array().unwrap().len(), 0);
+    for address in ["aws_sqs_queue.jobs", "aws_ssm_parameter.database_password"] {
+        daemon.eventually(&format!("mail and post about {address}"), || {
+            let mailed = !lab.mails_with(&[address]).is_empty();
+            (mailed && !lab.posts_with(&[address]).is_empty()).then_some(())
+        });
+    }
+    assert_eq!(lab.by_hand(&["queue-exists", "demo-jobs"]).trim(), "false");
+    assert_eq!(
+        lab.by_hand(&["get-secret", "/demo/database/password"])
+            .trim(),
+        ROTATED
+    );
+}
+
+fn it_repairs_only_what_is_allowed(lab: &Lab, daemon: &Daemon) {
+    let storage = daemon.planned("infra/live/storage");
+    assert!(
+        lab.by_hand(&["bucket-tags", "demo-uploads"])
+            .contains("\"prod\"")
+    );
+    assert_eq!(
+        lab.by_hand(&["port-open", "demo-bastion", "22"]).trim(),
+        "true"
+    );
+    // The apply wrote the open port into the state: no plan shows it any more, the ledger does.
+    assert_eq!(storage["verdict"], "in_sync");
+    let finding = &storage["findings"][0];
+    assert_eq!(finding["address"], "aws_security_group.bastion");
+    assert_eq!(finding["origin"], "unenforced");
+    daemon.eventually("mail about the repair and about the port", || {
+        let repair = lab.mails_with(&["repaired", "aws_s3_bucket.uploads"]);
+        let port = lab.mails_with(&["aws_security_group.bastion", "where no apply puts it back"]);
+        (!repair.is_empty() && !port.is_empty()).then_some(())
+    });
+    let runs = daemon.get("runs?stack=infra/live/storage");
+    assert_eq!(runs["runs"][0]["outcome"]["kind"], "repaired");
+    let snapshots = lab.path().join("data/snapshots");
+    let of_storage = std::fs::read_dir(snapshots)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let snapshot = std::fs::read_dir(of_storage)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let state: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(snapshot.path()).unwrap()).unwrap();
+    assert!(state["lineage"].is_string());
+    let mode = std::os::unix::fs::PermissionsExt::mode(&snapshot.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+fn it_says_nothing_new_on_the_next_pass(lab: &Lab, daemon: &Daemon) {
+    daemon.eventually("every message has left", || {
+        let metrics = format!("{}/metrics", daemon.server());
+        let text = reqwest::blocking::get(metrics).unwrap().text().unwrap();
+        text.lines()
+            .any(|line| line == "mooring_outbox_waiting 0")
+            .then_some(())
+    });
+    let told = lab.message_count();
+    for stack in STACKS {
+        daemon.planned(&format!("infra/live/{stack}"));
+    }
+    let storage = daemon.stack("infra/live/storage");
+    assert_eq!(
+        storage["findings"][0]["address"],
+        "aws_security_group.bastion"
+    );
+    assert_eq!(lab.message_count(), told, "{}", daemon.log());
+}
+
+fn it_announces_that_the_world_is_put_back(lab: &Lab, repository: &Repository, daemon: &Daemon) {
+    lab.by_hand(&["close-port", "demo-bastion", "22"]);
+    let password = [("TF_VAR_database_password", PASSWORD)];
+    for stack in ["queue", "secrets", "app"] {
+        lab.apply(&repository.work.join("live").join(stack), &password);
+    }
+    for stack in STACKS {
+        let stack = daemon.planned(&format!("infra/live/{stack}"));
+        assert_eq!(stack["verdict"], "in_sync", "{stack:#}");
+        assert_eq!(stack["alerts"].as_array().unwrap().len(), 0, "{stack:#}");
+    }
+    for stack in ["queue", "secrets", "app", "storage"] {
+        let name = format!("infra/live/{stack}");
+        daemon.eventually(&format!("the resolution of {name}"), || {
+            let mailed = !lab.mails_with(&["[resolved]", &name]).is_empty();
+            (mailed && !lab.posts_with(&["resolved", &name]).is_empty()).then_some(())
+        });
+    }
+}
+
+fn no_secret_in(path: &Path) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let entry = entry.unwrap();
+            // State snapshots hold secrets by their nature: 0600, and encrypted later.
+            if entry.file_name() != "snapshots" {
+                no_secret_in(&entry.path());
+            }
+        }
+    } else if path.is_file() {
+        let bytes = std::fs::read(path).unwrap();
+        for secret in [PASSWORD, ROTATED] {
+            let found = bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
+            assert!(!found, "a secret is in {}", path.display());
+        }
+    }
+}
