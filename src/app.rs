@@ -15,7 +15,7 @@ use crate::reconcile::driver::{Command, Driver};
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::settings::Settings;
-use crate::reconcile::{outbox, recover, sources, summary};
+use crate::reconcile::{housekeeping, outbox, recover, sources, summary};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::terraform;
@@ -167,7 +167,10 @@ async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError
 }
 
 fn start_helpers(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Vec<JoinHandle<()>> {
-    let mut helpers = vec![tokio::spawn(outbox::deliver(context.clone()))];
+    let mut helpers = vec![
+        tokio::spawn(outbox::deliver(context.clone())),
+        tokio::spawn(housekeeping::keep_pruning(context.clone())),
+    ];
     for source in context.settings.sources.clone() {
         helpers.push(tokio::spawn(sources::follow(
             context.clone(),

@@ -101,10 +101,17 @@ fn it_finds_exactly_that(lab: &Lab, daemon: &Daemon) {
         (&"value".into(), &"(sensitive)".into())
     );
 
+    // Code may wait for a second here: the next look says that it does.
+    daemon.planned("infra/live/app");
     let table = daemon.planned("infra/live/table");
     assert_eq!(table["verdict"], "in_sync");
     assert_eq!(table["findings"].as_array().unwrap().len(), 0);
-    for address in ["aws_sqs_queue.jobs", "aws_ssm_parameter.database_password"] {
+    let log_group = "module.web.aws_cloudwatch_log_group.this";
+    for address in [
+        "aws_sqs_queue.jobs",
+        "aws_ssm_parameter.database_password",
+        log_group,
+    ] {
         daemon.eventually(&format!("mail and post about {address}"), || {
             let mailed = !lab.mails_with(&[address]).is_empty();
             (mailed && !lab.posts_with(&[address]).is_empty()).then_some(())

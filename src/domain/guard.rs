@@ -7,7 +7,7 @@ use super::confirm::Confirmation;
 use super::content::AttributeKey;
 use super::finding::{Finding, Origin};
 use super::policy::Guard;
-use super::stack::{StackRecord, StateIdentity};
+use super::stack::{Repair, StackRecord, StateIdentity};
 
 /// Drift that is back within this time of its repair is written by something else too.
 const CONTESTED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
@@ -62,11 +62,16 @@ pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guar
     standing.map(|(guard, _)| guard).collect()
 }
 
+/// Whether a repair is young enough for its return to be contested.
+pub fn is_recent(repair: &Repair, now: Timestamp) -> bool {
+    now.duration_since(repair.at) < CONTESTED_WITHIN
+}
+
 fn contested(record: &StackRecord, check: &StackCheck, now: Timestamp) -> bool {
     let lately: Vec<&AttributeKey> = record
         .repairs
         .iter()
-        .filter(|repair| now.duration_since(repair.at) < CONTESTED_WITHIN)
+        .filter(|repair| is_recent(repair, now))
         .map(|repair| &repair.attribute)
         .collect();
     drifted(check).any(|key| lately.contains(&&key))
@@ -92,7 +97,6 @@ pub fn drifted(check: &StackCheck) -> impl Iterator<Item = AttributeKey> + '_ {
 mod tests {
     use super::*;
     use crate::domain::ids::{SourceName, StackId};
-    use crate::domain::stack::Repair;
     use crate::domain::testing::{attribute, check, drift};
 
     fn at(seconds: i64) -> Timestamp {

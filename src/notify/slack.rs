@@ -193,7 +193,7 @@ mod tests {
             },
             {
               "text": {
-                "text": "*Not in sync*\n• `infra/live/db` – impossible to check (high) since 2026-11-23 10:00 UTC\n    `credentials_refused: the backend refused the credentials`\n• `infra/live/web@prod` – drifted (low) since 2026-11-23 10:00 UTC\n    `aws_s3_bucket.logs: tags.Env`",
+                "text": "*Worth a look*\n• `infra/live/db` – impossible to check (high) since 2026-11-23 10:00 UTC\n    `credentials_refused: the backend refused the credentials`\n• `infra/live/web@prod` – drifted (low) since 2026-11-23 10:00 UTC\n    `aws_s3_bucket.logs: tags.Env`",
                 "type": "mrkdwn"
               },
               "type": "section"

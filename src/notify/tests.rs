@@ -161,7 +161,7 @@ fn mail_about_a_first_look() {
     Made 2026-11-23 10:05 UTC
     This is the first look at this source. What was found is the baseline: it alerts nobody until it changes.
 
-    Not in sync
+    Worth a look
     - infra/live/db – impossible to check (high) since 2026-11-23 10:00 UTC
         credentials_refused: the backend refused the credentials
     - infra/live/web@prod – drifted (low) since 2026-11-23 10:00 UTC

@@ -7,14 +7,14 @@ use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
-use crate::domain::guard::drifted;
+use crate::domain::guard::{drifted, is_recent};
 use crate::domain::ids::{ChangeDigest, CommitId};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{Repair, StackRecord, StateIdentity};
 use crate::store::{Conclusion, StoreError};
 use crate::telemetry::metrics::{self, ApplyOutcome};
-use crate::terraform::{Applied, Workdir};
+use crate::terraform::{Applied, Selections, Workdir};
 
 use super::conclude::{Ending, conclude, keep};
 use super::context::Context;
@@ -129,7 +129,10 @@ async fn ready(
         return Err(superseded("there is no plan that can be trusted"));
     };
     let planned_from = plan.state.clone();
-    let bind = |state: Option<StateIdentity>, digest: ChangeDigest| -> Result<Binding, Failure> {
+    let bind = |state: Option<StateIdentity>,
+                digest: ChangeDigest,
+                selections: &Selections|
+     -> Result<Binding, Failure> {
         let state = state.ok_or_else(|| superseded("there is no state"))?;
         Ok(Binding {
             stack: tracked.id.clone(),
@@ -137,15 +140,19 @@ async fn ready(
             lineage: state.lineage,
             serial: state.serial,
             commit: Some((*commit).clone()),
-            inputs: inputs(context, tracked, workdir, commit, &plan.backend)?,
+            inputs: inputs(context, tracked, workdir, commit, &plan.backend, selections)?,
         })
     };
-    let binding = bind(planned_from, digest.clone())?;
+    let binding = bind(planned_from, digest.clone(), &plan.selections)?;
     let approved = ApprovedPlan::by_policy(&check.decision, binding)
         .ok_or_else(|| superseded("policy does not approve it"))?;
     let workdir_for_apply = for_apply(workdir, tracked)?;
     let state = workdir.state_pull(&context.stop.plans).await?;
-    if !approved.covers(&bind(state.identity.clone(), digest)?) {
+    if !approved.covers(&bind(
+        state.identity.clone(),
+        digest,
+        &workdir.selections()?,
+    )?) {
         return Err(superseded("the state or an input moved after the plan"));
     }
     if context.stop.plans.is_cancelled() {
@@ -205,6 +212,7 @@ async fn verify(
         let repairs = tried
             .into_iter()
             .map(|attribute| Repair { attribute, at: now });
+        record.repairs.retain(|repair| is_recent(repair, now));
         record.repairs.extend(repairs);
     }
     let outcome = match &trouble {

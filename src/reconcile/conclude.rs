@@ -101,12 +101,11 @@ pub async fn conclude(
         Some(before) => with_repair(told.notices, run.id, before, &check, now),
         None => told.notices,
     };
-    // Until a source's baseline has been told, its alerts open silently: one summary says it all.
-    let messages = if summary::baseline_told(context, &tracked.source).await? {
-        messages(context, &notices, now)
-    } else {
-        Vec::new()
-    };
+    let mut notices = notices;
+    if !summary::baseline_told(context, &tracked.source).await? {
+        notices.retain(speaks_before_the_baseline);
+    }
+    let messages = messages(context, &notices, now);
     let conclusion = Conclusion {
         run: Some(&run),
         stack: Some(&record),
@@ -126,6 +125,15 @@ pub async fn conclude(
         .await;
     }
     Ok(())
+}
+
+/// Until a source's baseline has been told, what was found opens its alerts silently, because one
+/// summary says it all. What Mooring itself did is told all the same.
+fn speaks_before_the_baseline(notice: &Notice) -> bool {
+    match notice {
+        Notice::Alert(alert) => alert.kind == AlertKind::Apply,
+        Notice::Repaired(_) | Notice::Summary(_) => true,
+    }
 }
 
 /// A repair speaks for itself unless it ends an alert that people know of.

@@ -1,14 +1,9 @@
 //! The identity of everything a plan was made from, as one keyed hash: two configurations can plan
 //! alike and act differently.
 
-use std::fs;
-use std::path::Path;
-
-use sha2::{Digest, Sha256};
-
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::Failure;
 use crate::domain::ids::{CommitId, Fingerprint};
-use crate::terraform::{Backend, Workdir};
+use crate::terraform::{Backend, Selections, Workdir};
 
 use super::context::Context;
 use super::prepare::for_apply;
@@ -22,6 +17,7 @@ pub(super) fn inputs(
     workdir: &Workdir,
     commit: &CommitId,
     backend: &Backend,
+    selections: &Selections,
 ) -> Result<Fingerprint, Failure> {
     let applying = for_apply(workdir, tracked)?;
     let canonical = serde_json::json!([
@@ -34,20 +30,7 @@ pub(super) fn inputs(
         backend.identity,
         hex::encode(workdir.env.hash_input()),
         hex::encode(applying.env.hash_input()),
-        file_hash(&workdir.dir.join(".terraform.lock.hcl"))?,
-        file_hash(&workdir.dir.join(".terraform/modules/modules.json"))?,
+        selections,
     ]);
     Ok(context.key.inputs(canonical.to_string().as_bytes()))
-}
-
-fn file_hash(path: &Path) -> Result<Option<String>, Failure> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(hex::encode(Sha256::digest(bytes)))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::new(
-            FailureKind::Internal,
-            format!("cannot read {}: {error}", path.display()),
-            "make the data directory readable for Mooring",
-        )),
-    }
 }

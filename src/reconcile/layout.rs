@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::digest::DigestKey;
 use crate::domain::ids::{SourceName, StackId};
 
-/// The data directory; every directory in it is private (0700).
+/// The data directory; every directory made here is private (0700).
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
@@ -23,7 +23,10 @@ const READABLE: usize = 80;
 impl Layout {
     /// Makes the data directory and its parts.
     pub fn create(root: &Path) -> io::Result<Self> {
-        fs::create_dir_all(root)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)?;
         let root = fs::canonicalize(root)?;
         for part in ["mirrors", "trees", "checkouts", "scratch", "snapshots"] {
             let mut builder = fs::DirBuilder::new();
@@ -78,7 +81,12 @@ impl Layout {
     /// Holds the data directory for this process: two daemons on one directory would not know of
     /// each other's applies.
     pub fn lock(&self) -> io::Result<fs::File> {
-        let file = fs::File::create(self.root.join("lock"))?;
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.root.join("lock"))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(file)
     }

@@ -16,7 +16,7 @@ use crate::domain::severity::SeverityRules;
 use crate::domain::stack::StateIdentity;
 use crate::plan_json::{self, Reading};
 use crate::secret::Masker;
-use crate::terraform::{self, Backend, PlanFile, Planned, State, Workdir};
+use crate::terraform::{self, Backend, PlanFile, Planned, Selections, Workdir};
 
 /// How often a plan is made again because the state moved meanwhile.
 const MAX_PLANS: usize = 3;
@@ -75,6 +75,8 @@ pub struct SavedPlan {
     pub empty: bool,
     /// Where the state is.
     pub backend: Backend,
+    /// What init had selected when the plan was made: hashes of the lock file and the module list.
+    pub selections: Selections,
 }
 
 /// Looks at a stack. A failure is a sighting too; the error is `busy`: the state kept moving.
@@ -120,6 +122,7 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
         ));
     }
     for _ in 0..MAX_PLANS {
+        let selections = workdir.selections()?;
         let planned = workdir.plan(lens.cancel).await?;
         let Some(file) = planned.file.as_ref() else {
             return Err(planned.failure.unwrap_or_else(|| no_plan(planned.exit)));
@@ -131,7 +134,13 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
         }
         let state = workdir.state_pull(lens.cancel).await?;
         if state.identity == base {
-            let plan = planned.file.map(|file| saved(file, &state, backend));
+            let plan = planned.file.map(|file| SavedPlan {
+                file,
+                empty: state.resources == 0,
+                state: state.identity,
+                backend,
+                selections,
+            });
             return Ok(Sighting { plan, ..seen });
         }
         tracing::info!("the state moved while it was planned: planning again");
@@ -141,15 +150,6 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
         format!("the state moved during each of {MAX_PLANS} plans"),
         "somebody is applying; the last verdict stands until the next look",
     ))
-}
-
-fn saved(file: PlanFile, state: &State, backend: Backend) -> SavedPlan {
-    SavedPlan {
-        file,
-        state: state.identity.clone(),
-        empty: state.resources == 0,
-        backend,
-    }
 }
 
 async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sighting, Failure> {

@@ -10,6 +10,7 @@ pub mod driver;
 pub mod explain;
 mod fresh;
 pub mod handle;
+pub mod housekeeping;
 mod inputs;
 pub mod layout;
 mod leave;

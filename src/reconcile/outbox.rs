@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::domain::message::Message;
+use crate::domain::message::{Message, MessageState};
 use crate::notify::Delivery;
 use crate::store::StoreError;
 use crate::telemetry::metrics;
@@ -91,17 +91,23 @@ async fn deliver_all(context: &Context, messages: Vec<Message>) -> Result<(), St
         let message = match delivery {
             Delivery::Accepted => {
                 metrics::message_delivered(&notifier);
-                tracing::info!(notifier, message = %id, "delivered");
+                tracing::info!(notifier, message_id = %id, "delivered");
                 message.delivered(now)
             }
             Delivery::Retry { error, after } => {
-                metrics::message_failed(&notifier, true);
-                tracing::warn!(notifier, message = %id, "not delivered, to be tried again: {error}");
-                message.after_failure(error, after, now)
+                let message = message.after_failure(error.clone(), after, now);
+                let again = message.state == MessageState::Waiting;
+                metrics::message_failed(&notifier, again);
+                if again {
+                    tracing::warn!(notifier, message_id = %id, "not delivered, to be tried again: {error}");
+                } else {
+                    tracing::error!(notifier, message_id = %id, "given up after days: {error}");
+                }
+                message
             }
             Delivery::Rejected { error } => {
                 metrics::message_failed(&notifier, false);
-                tracing::error!(notifier, message = %id, "refused for good: {error}");
+                tracing::error!(notifier, message_id = %id, "refused for good: {error}");
                 message.rejected(error)
             }
         };

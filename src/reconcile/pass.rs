@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::check::StackCheck;
 use crate::domain::confirm::Confirmation;
+use crate::domain::content::AttributeKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::guard::{Seen, guards};
 use crate::domain::ids::CommitId;
@@ -168,6 +169,11 @@ fn decided(
     };
     let standing: Vec<Guard> = guards(record, &facts, Timestamp::now());
     check.decision = decide(check.verdict, &check.findings, &policy.policy, &standing);
+    if confirmation == Confirmation::Unstable {
+        let names = record.doubt.unstable.iter().map(AttributeKey::as_str);
+        let named = names.map(|name| format!("{name} differs from plan to plan"));
+        check.decision.reasons.extend(named);
+    }
     (check, confirmation)
 }
 

@@ -27,7 +27,7 @@ fn what(alert: &AlertNotice) -> (String, String) {
                 .any(|f| concerns(AlertKind::Drift, f)) =>
         {
             (
-                "changed".to_owned(),
+                "changed by hand".to_owned(),
                 "changed outside Terraform where no apply puts it back".to_owned(),
             )
         }

@@ -107,7 +107,7 @@ pub(super) fn summarised(summary: &SummaryNotice) -> Content {
         );
     }
     let mut table = Section::new(
-        "Not in sync",
+        "Worth a look",
         summary.stacks.iter().take(MOST_STACKS).map(row).collect(),
     );
     if summary.stacks.len() > MOST_STACKS {

@@ -1,0 +1,36 @@
+//! What init selected in a directory: provider and module versions.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::domain::failure::Failure;
+
+use super::workdir::{Workdir, disk_failure};
+
+/// Hashes (hexadecimal SHA-256) of what init selected; nothing where there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Selections {
+    lock_file: Option<String>,
+    modules: Option<String>,
+}
+
+impl Workdir {
+    /// What init has selected in this directory.
+    pub fn selections(&self) -> Result<Selections, Failure> {
+        Ok(Selections {
+            lock_file: hash(&self.dir.join(".terraform.lock.hcl"))?,
+            modules: hash(&self.data_dir().join("modules/modules.json"))?,
+        })
+    }
+}
+
+fn hash(path: &Path) -> Result<Option<String>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(hex::encode(Sha256::digest(bytes)))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(disk_failure(path, &error)),
+    }
+}
