@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, OutputFinding, Severity, Subject,
 };
+use super::join::Joined;
 use super::mirrored::is_mirrored;
 use super::plan::{Check, CheckStatus, Mode, Plan, PlannedAction, ResourceChange};
 use super::severity::{SeverityRules, severity};
@@ -16,19 +17,16 @@ use super::value::{AttributePath, Value};
 
 /// Everything in `plan` that is not as it should be.
 pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
-    let mut resources: Vec<Finding> = plan
-        .changes
+    let joined = Joined::of(plan);
+    let mut resources: Vec<Finding> = joined
+        .pairs
         .iter()
-        .filter_map(|change| {
-            let finding = object(change, drift_of(plan, change))?;
+        .filter_map(|(change, drift)| {
+            let finding = object(change, *drift)?;
             without_mirrored(plan, change, finding)
         })
         .collect();
-    let absent = plan
-        .drift
-        .iter()
-        .filter(|drift| change_of(plan, drift).is_none());
-    resources.extend(absent.filter_map(vanished));
+    resources.extend(joined.rest.iter().filter_map(|drift| vanished(drift)));
     for finding in &mut resources {
         finding.irreversible = is_irreversible(finding);
         finding.severity = severity(finding, rules);
@@ -69,24 +67,6 @@ fn is_failing(check: &Check) -> bool {
     matches!(check.status, CheckStatus::Fail | CheckStatus::Error)
 }
 
-fn drift_of<'a>(plan: &'a Plan, change: &ResourceChange) -> Option<&'a ResourceChange> {
-    plan.drift.iter().find(|drift| same_object(change, drift))
-}
-
-fn change_of<'a>(plan: &'a Plan, drift: &ResourceChange) -> Option<&'a ResourceChange> {
-    plan.changes
-        .iter()
-        .find(|change| same_object(change, drift))
-}
-
-fn same_object(change: &ResourceChange, drift: &ResourceChange) -> bool {
-    change.deposed == drift.deposed
-        && change.mode == drift.mode
-        && (change.address == drift.address
-            || change.previous_address.as_ref() == Some(&drift.address)
-            || drift.previous_address.as_ref() == Some(&change.address))
-}
-
 /// A drift entry without a change entry: gone or changed in the world, and no longer configured.
 fn vanished(drift: &ResourceChange) -> Option<Finding> {
     let attributes = if drift.action == PlannedAction::Delete {
@@ -114,10 +94,9 @@ fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Fin
             FindingAction::Update,
             compare(state, &change.before, &change.after),
         ),
-        PlannedAction::Create if deleted_by_hand => (
-            FindingAction::Create,
-            vec![whole(Subject::Deleted, Origin::Drift)],
-        ),
+        PlannedAction::Create if deleted_by_hand => {
+            (FindingAction::Create, created_again(change, state))
+        }
         PlannedAction::Create => (
             FindingAction::Create,
             vec![whole(Subject::Create, Origin::Pending)],
@@ -145,6 +124,30 @@ fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Fin
         .then(|| finding(change, action, attributes))
 }
 
+/// What was deleted by hand is created again; where the configuration wants something else by now,
+/// that would deploy code.
+fn created_again(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
+    let mut attributes = vec![whole(Subject::Deleted, Origin::Drift)];
+    let Value::Object(wanted) = &change.after else {
+        return attributes;
+    };
+    for (name, want) in wanted {
+        let known = state.field(name);
+        if want.is_empty() || want.equal_but_unknown(known) || want.same_observed(known) {
+            continue;
+        }
+        attributes.push(AttributeChange {
+            subject: Subject::Attribute(AttributePath::default().child(name)),
+            origin: Origin::Pending,
+            state: known.clone(),
+            real: Value::Null,
+            want: want.clone(),
+            forces_replacement: false,
+        });
+    }
+    attributes
+}
+
 fn finding(
     change: &ResourceChange,
     action: FindingAction,
@@ -154,9 +157,10 @@ fn finding(
         .previous_address
         .clone()
         .filter(|from| from != &change.address);
+    // An update that changes nothing visible is code too: a mark, a provider's private data.
     let plain = if previous_address.is_some()
         || change.importing.is_some()
-        || action == FindingAction::Other
+        || matches!(action, FindingAction::Other | FindingAction::Update)
     {
         Origin::Pending
     } else {

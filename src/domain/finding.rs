@@ -218,6 +218,7 @@ impl Finding {
         self.importing
             || self.previous_address.is_some()
             || self.action == FindingAction::Other
+            || (self.action == FindingAction::Update && self.attributes.is_empty())
             || self
                 .attributes
                 .iter()

@@ -21,6 +21,10 @@ pub struct LedgerEntry {
     pub accepted: Value,
     /// When it was first seen elsewhere.
     pub first_seen_at: Timestamp,
+    /// The real value while code that has not been applied looks at the attribute after all: if
+    /// the code goes away again and the value is still there, so is the finding.
+    #[serde(default)]
+    pub while_governed: Option<Value>,
 }
 
 /// Brings ledger and findings together: unenforced findings enter the ledger, ledger entries that
@@ -43,10 +47,19 @@ pub fn carry(
             continue;
         };
         entry.address = change.address.clone();
+        let real = change.before.at(&entry.path);
         if governed(findings, &entry) {
+            entry.while_governed = Some(real.clone());
+            kept.push(entry);
             continue;
         }
-        let real = change.before.at(&entry.path);
+        if entry
+            .while_governed
+            .take()
+            .is_some_and(|seen| !seen.same_observed(real))
+        {
+            continue;
+        }
         drop_attribute(findings, &entry);
         if real.same_observed(&entry.accepted) {
             continue;
@@ -76,6 +89,7 @@ pub fn carry(
                     path: path.clone(),
                     accepted: attribute.state.clone(),
                     first_seen_at: now,
+                    while_governed: None,
                 });
             }
         }

@@ -11,7 +11,10 @@ pub mod digest;
 pub mod failure;
 pub mod finding;
 pub mod guard;
+#[cfg(test)]
+mod heal_tests;
 pub mod ids;
+mod join;
 pub mod ledger;
 pub mod message;
 pub mod mirrored;

@@ -291,6 +291,16 @@ fn created(finding: &Finding, policy: &Policy) -> Option<String> {
 }
 
 fn update(finding: &Finding, policy: &Policy) -> Option<String> {
+    if finding
+        .attributes
+        .iter()
+        .all(|a| a.origin == Origin::Unenforced)
+    {
+        let address = &finding.address;
+        return Some(format!(
+            "{address}: the plan updates it and does not show what changes"
+        ));
+    }
     let allowed_elsewhere = finding.attributes.iter().any(|a| a.origin == Origin::Drift);
     finding
         .attributes

@@ -23,8 +23,14 @@ pub struct SeverityRules(pub Vec<SeverityRule>);
 /// it. Sources: CIS benchmarks for AWS, Google Cloud and Azure (network access, IAM, logging, keys).
 const SECURITY: &[&str] = &[
     "aws_security_group",
+    "aws_default_security_group",
+    "aws_vpc_security_group_",
     "aws_network_acl",
+    "aws_default_network_acl",
     "aws_iam_",
+    "aws_lambda_permission",
+    "aws_s3_account_public_access_block",
+    "aws_s3_bucket_acl",
     "aws_s3_bucket_policy",
     "aws_s3_bucket_public_access_block",
     "aws_kms_",
@@ -32,6 +38,8 @@ const SECURITY: &[&str] = &[
     "aws_sqs_queue_policy",
     "aws_sns_topic_policy",
     "google_compute_firewall",
+    "google_folder_iam",
+    "google_organization_iam",
     "google_project_iam",
     "google_storage_bucket_iam",
     "google_kms_",
@@ -56,7 +64,10 @@ const COSMETIC: &[&str] = &[
 /// Attributes whose change opens data or stops its being recorded or encrypted, on any type.
 const GRAVE: &[&str] = &[
     "policy",
+    "access_control_policy",
     "acl",
+    "egress",
+    "ingress",
     "assume_role_policy",
     "publicly_accessible",
     "versioning",
@@ -107,12 +118,12 @@ fn built_in(finding: &Finding) -> Severity {
     let security = SECURITY
         .iter()
         .any(|prefix| finding.resource_type.starts_with(prefix));
-    if finding.action == FindingAction::Read || finding.origin == Origin::Consequence {
+    if finding.irreversible {
+        Severity::Critical
+    } else if finding.action == FindingAction::Read || finding.origin == Origin::Consequence {
         Severity::Info
     } else if only(COSMETIC) {
         Severity::Low
-    } else if finding.irreversible {
-        Severity::Critical
     } else if security || any(GRAVE) {
         Severity::High
     } else if finding.origin == Origin::Unenforced {

@@ -23,7 +23,7 @@ pub fn holds_data(resource_type: &str) -> Option<&'static str> {
 }
 
 /// Whether applying this change could lose data: delete, replace or forget of something that may
-/// hold data, or its re-creation (empty) after somebody deleted it.
+/// hold data, an action this program does not know, or its re-creation (empty) after somebody deleted it.
 pub fn is_irreversible(finding: &Finding) -> bool {
     let recreated = finding.action == FindingAction::Create
         && finding
@@ -32,7 +32,10 @@ pub fn is_irreversible(finding: &Finding) -> bool {
             .any(|a| a.subject == Subject::Deleted && a.origin == Origin::Drift);
     let gone = matches!(
         finding.action,
-        FindingAction::Delete | FindingAction::Replace | FindingAction::Forget
+        FindingAction::Delete
+            | FindingAction::Replace
+            | FindingAction::Forget
+            | FindingAction::Other
     );
     (gone || recreated) && holds_data(&finding.resource_type).is_some()
 }

@@ -6,7 +6,7 @@ use super::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict,
 };
 use super::ids::{Address, StackId};
-use super::plan::Mode;
+use super::plan::{Mode, PlannedAction, ResourceChange};
 use super::policy::{Decision, DecisionKind};
 use super::value::{AttributePath, Value};
 
@@ -94,4 +94,35 @@ pub(crate) fn attribute(address: &str, path: &str) -> AttributeKey {
 
 fn path_of(path: &str) -> AttributePath {
     AttributePath::new(path.split('.').map(str::to_owned).collect())
+}
+
+/// An object with these text attributes.
+pub(crate) fn object(fields: &[(&str, &str)]) -> Value {
+    let text = |value: &str| Value::String(value.to_owned());
+    let fields = fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), text(value)));
+    Value::Object(fields.collect())
+}
+
+/// An entry of a plan.
+pub(crate) fn change(
+    address: &str,
+    action: PlannedAction,
+    before: Value,
+    after: Value,
+) -> ResourceChange {
+    ResourceChange {
+        address: Address::new(address),
+        previous_address: None,
+        mode: Mode::Managed,
+        resource_type: address.split('.').next().unwrap_or_default().to_owned(),
+        deposed: None,
+        action,
+        before,
+        after,
+        replace_paths: Vec::new(),
+        reason: None,
+        importing: None,
+    }
 }

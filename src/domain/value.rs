@@ -113,7 +113,7 @@ impl Value {
             Self::Null => true,
             Self::String(text) => text.is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Object(fields) => fields.values().all(|v| matches!(v, Self::Null)),
+            Self::Object(fields) => fields.values().all(Self::is_empty),
             Self::Sensitive { empty, .. } => *empty,
             Self::Bool(_) | Self::Number(_) | Self::Unknown | Self::Redacted { .. } => false,
         }

@@ -89,6 +89,7 @@ pub(super) fn ledger_entry(key: &str) -> LedgerEntry {
         path: AttributePath::new(vec!["tags".into(), key.into()]),
         accepted: values(),
         first_seen_at: at(1),
+        while_governed: None,
     }
 }
 
