@@ -15,7 +15,7 @@ use crate::reconcile::driver::{Command, Driver};
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::settings::Settings;
-use crate::reconcile::{housekeeping, outbox, recover, sources, summary};
+use crate::reconcile::{housekeeping, leave, outbox, overdue, recover, sources, summary};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::terraform;
@@ -90,6 +90,7 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let context = Arc::new(build(settings, layout).await?);
     let listener = listen(&context).await?;
     let left_over = recover::recover(&context).await?;
+    leave::retire(&context).await?;
     let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
     let driver = tokio::spawn(Driver::new(context.clone(), left_over).drive(inbox));
     let handle = Handle::new(context.clone(), commands.clone());
@@ -143,6 +144,18 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         );
     }
     let store = Store::open(&layout.database()).await?;
+    let states = States::default();
+    for record in store
+        .stacks()
+        .await?
+        .into_iter()
+        .filter(|record| record.tracked)
+    {
+        if let Some(backend) = &record.backend {
+            // Two on one state stay known as such over a restart; their next looks say so.
+            let _shared = states.claim(backend, &record.id);
+        }
+    }
     let ca = settings.ca_file.as_deref();
     let artifacts = Artifacts::open(&settings.artifacts, layout.root(), ca).await?;
     let notifiers = Notifiers::build(&settings.notify)?;
@@ -154,8 +167,9 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         notifiers,
         outbox_bell: tokio::sync::Notify::new(),
         stop: Stop::default(),
-        states: States::default(),
+        states,
         heads: Heads::default(),
+        telling: tokio::sync::Mutex::new(()),
         settings,
     })
 }
@@ -170,6 +184,7 @@ fn start_helpers(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Ve
     let mut helpers = vec![
         tokio::spawn(outbox::deliver(context.clone())),
         tokio::spawn(housekeeping::keep_pruning(context.clone())),
+        tokio::spawn(overdue::watch(context.clone())),
     ];
     for source in context.settings.sources.clone() {
         helpers.push(tokio::spawn(sources::follow(

@@ -238,6 +238,13 @@ fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
     if attributes.is_empty() {
         attributes.push(whole(Subject::Replace, Origin::Pending));
     }
+    let elsewhere = compare(state, &change.before, &change.before);
+    let shown = |found: &AttributeChange| attributes.iter().any(|a| a.subject == found.subject);
+    let elsewhere: Vec<_> = elsewhere
+        .into_iter()
+        .filter(|found| !shown(found))
+        .collect();
+    attributes.extend(elsewhere);
     attributes
 }
 

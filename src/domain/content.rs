@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::check::StackCheck;
-use super::finding::{AttributeChange, Finding, Origin, Severity};
+use super::finding::{AttributeChange, Finding, Severity};
 
 /// Unenforced changes of this severity or above are worth a message.
 const UNENFORCED_TELLS_FROM: Severity = Severity::Medium;
@@ -35,10 +35,7 @@ impl AttributeKey {
 
 /// Whether the world moved here in a way that people are told about.
 pub fn tells_drift(finding: &Finding) -> bool {
-    finding.is_drift()
-        || (finding.origin == Origin::Unenforced
-            && !finding.suppressed
-            && finding.severity >= UNENFORCED_TELLS_FROM)
+    finding.is_drift() || (finding.has_unenforced() && finding.severity >= UNENFORCED_TELLS_FROM)
 }
 
 /// Whether a finding counts when two looks are compared.

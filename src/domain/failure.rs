@@ -44,6 +44,8 @@ pub enum FailureKind {
     OutputTooLarge,
     /// The state kept moving while it was planned.
     Busy,
+    /// The stack has not been checked for longer than it may.
+    NotChecked,
     /// The process was stopped, by a signal or a shutdown.
     Interrupted,
     /// A Git repository cannot be reached.
@@ -83,6 +85,7 @@ impl FailureKind {
             Self::UnreadablePlan => "unreadable_plan",
             Self::OutputTooLarge => "output_too_large",
             Self::Busy => "busy",
+            Self::NotChecked => "not_checked",
             Self::Interrupted => "interrupted",
             Self::RepositoryUnreachable => "repository_unreachable",
             Self::RepositoryRefused => "repository_refused",

@@ -225,6 +225,16 @@ impl Finding {
                 .any(|a| matches!(a.origin, Origin::Pending | Origin::Both | Origin::Input))
     }
 
+    /// Whether the world moved here where no configuration looks; beside other changes of the same
+    /// object too.
+    pub fn has_unenforced(&self) -> bool {
+        !self.suppressed
+            && self
+                .attributes
+                .iter()
+                .any(|a| a.origin == Origin::Unenforced)
+    }
+
     /// Whether it is a consequence of other changes and nothing else.
     pub fn is_consequence(&self) -> bool {
         self.mode == Mode::Managed && self.origin == Origin::Consequence
@@ -284,9 +294,8 @@ impl Findings {
 
     /// Whether an unsuppressed unenforced finding is high or critical.
     pub fn has_grave_unenforced(&self) -> bool {
-        self.resources.iter().any(|f| {
-            f.origin == Origin::Unenforced && !f.suppressed && f.severity >= Severity::High
-        })
+        let mut resources = self.resources.iter();
+        resources.any(|f| f.has_unenforced() && f.severity >= Severity::High)
     }
 }
 

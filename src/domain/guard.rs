@@ -31,7 +31,8 @@ pub struct Seen<'a> {
 
 /// Every guard that stands; `record` is as it was before this look.
 pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guard> {
-    let drift_since = record.drift_since.unwrap_or(now);
+    let since = |key: AttributeKey| record.drifted_at.get(&key).copied().unwrap_or(now);
+    let youngest = drifted(seen.check).map(since).max().unwrap_or(now);
     let known = record.state.as_ref();
     let older = |known: &StateIdentity, state: &StateIdentity| {
         known.lineage == state.lineage && state.serial < known.serial
@@ -50,10 +51,7 @@ pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guar
         ),
         (Guard::NoLocking, !seen.locks),
         (Guard::Contested, contested(record, seen.check, now)),
-        (
-            Guard::HoldOff,
-            now.duration_since(drift_since) < seen.hold_off,
-        ),
+        (Guard::HoldOff, now.duration_since(youngest) < seen.hold_off),
         (Guard::Held, record.held.is_some()),
         (Guard::DirtyTree, seen.check.dirty),
         (Guard::Unstable, seen.confirmation == Confirmation::Unstable),

@@ -101,6 +101,12 @@ fn top(subject: &Subject) -> Option<&str> {
     }
 }
 
+/// Whether nothing but consequences of other changes is in a finding.
+fn only_follows(finding: &Finding) -> bool {
+    let mut attributes = finding.attributes.iter();
+    finding.origin == Origin::Consequence && attributes.all(|a| a.origin == Origin::Consequence)
+}
+
 fn built_in(finding: &Finding) -> Severity {
     let only = |names: &[&str]| {
         !finding.attributes.is_empty()
@@ -120,7 +126,7 @@ fn built_in(finding: &Finding) -> Severity {
         .any(|prefix| finding.resource_type.starts_with(prefix));
     if finding.irreversible {
         Severity::Critical
-    } else if finding.action == FindingAction::Read || finding.origin == Origin::Consequence {
+    } else if finding.action == FindingAction::Read || only_follows(finding) {
         Severity::Info
     } else if only(COSMETIC) {
         Severity::Low

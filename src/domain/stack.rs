@@ -9,6 +9,7 @@ use super::check::StackCheck;
 use super::confirm::Doubt;
 use super::content::AttributeKey;
 use super::finding::Verdict;
+use super::guard::drifted;
 use super::ids::{CommitId, SourceName, StackId};
 
 /// The name of the workspace that every backend has.
@@ -78,14 +79,18 @@ pub struct StackRecord {
     pub verdict_since: Option<Timestamp>,
     /// Since when the world has been seen apart from the state, without a break.
     pub drift_since: Option<Timestamp>,
+    /// When each attribute that is apart from the state was first seen so.
+    pub drifted_at: BTreeMap<AttributeKey, Timestamp>,
     /// Since when code has been waiting, without a break.
     pub pending_since: Option<Timestamp>,
     /// The last confirmed look.
     pub last: Option<StackCheck>,
     /// The commit at which it was last in sync.
     pub in_sync_commit: Option<CommitId>,
-    /// The state as last seen.
+    /// The state as last seen and trusted.
     pub state: Option<StateIdentity>,
+    /// Which state it is (a hash over the backend's location), to notice two stacks on one.
+    pub backend: Option<String>,
     /// An apply of ours did not end as it should and nobody has looked at it yet; says how.
     pub held: Option<String>,
     /// What waits for a second look.
@@ -116,10 +121,12 @@ impl StackRecord {
             checked_at: None,
             verdict_since: None,
             drift_since: None,
+            drifted_at: BTreeMap::new(),
             pending_since: None,
             last: None,
             in_sync_commit: None,
             state: None,
+            backend: None,
             held: None,
             doubt: Doubt::default(),
             repairs: Vec::new(),
@@ -133,6 +140,11 @@ impl StackRecord {
             self.verdict_since = Some(now);
         }
         if check.verdict != Verdict::Failed {
+            let seen_before = std::mem::take(&mut self.drifted_at);
+            let since = |key: &AttributeKey| seen_before.get(key).copied().unwrap_or(now);
+            self.drifted_at = drifted(&check)
+                .map(|key| (key.clone(), since(&key)))
+                .collect();
             self.drift_since = check
                 .findings
                 .has_drift()
@@ -147,6 +159,35 @@ impl StackRecord {
         }
         self.checked_at = Some(now);
         self.last = Some(check);
+    }
+
+    /// Takes in the state that a look was made from. Another lineage or an older serial than seen
+    /// before is not believed: repairs are on hold until a person says that it is right.
+    pub fn observe_state(&mut self, seen: Option<StateIdentity>) {
+        let Some(seen) = seen else {
+            return;
+        };
+        let doubt = self.state.as_ref().and_then(|known| {
+            if known.lineage != seen.lineage {
+                Some(format!("the state has a new lineage ({})", seen.lineage))
+            } else if seen.serial < known.serial {
+                let (old, new) = (known.serial, seen.serial);
+                Some(format!("the state went back from serial {old} to {new}"))
+            } else {
+                None
+            }
+        });
+        match doubt {
+            Some(doubt) => self.held = self.held.take().or(Some(doubt)),
+            None => self.state = Some(seen),
+        }
+    }
+
+    /// A person has looked: what held repairs back is over, and the state as it is is the right one.
+    pub fn release(&mut self) {
+        self.held = None;
+        self.state = None;
+        self.repairs.clear();
     }
 
     /// The verdict to show: an old one is `unknown`, never in sync.

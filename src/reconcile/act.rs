@@ -6,23 +6,21 @@ use crate::artifacts::snapshot;
 use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::Verdict;
-use crate::domain::guard::{drifted, is_recent};
 use crate::domain::ids::{ChangeDigest, CommitId};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
-use crate::domain::stack::{Repair, StackRecord, StateIdentity};
+use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::store::{Conclusion, StoreError};
-use crate::telemetry::metrics::{self, ApplyOutcome};
 use crate::terraform::{Applied, Selections, Workdir};
 
-use super::conclude::{Ending, conclude, keep};
+use super::conclude::{Ending, conclude, conclude_run, keep};
 use super::context::Context;
 use super::inputs::inputs;
-use super::look::{SavedPlan, Sighting, failed};
-use super::pass::{Next, advance, check_of, is_benign, see, step};
+use super::look::{SavedPlan, Sighting};
+use super::pass::{Next, advance};
 use super::prepare::for_apply;
 use super::resolve::Tracked;
+use super::verify::verify;
 
 /// Where and with what to act.
 #[derive(Debug)]
@@ -61,6 +59,10 @@ pub async fn act(
     let state = plan.as_ref().and_then(|plan| plan.state.clone());
     let ready = match ready(&attempt, &run, &check, plan).await {
         Ok(ready) => ready,
+        Err(_) if context.stop.plans.is_cancelled() => {
+            conclude_run(context, &mut run, Outcome::Cancelled).await?;
+            return Ok(Next::Rest);
+        }
         Err(failure) => {
             // Nothing has been changed: the findings stand and people hear why they still do.
             tracing::warn!("not applied: {failure}");
@@ -70,11 +72,8 @@ pub async fn act(
                 ..Ending::looked(check, seen)
             };
             conclude(context, tracked, run, record, ending).await?;
-            return Ok(if is_benign(failure.kind) {
-                Next::LookAgain
-            } else {
-                Next::Rest
-            });
+            let moved = failure.kind == FailureKind::StalePlan;
+            return Ok(if moved { Next::LookAgain } else { Next::Rest });
         }
     };
     // The apply writes refreshed values into the state and hides unenforced findings from then on:
@@ -96,7 +95,7 @@ pub async fn act(
     };
     context.store.record_intent(&run, &intent).await?;
     tracing::info!(digest = intent.binding.digest.as_str(), "applying");
-    let log = ready.workdir.scratch.join(format!("apply-{}.log", run.id));
+    let log = context.layout.apply_log(&tracked.id, &run.id);
     let applied = ready
         .workdir
         .apply(
@@ -158,6 +157,7 @@ async fn ready(
     if context.stop.plans.is_cancelled() {
         return Err(superseded("Mooring is stopping"));
     }
+    context.states.claim(&plan.backend.identity, &tracked.id)?;
     if context.heads.get(&tracked.source).as_ref() != Some(*commit) {
         return Err(superseded("Git has moved on since the plan"));
     }
@@ -175,113 +175,8 @@ async fn ready(
     })
 }
 
-/// Plans again after the apply: what was to be repaired must be gone.
-async fn verify(
-    attempt: &Attempt<'_>,
-    mut run: Run,
-    mut record: StackRecord,
-    before: StackCheck,
-    state: Option<StateIdentity>,
-    applied: Applied,
-) -> Result<Next, StoreError> {
-    let Attempt {
-        context,
-        tracked,
-        workdir,
-        commit,
-    } = attempt;
-    step(context, &mut run, RunState::Verifying).await?;
-    let seen = match see(context, tracked, workdir, &context.stop.applies).await? {
-        Ok(seen) => seen,
-        Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
-    };
-    let mut after = check_of(tracked, &seen, commit);
-    let interrupted = matches!(applied, Applied::Interrupted(_));
-    let trouble = match applied {
-        Applied::Done => None,
-        Applied::Failed(failure) | Applied::Interrupted(failure) => Some(failure),
-    };
-    let now = Timestamp::now();
-    let left: Vec<_> = drifted(&after).collect();
-    let tried: Vec<_> = drifted(&before).collect();
-    let all_gone = after.verdict != Verdict::Failed && !tried.iter().any(|key| left.contains(key));
-    let changed_nothing = trouble
-        .as_ref()
-        .is_some_and(|failure| is_benign(failure.kind));
-    if !changed_nothing {
-        let repairs = tried
-            .into_iter()
-            .map(|attribute| Repair { attribute, at: now });
-        record.repairs.retain(|repair| is_recent(repair, now));
-        record.repairs.extend(repairs);
-    }
-    let outcome = match &trouble {
-        Some(failure) => Outcome::Failed {
-            failure: failure.clone(),
-        },
-        None if all_gone => Outcome::Repaired,
-        None => Outcome::PartlyRepaired,
-    };
-    metrics::apply_ended(match (&outcome, interrupted) {
-        (_, true) => ApplyOutcome::Interrupted,
-        (Outcome::Repaired, _) => ApplyOutcome::Repaired,
-        (Outcome::PartlyRepaired, _) => ApplyOutcome::PartlyRepaired,
-        _ => ApplyOutcome::Failed,
-    });
-    record.held = match &trouble {
-        Some(failure) if !changed_nothing => Some(format!(
-            "the apply of run {} did not end well: {}",
-            run.id, failure.message
-        )),
-        None if after.verdict == Verdict::Failed => Some(format!(
-            "after the apply of run {} the stack cannot be planned",
-            run.id
-        )),
-        _ => None,
-    };
-    after.decision = match &trouble {
-        Some(failure) => postponed(failure),
-        None => settled(&after, all_gone),
-    };
-    let ending = Ending {
-        repaired: (outcome == Outcome::Repaired || outcome == Outcome::PartlyRepaired)
-            .then_some(before),
-        outcome,
-        state: seen
-            .plan
-            .as_ref()
-            .and_then(|plan| plan.state.clone())
-            .or(state),
-        ledger: seen.ledger,
-        check: after,
-    };
-    conclude(context, tracked, run, record, ending).await?;
-    Ok(if changed_nothing {
-        Next::LookAgain
-    } else {
-        Next::Rest
-    })
-}
-
-fn settled(after: &StackCheck, all_gone: bool) -> Decision {
-    let quiet = all_gone && after.verdict == Verdict::InSync;
-    let reason = match (quiet, all_gone) {
-        (true, _) => "repaired, and another plan shows that it is gone",
-        (false, true) => "repaired; what is left is not for Mooring to change",
-        (false, false) => "another plan after the repair still shows some of it",
-    };
-    let kind = if quiet {
-        DecisionKind::Nothing
-    } else {
-        DecisionKind::Alert
-    };
-    Decision {
-        kind,
-        reasons: vec![reason.to_owned()],
-    }
-}
-
-fn postponed(failure: &Failure) -> Decision {
+/// The decision over findings that stand because the repair was not made.
+pub(super) fn postponed(failure: &Failure) -> Decision {
     Decision {
         kind: DecisionKind::Alert,
         reasons: vec![format!("the repair was not made: {}", failure.message)],

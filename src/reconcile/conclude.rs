@@ -12,7 +12,7 @@ use crate::domain::ids::RunId;
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::message::Message;
 use crate::domain::notice::{Notice, RepairNotice};
-use crate::domain::run::{Outcome, Run};
+use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
@@ -20,7 +20,7 @@ use crate::telemetry::metrics;
 
 use super::context::Context;
 use super::look::Sighting;
-use super::pass::duration;
+use super::pass::{advance, duration};
 use super::resolve::Tracked;
 use super::{fresh, summary};
 
@@ -33,6 +33,10 @@ pub struct Ending {
     pub ledger: Vec<LedgerEntry>,
     /// The state as seen last.
     pub state: Option<StateIdentity>,
+    /// Which state that is.
+    pub backend: Option<String>,
+    /// Whether an apply was cut off.
+    pub interrupted: bool,
     /// The run's outcome.
     pub outcome: Outcome,
     /// The stack as it was before Mooring repaired it.
@@ -53,7 +57,9 @@ impl Ending {
         Self {
             check,
             ledger: seen.ledger,
+            backend: seen.plan.as_ref().map(|plan| plan.backend.identity.clone()),
             state: seen.plan.and_then(|plan| plan.state),
+            interrupted: false,
             outcome,
             repaired: None,
         }
@@ -83,12 +89,21 @@ pub async fn conclude(
         check,
         ledger,
         state,
+        backend,
+        interrupted,
         outcome,
         repaired,
     } = ending;
     record.observe(check.clone(), now);
-    record.state = state.or(record.state);
-    finish(&mut run, outcome);
+    record.observe_state(state);
+    record.backend = backend.or(record.backend);
+    if interrupted {
+        advance(&mut run, RunState::Interrupted);
+        run.outcome = Some(outcome);
+    } else {
+        finish(&mut run, outcome);
+    }
+    let _one_at_a_time = context.telling.lock().await;
     let open = context.store.open_alerts(Some(&record.id)).await?;
     let situation = Situation {
         record: &record,
@@ -112,6 +127,7 @@ pub async fn conclude(
         ledger: Some((&record.id, &ledger)),
         alerts: &told.alerts,
         messages: &messages,
+        memory: None,
     };
     context.store.conclude(&conclusion).await?;
     context.outbox_bell.notify_one();
@@ -194,7 +210,8 @@ pub async fn keep(
     }
 }
 
-fn finish(run: &mut Run, outcome: Outcome) {
+/// Ends a run with an outcome and counts it.
+pub fn finish(run: &mut Run, outcome: Outcome) {
     let now = Timestamp::now();
     if let Err(invalid) = run.finish(outcome, now) {
         tracing::error!("{invalid}");

@@ -39,6 +39,9 @@ pub struct Context {
     pub states: States,
     /// Where each source is in Git.
     pub heads: Heads,
+    /// Held while it is decided who is told what, so that a baseline and a look never pass each
+    /// other.
+    pub telling: tokio::sync::Mutex<()>,
 }
 
 /// The commit that each source is at, as last read.

@@ -4,28 +4,31 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::domain::ids::{RunId, SourceName, StackId};
 use crate::domain::run::{Run, RunState, Trigger};
-use crate::domain::stack::StackRecord;
 use crate::store::StoreError;
 use crate::telemetry::{metrics, run_span};
 
 use super::context::Context;
 use super::fresh;
-use super::pass::{Next, duration, pass};
+use super::pass::{Next, duration, first_record, pass};
 use super::resolve::Tracked;
 use super::sources::SourceUpdate;
 use super::{leave, recover, summary};
 
 /// The clock is looked at this often at least, so that a jump of it is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// The end of a run that broke off is recorded again after this time.
+const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 /// What broke off is tried again after this time.
-const RETRY: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
+const RETRY: SignedDuration = SignedDuration::from_secs(10);
+/// The wait doubles this often, to about an hour and a half.
+const LAST_DOUBLING: u32 = 9;
 
 /// What the driver can be asked.
 #[derive(Debug)]
@@ -61,6 +64,8 @@ struct Followed {
     due: Option<Timestamp>,
     trigger: Trigger,
     looked: bool,
+    /// How many runs in a row broke off.
+    broken: u32,
 }
 
 /// Why a run came to no end of its own.
@@ -83,6 +88,9 @@ pub struct Driver {
     queue: VecDeque<Run>,
     active: BTreeSet<StackId>,
     running: JoinSet<Ended>,
+    /// Runs that broke off and whose end cannot be recorded yet, with the reason: until it is, their
+    /// stacks are left alone, because an apply may have been among what they did.
+    unsettled: BTreeMap<StackId, (Run, String)>,
 }
 
 impl Driver {
@@ -94,6 +102,7 @@ impl Driver {
             queue: left_over.into(),
             active: BTreeSet::new(),
             running: JoinSet::new(),
+            unsettled: BTreeMap::new(),
         }
     }
 
@@ -101,6 +110,7 @@ impl Driver {
     pub async fn drive(mut self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.context.stop.plans.clone();
         loop {
+            self.settle_again().await;
             self.start_runs();
             let sleep = self.until_due();
             tokio::select! {
@@ -148,11 +158,8 @@ impl Driver {
                 held = record.held.as_deref(),
                 "resumed"
             );
-            let record = StackRecord {
-                held: None,
-                repairs: Vec::new(),
-                ..record
-            };
+            let mut record = record;
+            record.release();
             self.context.store.save_stack(&record).await?;
         }
         self.plan_now(stack).await
@@ -182,6 +189,13 @@ impl Driver {
         let id = tracked.id.clone();
         let now = Timestamp::now();
         let record = self.context.store.stack(&id).await.unwrap_or_default();
+        if record.is_none() {
+            // Known from now on, if only as `unknown`.
+            let record = first_record(&tracked);
+            if let Err(error) = self.context.store.save_stack(&record).await {
+                tracing::error!(stack = id.as_str(), "cannot remember the stack: {error}");
+            }
+        }
         let unsettled = record
             .as_ref()
             .is_some_and(|r| r.doubt.unconfirmed.is_some());
@@ -206,6 +220,7 @@ impl Driver {
                 due,
                 trigger,
                 looked,
+                broken: 0,
             },
         );
     }
@@ -266,7 +281,8 @@ impl Driver {
         let mut waiting = VecDeque::new();
         while let Some(run) = self.queue.pop_front() {
             let full = self.running.len() >= self.context.settings.jobs;
-            if full || self.active.contains(&run.stack) || !self.start(&run) {
+            let taken = self.active.contains(&run.stack) || self.unsettled.contains_key(&run.stack);
+            if full || taken || !self.start(&run) {
                 waiting.push_back(run);
             }
         }
@@ -310,46 +326,63 @@ impl Driver {
         self.active.remove(&run.stack);
         if let Err(broken) = &next {
             tracing::error!(run = %run.id, stack = run.stack.as_str(), "the run broke off: {broken}");
-            self.settle(&run, broken).await;
+            self.unsettled
+                .insert(run.stack.clone(), (run.clone(), broken.to_string()));
+            self.settle_again().await;
         }
-        let now = Timestamp::now();
         let Some(followed) = self.stacks.get_mut(&run.stack) else {
+            // It left its source while it was looked at, and the run has remembered it again.
+            if let Err(error) = leave::forget(&self.context, &run.stack).await {
+                tracing::error!(
+                    stack = run.stack.as_str(),
+                    "cannot take leave of it: {error}"
+                );
+            }
             return;
         };
+        let now = Timestamp::now();
         match next {
-            Ok(Next::Rest) => followed.looked = true,
+            Ok(Next::Rest) => (followed.looked, followed.broken) = (true, 0),
             Ok(Next::LookAgain) => {
                 let after = duration(followed.tracked.settings.policy.confirm_after);
                 followed.due = now.checked_add(after).ok();
                 followed.trigger = Trigger::Confirmation;
+                followed.broken = 0;
             }
             Err(_) => {
-                followed.due = now.checked_add(RETRY).ok();
+                let wait = RETRY.saturating_mul(1 << followed.broken.min(LAST_DOUBLING));
+                followed.broken = followed.broken.saturating_add(1);
+                followed.due = now.checked_add(wait).ok();
                 followed.trigger = run.trigger;
+                followed.looked = true;
             }
         }
         let source = followed.tracked.source.clone();
         self.tell_baseline(&source).await;
     }
 
-    /// A run whose end could not be recorded gets another chance to be; if that fails too, the next
-    /// start settles it. One that may have changed something is held for a person.
-    async fn settle(&self, run: &Run, broken: &Broken) {
-        let settled = async {
-            let stored = self.context.store.run(&run.id).await?;
-            match stored.filter(|run| !run.state.is_over()) {
-                Some(run) => recover::settle(&self.context, run, &broken.to_string()).await,
-                None => Ok(()),
+    /// Records the end of runs that broke off. One that may have changed something is held for a
+    /// person.
+    async fn settle_again(&mut self) {
+        for (stack, (run, why)) in std::mem::take(&mut self.unsettled) {
+            let settled = async {
+                let stored = self.context.store.run(&run.id).await?;
+                match stored.filter(|run| !run.state.is_over()) {
+                    Some(run) => recover::settle(&self.context, run, &why).await,
+                    None => Ok(()),
+                }
+            };
+            if let Err(error) = settled.await {
+                tracing::error!(run = %run.id, "the run stays open: {error}");
+                self.unsettled.insert(stack, (run, why));
             }
-        };
-        if let Err(error) = settled.await {
-            tracing::error!(run = %run.id, "the run stays open until the next start: {error}");
         }
     }
 
     async fn tell_baseline(&self, source: &SourceName) {
-        let mut own = self.stacks.values().filter(|f| &f.tracked.source == source);
-        if own.all(|followed| followed.looked)
+        let own = || self.stacks.values().filter(|f| &f.tracked.source == source);
+        if own().next().is_some()
+            && own().all(|followed| followed.looked)
             && let Err(error) = summary::first_sight(&self.context, source).await
         {
             tracing::error!("cannot tell the baseline: {error}");
@@ -366,6 +399,11 @@ impl Driver {
         let wait = next.map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
         });
-        wait.min(LONGEST_SLEEP)
+        let longest = if self.unsettled.is_empty() {
+            LONGEST_SLEEP
+        } else {
+            SETTLE_AGAIN
+        };
+        wait.min(longest)
     }
 }

@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
 use crate::domain::digest::DigestKey;
-use crate::domain::ids::{SourceName, StackId};
+use crate::domain::ids::{RunId, SourceName, StackId};
 
 /// The data directory; every directory made here is private (0700).
 #[derive(Debug, Clone)]
@@ -71,6 +71,11 @@ impl Layout {
     /// Where plan files and outputs of a stack are.
     pub fn scratch(&self, stack: &StackId) -> PathBuf {
         self.scratch_root().join(file_name(stack))
+    }
+
+    /// What Terraform says during an apply, as it is.
+    pub fn apply_log(&self, stack: &StackId, run: &RunId) -> PathBuf {
+        self.scratch(stack).join(format!("apply-{run}.log"))
     }
 
     /// State snapshots of a stack.

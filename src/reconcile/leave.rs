@@ -6,14 +6,16 @@ use jiff::Timestamp;
 
 use crate::domain::alert::{Alert, AlertEvent, Resolution};
 use crate::domain::check::StackCheck;
-use crate::domain::ids::StackId;
+use crate::domain::ids::{SourceName, StackId};
 use crate::domain::notice::{AlertNotice, Notice};
 use crate::domain::run::{Outcome, RunState};
+use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
 
 use super::conclude::{conclude_run, messages};
 use super::context::Context;
+use super::source_alert;
 use super::sources::SourceUpdate;
 
 /// Takes leave of every stack that the database has and the source no longer does.
@@ -25,6 +27,40 @@ pub(super) async fn leave(context: &Context, update: &SourceUpdate) -> Result<()
     });
     for record in gone {
         untrack(context, record).await?;
+    }
+    Ok(())
+}
+
+/// Takes leave of a stack that is no longer followed, if the database still has it as tracked.
+pub(super) async fn forget(context: &Context, stack: &StackId) -> Result<(), StoreError> {
+    match context.store.stack(stack).await? {
+        Some(record) if record.tracked => untrack(context, record).await,
+        _ => Ok(()),
+    }
+}
+
+/// Takes leave of every stack whose source is no longer configured, and of the source's own alert.
+pub async fn retire(context: &Context) -> Result<(), StoreError> {
+    let configured: BTreeSet<&SourceName> = context
+        .settings
+        .sources
+        .iter()
+        .map(|source| &source.name)
+        .collect();
+    for record in context.store.stacks().await? {
+        if record.tracked && !configured.contains(&record.source) {
+            untrack(context, record).await?;
+        }
+    }
+    for source in context.store.sources().await? {
+        if !configured.contains(&source.name) {
+            let over = SourceRecord {
+                failures: 0,
+                failure: None,
+                ..source
+            };
+            source_alert::tell(context, &over).await?;
+        }
     }
     Ok(())
 }

@@ -12,11 +12,11 @@ use crate::domain::ids::CommitId;
 use crate::domain::policy::{Decision, DecisionKind, Guard, decide};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
-use crate::store::StoreError;
+use crate::store::{Conclusion, StoreError};
 use crate::terraform::Workdir;
 
 use super::act::{self, Attempt};
-use super::conclude::{Ending, conclude, conclude_run};
+use super::conclude::{Ending, conclude, conclude_run, finish};
 use super::context::Context;
 use super::look::{Lens, Sighting, failed, look};
 use super::prepare::prepare;
@@ -55,7 +55,8 @@ pub async fn pass(
         Err(busy) => {
             tracing::info!("{busy}");
             conclude_run(context, &mut run, Outcome::Busy).await?;
-            return Ok(Next::Rest);
+            let waiting = record.doubt.unconfirmed.is_some();
+            return Ok(if waiting { Next::LookAgain } else { Next::Rest });
         }
     };
     if context.stop.plans.is_cancelled() {
@@ -72,9 +73,17 @@ pub async fn pass(
         "looked"
     );
     if confirmation == Confirmation::Again {
-        context.store.save_stack(&record).await?;
+        // What was seen once and is absorbed by an apply elsewhere before the second look must not
+        // be forgotten, so the ledger is kept even now.
         let verdict = check.verdict;
-        conclude_run(context, &mut run, Outcome::Unconfirmed { verdict }).await?;
+        finish(&mut run, Outcome::Unconfirmed { verdict });
+        let seen_once = Conclusion {
+            run: Some(&run),
+            stack: Some(&record),
+            ledger: Some((&tracked.id, &seen.ledger)),
+            ..Conclusion::default()
+        };
+        context.store.conclude(&seen_once).await?;
         return Ok(Next::LookAgain);
     }
     let apply = check.decision.kind == DecisionKind::Apply;
@@ -132,22 +141,24 @@ pub(super) async fn record_of(
     tracked: &Tracked,
 ) -> Result<StackRecord, StoreError> {
     let known = context.store.stack(&tracked.id).await?;
-    let fresh = || {
-        StackRecord::new(
-            tracked.id.clone(),
-            tracked.source.clone(),
-            tracked.dir.clone(),
-            tracked.workspace.clone(),
-            tracked.settings.labels.clone(),
-            Timestamp::now(),
-        )
-    };
     Ok(StackRecord {
         labels: tracked.settings.labels.clone(),
         max_age: duration(tracked.settings.policy.max_age),
         tracked: true,
-        ..known.unwrap_or_else(fresh)
+        ..known.unwrap_or_else(|| first_record(tracked))
     })
+}
+
+/// A stack that nothing is known of yet.
+pub(super) fn first_record(tracked: &Tracked) -> StackRecord {
+    StackRecord::new(
+        tracked.id.clone(),
+        tracked.source.clone(),
+        tracked.dir.clone(),
+        tracked.workspace.clone(),
+        tracked.settings.labels.clone(),
+        Timestamp::now(),
+    )
 }
 
 fn decided(

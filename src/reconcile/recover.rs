@@ -62,10 +62,15 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
     }
     let intent = context.store.intent(&run.id).await?;
     let snapshot = intent.map(|intent| format!("; the state before it is in {}", intent.snapshot));
+    let log = context.layout.apply_log(&run.stack, &run.id);
+    let log = log
+        .exists()
+        .then(|| format!("; what Terraform said is in {}", log.display()));
     let reason = format!(
-        "the apply of run {} was cut off: {why}{}",
+        "the apply of run {} was cut off: {why}{}{}",
         run.id,
-        snapshot.unwrap_or_default()
+        snapshot.unwrap_or_default(),
+        log.unwrap_or_default()
     );
     let Some(record) = context.store.stack(&run.stack).await? else {
         return context.store.save_run(&run).await;

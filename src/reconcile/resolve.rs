@@ -74,6 +74,12 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
             );
             let mut reads = found.reads.clone();
             reads.extend(settings.watch.iter().cloned());
+            reads.extend(
+                settings
+                    .var_files
+                    .iter()
+                    .filter_map(|file| in_tree(&found.dir, file)),
+            );
             let stack = Tracked {
                 id: id.clone(),
                 source: source.clone(),
@@ -87,6 +93,21 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
         }
     }
     tracked.into_values().collect()
+}
+
+/// Where a file that is named relative to a stack's directory is in the repository.
+fn in_tree(dir: &str, file: &str) -> Option<String> {
+    let mut parts: Vec<&str> = dir.split('/').filter(|part| *part != ".").collect();
+    for part in file.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    (!file.starts_with('/')).then(|| parts.join("/"))
 }
 
 fn workspace_of(settings: &StackSettings) -> String {

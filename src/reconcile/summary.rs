@@ -27,6 +27,7 @@ pub async fn baseline_told(context: &Context, source: &SourceName) -> Result<boo
 
 /// Tells the baseline of a source, once.
 pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), StoreError> {
+    let _one_at_a_time = context.telling.lock().await;
     if baseline_told(context, source).await? {
         return Ok(());
     }
@@ -35,11 +36,15 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
     let own = stacks.into_iter().filter(|record| &record.source == source);
     let names: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
     let reason = SummaryReason::FirstSight(source.clone());
-    send(context, reason, own.collect(), &names, now).await?;
-    context
-        .store
-        .remember(&baseline_key(source), &now.to_string())
-        .await
+    send(
+        context,
+        reason,
+        own.collect(),
+        &names,
+        &baseline_key(source),
+        now,
+    )
+    .await
 }
 
 fn baseline_key(source: &SourceName) -> String {
@@ -86,10 +91,10 @@ async fn scheduled(
         SummaryReason::Scheduled,
         stacks,
         &settings.notifiers,
+        LAST_SUMMARY,
         now,
     )
-    .await?;
-    context.store.remember(LAST_SUMMARY, &now.to_string()).await
+    .await
 }
 
 async fn send(
@@ -97,6 +102,7 @@ async fn send(
     reason: SummaryReason,
     stacks: Vec<StackRecord>,
     names: &[String],
+    remembered_as: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let stacks: Vec<(StackRecord, Verdict)> = stacks
@@ -126,6 +132,7 @@ async fn send(
     let messages = addressed(names, &[notice], now);
     let conclusion = Conclusion {
         messages: &messages,
+        memory: Some((remembered_as, &now.to_string())),
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

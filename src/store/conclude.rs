@@ -1,6 +1,7 @@
 //! The end of a look, in one piece.
 
 use super::alerts::put_alert;
+use super::memory::put_memory;
 use super::outbox::insert_message;
 use super::runs::put_run;
 use super::stacks::{put_stack, replace_ledger};
@@ -25,6 +26,8 @@ pub struct Conclusion<'a> {
     pub alerts: &'a [Alert],
     /// New messages for the outbox.
     pub messages: &'a [Message],
+    /// Something to remember: key and value.
+    pub memory: Option<(&'a str, &'a str)>,
 }
 
 impl Store {
@@ -51,6 +54,9 @@ impl Store {
         }
         for message in conclusion.messages {
             insert_message(&mut transaction, message).await?;
+        }
+        if let Some((key, value)) = conclusion.memory {
+            put_memory(&mut transaction, key, value).await?;
         }
         transaction.commit().await?;
         Ok(())

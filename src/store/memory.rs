@@ -1,5 +1,6 @@
 //! A small memory of named values, for schedules.
 
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::row::Columns;
@@ -10,15 +11,7 @@ const TABLE: &str = "memory";
 impl Store {
     /// Remembers a value under a key, in place of the one before.
     pub async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO memory (name, value) VALUES ($1, $2) \
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(key)
-        .bind(value)
-        .execute(&mut *self.write().await?)
-        .await?;
-        Ok(())
+        put_memory(&mut *self.write().await?, key, value).await
     }
 
     /// The value under a key.
@@ -45,4 +38,20 @@ impl Store {
 fn read(row: &AnyRow) -> Result<(String, String), StoreError> {
     let columns = Columns { table: TABLE, row };
     Ok((columns.text("name")?, columns.text("value")?))
+}
+
+pub(super) async fn put_memory(
+    connection: &mut AnyConnection,
+    key: &str,
+    value: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO memory (name, value) VALUES ($1, $2) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(key)
+    .bind(value)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -188,6 +188,7 @@ async fn a_look_is_concluded_as_a_whole() {
         ledger: Some((&record.id, &ledger)),
         alerts: &alerts,
         messages: &messages,
+        memory: None,
     };
     store.conclude(&conclusion).await.unwrap();
     assert_eq!(store.run(&run.id).await.unwrap(), Some(run.clone()));
@@ -207,6 +208,7 @@ async fn a_look_is_concluded_as_a_whole() {
             ledger: None,
             alerts: &[reopened.clone(), resolved],
             messages: &[],
+            memory: None,
         })
         .await
         .unwrap();
@@ -223,6 +225,7 @@ async fn a_look_is_concluded_as_a_whole() {
             ledger: Some((&record.id, &[])),
             alerts: &[],
             messages: &[],
+            memory: None,
         })
         .await
         .unwrap();
@@ -244,6 +247,7 @@ async fn a_look_whose_last_part_fails_leaves_no_trace() {
         ledger: Some((&run.stack, &[ledger_entry("x")])),
         alerts: &[alert(1, "a", AlertKind::Drift)],
         messages: &[message(1, one, 1), message(1, two, 2)],
+        memory: None,
     };
     assert!(store.conclude(&conclusion).await.is_err());
     assert_eq!(store.run(&run.id).await.unwrap(), None);
@@ -268,6 +272,7 @@ async fn a_stack_never_has_two_open_alerts_of_a_kind() {
         ledger: None,
         alerts: &twice,
         messages: &[],
+        memory: None,
     };
     assert!(store.conclude(&conclusion).await.is_err());
     assert_eq!(store.open_alerts(None).await.unwrap(), []);
@@ -380,6 +385,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
             ledger: None,
             alerts: &[old, alert(2, "a", AlertKind::Failed)],
             messages: &[],
+            memory: None,
         })
         .await
         .unwrap();
@@ -413,6 +419,7 @@ async fn two_stores_on_one_file_open_and_write_at_once() {
                 ledger: Some((&run.stack, &[ledger_entry("x")])),
                 alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift)],
                 messages: &[message(n, notices()[0].clone(), 1)],
+                memory: None,
             };
             store.conclude(&conclusion).await?;
             store.remember(&format!("k{n}"), "v").await?;
@@ -590,6 +597,7 @@ async fn a_real_disk_that_fills_up_and_is_cleared_again() {
         ledger: None,
         alerts: &[],
         messages: &[],
+        memory: None,
     };
     for _ in 0..2 {
         let error = store.conclude(&conclusion).await.unwrap_err();
@@ -620,6 +628,7 @@ async fn a_full_disk_is_named_and_costs_nothing_that_was_stored() {
         ledger: None,
         alerts: &[],
         messages: &[],
+        memory: None,
     };
     for _ in 0..2 {
         leave_pages(&store, 2).await;

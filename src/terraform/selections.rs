@@ -10,17 +10,28 @@ use crate::domain::failure::Failure;
 
 use super::workdir::{Workdir, disk_failure};
 
-/// Hashes (hexadecimal SHA-256) of what init selected; nothing where there is nothing.
+/// Hashes (hexadecimal SHA-256) of what a plan is made from besides the configuration; nothing
+/// where there is nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Selections {
     lock_file: Option<String>,
     modules: Option<String>,
+    /// The files of variables and backend settings that the stack names.
+    named: Vec<Option<String>>,
 }
 
 impl Workdir {
-    /// What init has selected in this directory.
+    /// What init has selected in this directory, and what the named files hold.
     pub fn selections(&self) -> Result<Selections, Failure> {
+        let settings = self
+            .backend_config
+            .iter()
+            .filter(|entry| !entry.contains('='));
+        let named = self.var_files.iter().chain(settings);
         Ok(Selections {
+            named: named
+                .map(|file| hash(&self.dir.join(file)))
+                .collect::<Result<_, _>>()?,
             lock_file: hash(&self.dir.join(".terraform.lock.hcl"))?,
             modules: hash(&self.data_dir().join("modules/modules.json"))?,
         })

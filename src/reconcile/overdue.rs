@@ -1,0 +1,84 @@
+//! A stack that is not checked in time is a trouble of its own: silence is never good news.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::alert::AlertKind;
+use crate::domain::check::StackCheck;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Verdict;
+use crate::domain::stack::StackRecord;
+use crate::domain::tell::{Situation, tell};
+use crate::store::{Conclusion, StoreError};
+
+use super::conclude::messages;
+use super::context::Context;
+use super::fresh;
+use super::recover::unseen;
+
+/// How often it is looked for.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Opens an alert for every stack whose last look is too old, until the daemon stops. The next look
+/// ends it.
+pub async fn watch(context: Arc<Context>) {
+    let stop = context.stop.plans.clone();
+    while stop
+        .run_until_cancelled(tokio::time::sleep(EVERY))
+        .await
+        .is_some()
+    {
+        if let Err(error) = round(&context).await {
+            tracing::error!("cannot look for stacks that are not checked: {error}");
+        }
+    }
+}
+
+async fn round(context: &Context) -> Result<(), StoreError> {
+    let now = Timestamp::now();
+    for record in context.store.stacks().await? {
+        if record.tracked && record.last.is_some() && record.verdict(now) == Verdict::Unknown {
+            alert(context, &record, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn alert(context: &Context, record: &StackRecord, now: Timestamp) -> Result<(), StoreError> {
+    let _one_at_a_time = context.telling.lock().await;
+    let open = context.store.open_alerts(Some(&record.id)).await?;
+    if open.iter().any(|alert| alert.kind == AlertKind::Failed) {
+        return Ok(());
+    }
+    let since = record
+        .checked_at
+        .map(|at| format!(" since {at}"))
+        .unwrap_or_default();
+    let check = StackCheck {
+        verdict: Verdict::Failed,
+        failure: Some(Failure::new(
+            FailureKind::NotChecked,
+            format!("not checked{since}: whether it is in sync is not known"),
+            "look at its runs (`mooring runs`) and at the daemon's log",
+        )),
+        ..unseen(record)
+    };
+    let situation = Situation {
+        record,
+        check: &check,
+        repaired: false,
+        pending_after: SignedDuration::MAX,
+    };
+    let told = tell(&situation, &open, fresh::alert, now);
+    let messages = messages(context, &told.notices, now);
+    let conclusion = Conclusion {
+        alerts: &told.alerts,
+        messages: &messages,
+        ..Conclusion::default()
+    };
+    context.store.conclude(&conclusion).await?;
+    context.outbox_bell.notify_one();
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! After an apply the stack is planned again, and what is seen then is what counts.
+
+use jiff::Timestamp;
+
+use crate::domain::check::StackCheck;
+use crate::domain::failure::FailureKind;
+use crate::domain::finding::Verdict;
+use crate::domain::guard::{drifted, is_recent};
+use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::run::{Outcome, Run, RunState};
+use crate::domain::stack::{Repair, StackRecord, StateIdentity};
+use crate::store::StoreError;
+use crate::telemetry::metrics::{self, ApplyOutcome};
+use crate::terraform::Applied;
+
+use super::act::{Attempt, postponed};
+use super::conclude::{Ending, conclude};
+use super::look::{Sighting, failed};
+use super::pass::{Next, check_of, is_benign, see, step};
+
+/// Plans again after the apply: what was to be repaired must be gone.
+pub(super) async fn verify(
+    attempt: &Attempt<'_>,
+    mut run: Run,
+    mut record: StackRecord,
+    before: StackCheck,
+    state: Option<StateIdentity>,
+    applied: Applied,
+) -> Result<Next, StoreError> {
+    let Attempt {
+        context,
+        tracked,
+        commit,
+        ..
+    } = attempt;
+    step(context, &mut run, RunState::Verifying).await?;
+    let seen = see_repaired(attempt, &before).await?;
+    let mut after = check_of(tracked, &seen, commit);
+    let interrupted = matches!(applied, Applied::Interrupted(_));
+    let trouble = match applied {
+        Applied::Done => None,
+        Applied::Failed(failure) | Applied::Interrupted(failure) => Some(failure),
+    };
+    let now = Timestamp::now();
+    let left: Vec<_> = drifted(&after).collect();
+    let tried: Vec<_> = drifted(&before).collect();
+    let all_gone = after.verdict != Verdict::Failed && !tried.iter().any(|key| left.contains(key));
+    let nothing_done = trouble
+        .as_ref()
+        .is_some_and(|failure| is_benign(failure.kind));
+    if !nothing_done {
+        let repairs = tried
+            .into_iter()
+            .map(|attribute| Repair { attribute, at: now });
+        record.repairs.retain(|repair| is_recent(repair, now));
+        record.repairs.extend(repairs);
+    }
+    let outcome = match &trouble {
+        Some(failure) => Outcome::Failed {
+            failure: failure.clone(),
+        },
+        None if all_gone => Outcome::Repaired,
+        None => Outcome::PartlyRepaired,
+    };
+    metrics::apply_ended(match (&outcome, interrupted) {
+        (_, true) => ApplyOutcome::Interrupted,
+        (Outcome::Repaired, _) => ApplyOutcome::Repaired,
+        (Outcome::PartlyRepaired, _) => ApplyOutcome::PartlyRepaired,
+        _ => ApplyOutcome::Failed,
+    });
+    let unseen = after.failure.as_ref().map(|failure| failure.kind);
+    record.held = match &trouble {
+        Some(failure) if !nothing_done => Some(format!(
+            "the apply of run {} did not end well: {}",
+            run.id, failure.message
+        )),
+        None if after.verdict == Verdict::Failed && unseen != Some(FailureKind::Busy) => {
+            Some(format!(
+                "after the apply of run {} the stack cannot be planned",
+                run.id
+            ))
+        }
+        _ => None,
+    };
+    after.decision = match &trouble {
+        Some(failure) => postponed(failure),
+        None => settled(&after, all_gone),
+    };
+    let moved = trouble.is_some_and(|failure| failure.kind == FailureKind::StalePlan);
+    let again = moved || unseen == Some(FailureKind::Busy);
+    let ending = Ending {
+        repaired: trouble_free(&outcome).then_some(before),
+        outcome,
+        interrupted,
+        backend: seen.plan.as_ref().map(|plan| plan.backend.identity.clone()),
+        state: seen
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.state.clone())
+            .or(state),
+        ledger: seen.ledger,
+        check: after,
+    };
+    conclude(context, tracked, run, record, ending).await?;
+    Ok(if again { Next::LookAgain } else { Next::Rest })
+}
+
+const fn trouble_free(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Repaired | Outcome::PartlyRepaired)
+}
+
+/// Looks until what was to be repaired is gone, twice at most: a provider may show the world late, and
+/// somebody else may just be writing the state.
+async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sighting, StoreError> {
+    let Attempt {
+        context,
+        tracked,
+        workdir,
+        commit,
+    } = attempt;
+    let stop = &context.stop.applies;
+    let tried: Vec<_> = drifted(before).collect();
+    let first = see(context, tracked, workdir, stop).await?;
+    if let Ok(seen) = first {
+        let after = check_of(tracked, &seen, commit);
+        let gone = !drifted(&after).any(|key| tried.contains(&key));
+        if gone && after.verdict != Verdict::Failed {
+            return Ok(seen);
+        }
+    }
+    let wait = tokio::time::sleep(tracked.settings.policy.confirm_after);
+    let _stopped = stop.run_until_cancelled(wait).await;
+    Ok(match see(context, tracked, workdir, stop).await? {
+        Ok(seen) => seen,
+        Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
+    })
+}
+
+fn settled(after: &StackCheck, all_gone: bool) -> Decision {
+    let quiet = all_gone && after.verdict == Verdict::InSync;
+    let reason = match (quiet, all_gone) {
+        (true, _) => "repaired, and another plan shows that it is gone",
+        (false, true) => "repaired; what is left is not for Mooring to change",
+        (false, false) => "another plan after the repair still shows some of it",
+    };
+    let kind = if quiet {
+        DecisionKind::Nothing
+    } else {
+        DecisionKind::Alert
+    };
+    Decision {
+        kind,
+        reasons: vec![reason.to_owned()],
+    }
+}
