@@ -238,13 +238,16 @@ fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
     if attributes.is_empty() {
         attributes.push(whole(Subject::Replace, Origin::Pending));
     }
-    let elsewhere = compare(state, &change.before, &change.before);
-    let shown = |found: &AttributeChange| attributes.iter().any(|a| a.subject == found.subject);
-    let elsewhere: Vec<_> = elsewhere
-        .into_iter()
-        .filter(|found| !shown(found))
-        .collect();
-    attributes.extend(elsewhere);
+    // Where code replaces the object, what was changed by hand is not lost from sight meanwhile.
+    if attributes.iter().all(|a| a.origin == Origin::Pending) {
+        let elsewhere = compare(state, &change.before, &change.before);
+        let shown = |found: &AttributeChange| attributes.iter().any(|a| a.subject == found.subject);
+        let elsewhere: Vec<_> = elsewhere
+            .into_iter()
+            .filter(|found| !shown(found))
+            .collect();
+        attributes.extend(elsewhere);
+    }
     attributes
 }
 
