@@ -1,8 +1,14 @@
 //! Integration tests: one crate, one module a subject.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr
+)]
 
 mod artifacts_s3;
 mod discover;
+mod faults;
 mod git;
 mod golden;
 mod harness;
