@@ -18,9 +18,12 @@ fn a_plan_that_was_cut_off_is_made_again() {
     daemon.wait_for_verdict("infra/old", "in_sync");
     told_of_first_look(&lab, &daemon);
 
-    lab.fault("aws-hang");
     repository.write("old/main.tf", &RESOURCE.replace("one", "two"));
     repository.push("Change it");
+    told(&lab, &daemon, "[pending] infra/old");
+    daemon.settled("infra/old");
+    lab.fault("aws-hang");
+    assert!(daemon.ask_for_plan("infra/old"));
     let data = lab.path().join("data");
     daemon.eventually("Terraform plans", || {
         let planning = daemon.runs("infra/old")[0]["state"] == "planning";
@@ -39,11 +42,15 @@ fn a_plan_that_was_cut_off_is_made_again() {
     assert_eq!(run["outcome"]["failure"]["kind"], "interrupted", "{run:#}");
     assert!(!run["ended_at"].is_null());
 
+    let again = daemon.runs("infra/old")[0]["id"].clone();
+    assert_ne!(again, cut_off);
     lab.clear("aws-hang");
-    let stack = daemon.wait_for_verdict("infra/old", "pending");
-    assert_eq!(stack["findings"].as_array().unwrap().len(), 1);
     daemon.settled("infra/old");
-    told(&lab, &daemon, "[pending] infra/old");
+    let run = of(&daemon.runs("infra/old"), &again);
+    assert_eq!(run["outcome"]["verdict"], "pending", "{run:#}");
+    let stack = daemon.stack("infra/old");
+    assert_eq!(stack["verdict"], "pending");
+    assert_eq!(stack["findings"].as_array().unwrap().len(), 1);
     daemon.eventually("no Terraform of ours is left", || {
         processes_in(&data).is_empty().then_some(())
     });

@@ -57,8 +57,13 @@ fn an_apply_finishes_and_is_recorded() {
     let daemon = Daemon::restart(&lab);
     let run = &daemon.runs(STORAGE)[0];
     assert_eq!(run["state"], "finished");
-    assert_eq!(run["outcome"]["kind"], "repaired");
     let stack = daemon.stack(STORAGE);
+    assert_eq!(
+        run["outcome"]["kind"],
+        "repaired",
+        "{stack:#}\n{}",
+        daemon.log()
+    );
     assert_eq!(stack["verdict"], "in_sync");
     assert!(stack["held"].is_null());
     told(&lab, &daemon, "[repaired] infra/live/storage");

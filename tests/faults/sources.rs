@@ -24,13 +24,7 @@ fn a_source_that_cannot_be_read_is_told_and_stops_nothing() {
         "127.0.0.1",
     );
     broken(&lab, &daemon, "nope", "ref_not_found", "nope");
-    broken(
-        &lab,
-        &daemon,
-        "refused",
-        "repository_refused",
-        "credentials",
-    );
+    broken(&lab, &daemon, "refused", "repository_refused", "401");
 
     it_recovers_when_it_is_mended(&lab, &daemon, &other);
     let daemon = the_last_known_stacks_outlive_a_restart(&lab, daemon);
@@ -119,7 +113,7 @@ fn the_last_known_stacks_outlive_a_restart(lab: &Lab, daemon: Daemon) -> Daemon 
 
 fn credentials_that_are_withdrawn(lab: &Lab, daemon: &Daemon) {
     lab.fault("git-refuse");
-    broken(lab, daemon, "infra", "repository_refused", "credentials");
+    broken(lab, daemon, "infra", "repository_refused", "401");
     assert_eq!(daemon.planned("infra/live/a")["verdict"], "in_sync");
     lab.clear("git-refuse");
     daemon.eventually("infra is read again", || {
