@@ -20,6 +20,8 @@ fn a_plan_that_was_cut_off_is_made_again() {
 
     repository.write("old/main.tf", &RESOURCE.replace("one", "two"));
     repository.push("Change it");
+    daemon.wait_for_verdict("infra/old", "pending");
+    daemon.planned("infra/old");
     told(&lab, &daemon, "[pending] infra/old");
     daemon.settled("infra/old");
     lab.fault("aws-hang");

@@ -49,7 +49,7 @@ fn an_apply_finishes_and_is_recorded() {
         daemon.whole_log().contains("stopping:").then_some(())
     });
     lab.clear("aws-hang");
-    assert_eq!(daemon.stop().code(), Some(0));
+    assert_eq!(daemon.ended().code(), Some(0));
     assert!(processes_in(&lab.path().join("data")).is_empty());
     let tags = lab.by_hand(&["bucket-tags", "demo-uploads"]);
     assert!(!tags.contains("hacked"), "{tags}");

@@ -325,12 +325,16 @@ env:
     }
 
     /// Asks it to stop and waits for its end.
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
         self.terminate();
-        let ended = eventually("the daemon stops", Duration::from_secs(60), || {
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> ExitStatus {
+        eventually("the daemon stops", Duration::from_secs(60), || {
             self.child.try_wait().unwrap()
-        });
-        ended
+        })
     }
 
     /// Kills it with SIGKILL.
