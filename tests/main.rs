@@ -8,6 +8,7 @@
 
 mod artifacts_s3;
 mod discover;
+mod faults;
 mod git;
 mod golden;
 mod harness;

@@ -1,7 +1,7 @@
 //! Messages leave through the database: what is written there is delivered, however long a channel
 //! is down and however often Mooring is restarted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,10 +19,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How many messages are taken at once; each receiver gets its own in order.
 const BATCH: u32 = 100;
 
+/// What became of messages and could not be recorded (the disk is full). Until it is, nothing more
+/// leaves: the database would have the same messages sent again and again.
+type Unrecorded = Arc<Mutex<Vec<Message>>>;
+
 /// Delivers messages until the daemon stops.
 pub async fn deliver(context: Arc<Context>) {
+    let unrecorded = Unrecorded::default();
     loop {
-        let wait = match round(&context).await {
+        let wait = match round(&context, &unrecorded).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::error!("cannot read the outbox: {error}");
@@ -38,7 +43,8 @@ pub async fn deliver(context: Arc<Context>) {
 }
 
 /// Delivers what is due; says how long there is nothing to do.
-async fn round(context: &Arc<Context>) -> Result<Duration, StoreError> {
+async fn round(context: &Arc<Context>, unrecorded: &Unrecorded) -> Result<Duration, StoreError> {
+    record(context, unrecorded).await?;
     loop {
         let due = context.store.due_messages(Timestamp::now(), BATCH).await?;
         if due.is_empty() {
@@ -46,15 +52,15 @@ async fn round(context: &Arc<Context>) -> Result<Duration, StoreError> {
         }
         let mut receivers = JoinSet::new();
         for (_, messages) in by_receiver(due) {
-            let context = context.clone();
-            receivers.spawn(async move { deliver_all(&context, messages).await });
+            let (context, unrecorded) = (context.clone(), unrecorded.clone());
+            receivers.spawn(async move { deliver_all(&context, messages, &unrecorded).await });
         }
         while let Some(delivered) = receivers.join_next().await {
-            match delivered {
-                Ok(result) => result?,
-                Err(error) => tracing::error!("a delivery ended unexpectedly: {error}"),
+            if let Err(error) = delivered {
+                tracing::error!("a delivery ended unexpectedly: {error}");
             }
         }
+        record(context, unrecorded).await?;
         if context.stop.plans.is_cancelled() {
             break;
         }
@@ -77,10 +83,22 @@ fn by_receiver(messages: Vec<Message>) -> std::collections::BTreeMap<String, Vec
     receivers
 }
 
-async fn deliver_all(context: &Context, messages: Vec<Message>) -> Result<(), StoreError> {
+/// Records what could not be recorded before.
+async fn record(context: &Context, unrecorded: &Unrecorded) -> Result<(), StoreError> {
+    let messages = || unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let Some(message) = messages().first().cloned() else {
+            return Ok(());
+        };
+        context.store.save_message(&message).await?;
+        messages().retain(|other| other.id != message.id);
+    }
+}
+
+async fn deliver_all(context: &Context, messages: Vec<Message>, unrecorded: &Unrecorded) {
     for message in messages {
         if context.stop.plans.is_cancelled() {
-            return Ok(());
+            return;
         }
         let (notifier, id) = (message.notifier.clone(), message.id);
         let delivery = context
@@ -111,7 +129,10 @@ async fn deliver_all(context: &Context, messages: Vec<Message>) -> Result<(), St
                 message.rejected(error)
             }
         };
-        context.store.save_message(&message).await?;
+        if let Err(error) = context.store.save_message(&message).await {
+            tracing::error!(notifier, message = %id, "cannot record what became of it: {error}");
+            let mut unrecorded = unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+            return unrecorded.push(message);
+        }
     }
-    Ok(())
 }

@@ -68,7 +68,12 @@ impl Workdir {
         cancel: &CancellationToken,
     ) -> Result<(), Failure> {
         let json = self.engine.has_json_init();
-        let reconfigure = self.data_dir().join("terraform.tfstate").exists();
+        let record = self.data_dir().join("terraform.tfstate");
+        let reconfigure = record.exists();
+        if reconfigure {
+            // `-reconfigure` would leave the record of a backend that is configured no more.
+            fs::remove_file(&record).map_err(|cause| disk_failure(&record, &cause))?;
+        }
         let mut command = self.command(argv::init(json, reconfigure, &self.backend_config));
         if let Some(workspace) = workspace {
             command.env("TF_WORKSPACE", workspace);

@@ -162,6 +162,11 @@ env:
         panic!("the daemon does not answer: {}", self.log());
     }
 
+    /// The whole log, of all daemons of this lab.
+    pub fn whole_log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
+    }
+
     /// The end of its log.
     pub fn log(&self) -> String {
         tail(&self.log)
@@ -225,6 +230,61 @@ env:
         self.stack(id)
     }
 
+    /// Asks for a plan; whether the daemon takes it up.
+    pub fn ask_for_plan(&self, id: &str) -> bool {
+        let http = reqwest::blocking::Client::builder().no_proxy().build();
+        let path = id.replace('/', "%2F");
+        let answer = http
+            .unwrap()
+            .post(format!("{}/api/v1/stacks/{path}/plan", self.server))
+            .bearer_auth(TOKEN)
+            .send();
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// The same as `planned`, from a daemon that may not know the stack yet.
+    pub fn planned_once_known(&self, id: &str) -> Value {
+        let what = format!("{id} can be planned");
+        self.eventually(&what, || self.ask_for_plan(id).then_some(()));
+        self.settled(id);
+        self.stack(id)
+    }
+
+    /// The runs of a stack, newest first.
+    pub fn runs(&self, id: &str) -> Vec<Value> {
+        let runs = self.get(&format!("runs?limit=500&stack={id}"));
+        runs["runs"].as_array().unwrap().clone()
+    }
+
+    /// A source as the API lists it; null if there is none.
+    pub fn source(&self, name: &str) -> Value {
+        let stacks = self.get("stacks");
+        let mut sources = stacks["sources"].as_array().unwrap().clone().into_iter();
+        sources
+            .find(|source| source["name"] == name)
+            .unwrap_or_default()
+    }
+
+    /// Whether `/healthz` says that it is alive.
+    pub fn is_healthy(&self) -> bool {
+        let http = reqwest::blocking::Client::builder().no_proxy().build();
+        let answer = http.unwrap().get(format!("{}/healthz", self.server)).send();
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Waits until every message has been delivered and recorded.
+    pub fn all_told(&self) {
+        let http = reqwest::blocking::Client::builder().no_proxy().build();
+        let http = http.unwrap();
+        self.eventually("every message has left", || {
+            let metrics = http.get(format!("{}/metrics", self.server)).send();
+            let text = metrics.unwrap().text().unwrap();
+            text.lines()
+                .any(|line| line == "mooring_outbox_waiting 0")
+                .then_some(())
+        });
+    }
+
     /// Waits until no run of a stack is open and none waits for confirmation.
     pub fn settled(&self, id: &str) {
         self.eventually(&format!("{id} is settled"), || {
@@ -259,13 +319,22 @@ env:
         }
     }
 
-    /// Asks it to stop and waits for its end.
-    pub fn stop(mut self) -> ExitStatus {
+    /// Asks it to stop.
+    pub fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
-        let ended = eventually("the daemon stops", Duration::from_secs(60), || {
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub fn stop(self) -> ExitStatus {
+        self.terminate();
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> ExitStatus {
+        eventually("the daemon stops", Duration::from_secs(60), || {
             self.child.try_wait().unwrap()
-        });
-        ended
+        })
     }
 
     /// Kills it with SIGKILL.

@@ -4,7 +4,7 @@ mod daemon;
 mod lab;
 mod repository;
 
-pub use daemon::Daemon;
+pub use daemon::{Daemon, PATIENCE};
 pub use lab::Lab;
 pub use repository::Repository;
 

@@ -81,9 +81,14 @@ impl Repository {
 
     /// Commits everything and pushes it; gives the commit.
     pub fn push(&self, message: &str) -> String {
+        self.push_to("main", message)
+    }
+
+    /// Commits everything and pushes it to a branch; gives the commit.
+    pub fn push_to(&self, branch: &str, message: &str) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", message]);
-        self.git(&["push", "--quiet", &self.url, "HEAD:main"]);
+        self.git(&["push", "--quiet", &self.url, &format!("HEAD:{branch}")]);
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 

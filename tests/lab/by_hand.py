@@ -131,6 +131,10 @@ class Hands:
         for entry in self._client("s3").list_objects_v2(Bucket=bucket).get("Contents", []):
             print(entry["Key"])
 
+    def delete_object(self, bucket, key):
+        """Deletes an object."""
+        self._client("s3").delete_object(Bucket=bucket, Key=key)
+
 
 def act(lab, action, arguments):
     """Does one action; ends the program with a message if that is not possible."""

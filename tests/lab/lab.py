@@ -143,6 +143,7 @@ def up(run_dir, lab_dir, until_eof):
         smtp_port = mail_server.start(lab, tls)
         described = {
             "aws": aws.url,
+            "emulator": f"http://127.0.0.1:{port}",
             "git": git.url,
             "git_user": lab.git_user,
             "git_token_file": str(git_token_file),
