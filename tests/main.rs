@@ -9,3 +9,4 @@ mod harness;
 mod notify_smtp;
 mod story;
 mod terraform;
+mod tidy;
