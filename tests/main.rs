@@ -1,7 +1,13 @@
 //! Integration tests: one crate, one module a subject.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr
+)]
 
 mod artifacts_s3;
+mod check;
 mod discover;
 mod git;
 mod golden;
