@@ -8,6 +8,7 @@
 
 mod artifacts_s3;
 mod check;
+mod container;
 mod discover;
 mod git;
 mod golden;
