@@ -9,6 +9,7 @@
 mod artifacts_s3;
 mod check;
 mod container;
+mod demo;
 mod discover;
 mod git;
 mod golden;
