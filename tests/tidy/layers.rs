@@ -100,5 +100,5 @@ pub(super) fn may(layer: &str, import: &[String]) -> bool {
             .split("::")
             .all(|part| import.next().is_some_and(|name| name == part))
     };
-    allowed(layer).is_some_and(|paths| paths.iter().any(|path| starts(&path)))
+    allowed(layer).is_some_and(|paths| paths.iter().any(starts))
 }
