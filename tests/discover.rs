@@ -95,7 +95,9 @@ fn every_mark_is_seen_and_the_strongest_one_told() {
             ("d", &Mark::Module),
         ]
     );
-    assert!(found.iter().all(|found| found.problem.is_none()));
+    let kind = found[0].problem.as_ref().map(|problem| problem.kind);
+    assert_eq!(kind, Some(FailureKind::Unsupported), "remote execution");
+    assert!(found[1..].iter().all(|found| found.problem.is_none()));
 }
 
 #[test]

@@ -7,6 +7,9 @@
 )]
 
 mod artifacts_s3;
+mod check;
+mod container;
+mod demo;
 mod discover;
 mod faults;
 mod git;
@@ -15,3 +18,4 @@ mod harness;
 mod notify_smtp;
 mod story;
 mod terraform;
+mod tidy;

@@ -47,6 +47,12 @@ pub(super) struct CheckArgs {
 
 /// Looks at the stacks and reports; the exit code is the report's.
 pub(super) async fn check(args: CheckArgs, global: &Global) -> Result<u8, CliError> {
+    if let Err(cause) = std::fs::read_dir(&args.path) {
+        return Err(CliError::Usage {
+            message: format!("cannot look into {}: {cause}", args.path.display()),
+            hint: "name a directory that exists and that you may read".to_owned(),
+        });
+    }
     let cancel = CancellationToken::new();
     let signalled = watch_signals(&cancel)?;
     let (sender, receiver) = unbounded_channel();

@@ -67,9 +67,18 @@ pub(super) enum CliError {
 
 impl CliError {
     /// The exit code: 64 for wrong usage or configuration, or if there is no stack; else 1.
-    pub(super) const fn exit_code(&self) -> u8 {
+    pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::NoStack(_) | Self::Usage { .. } => USAGE,
+            // A name that leads to no file is wrong usage; a file that cannot be read is a failure.
+            Self::Read { cause, .. }
+                if matches!(
+                    cause.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory
+                ) =>
+            {
+                USAGE
+            }
             Self::Runtime(_)
             | Self::Logs(_)
             | Self::Metrics(_)

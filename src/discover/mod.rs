@@ -59,7 +59,8 @@ pub struct Found {
     /// Names of files with variable values in its directory that Terraform does not load by
     /// itself, sorted.
     pub var_files: Vec<String>,
-    /// A file in it that cannot be read or parsed: `InvalidConfiguration` with file and line.
+    /// Why it cannot be planned: `InvalidConfiguration` with file and line if a file in it cannot be
+    /// read or parsed, `Unsupported` if it is planned and applied on other servers.
     pub problem: Option<Failure>,
 }
 
@@ -167,10 +168,10 @@ impl Survey {
         reads.remove(&place.dir);
         Some(Found {
             dir: place.dir.clone(),
-            mark,
             reads: paths::outermost(&reads),
             var_files: directory.var_files.clone(),
-            problem: directory.facts.problem.clone(),
+            problem: directory.facts.problem.clone().or_else(|| remote(&mark)),
+            mark,
         })
     }
 
@@ -221,6 +222,21 @@ impl Survey {
         self.read.insert(real.to_owned(), Rc::clone(&directory));
         directory
     }
+}
+
+/// Why a stack with remote execution is not looked at. Said before anything runs there: without
+/// credentials for those servers `init` only fails over them.
+fn remote(mark: &Mark) -> Option<Failure> {
+    let what = match mark {
+        Mark::Cloud => "a `cloud` block",
+        Mark::Backend { kind } if kind == "remote" => "the backend `remote`",
+        _ => return None,
+    };
+    Some(Failure::new(
+        FailureKind::Unsupported,
+        format!("the configuration has {what}, which plans and applies on its own servers"),
+        "use a state backend without remote execution for stacks that Mooring looks after",
+    ))
 }
 
 fn directory(path: &Path) -> Result<PathBuf, Failure> {

@@ -26,6 +26,9 @@ pub(super) fn document(bytes: &[u8]) -> Result<Document<'_>, ReadError> {
             what: "a saved plan file",
         });
     }
+    if bytes.trim_ascii().is_empty() {
+        return Err(ReadError::NotAPlan { what: "empty" });
+    }
     let text = decode(bytes)?;
     let (start, skipped_lines) = opening(&text).ok_or(ReadError::NotAPlan { what: "not JSON" })?;
     let text = match text {
@@ -135,7 +138,7 @@ mod tests {
         for (bytes, what) in [
             (&b"PK\x03\x04rest"[..], "a saved plan file"),
             (b"Error: no such file\n", "not JSON"),
-            (b"", "not JSON"),
+            (b" \n", "empty"),
             (b"\xFF\xFE\x00", "not JSON"),
             (b"\xC3\x28{", "not JSON"),
         ] {

@@ -2,7 +2,7 @@
 //! without a trace in their tree.
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobMatcher, GlobSet};
@@ -195,9 +195,13 @@ async fn one(shared: &Shared, found: &Found) -> StackCheck {
                 local_state: true,
                 cancel: &shared.cancel,
             };
-            look(lens)
+            let seen = look(lens)
                 .await
-                .unwrap_or_else(|busy| failed(busy, Vec::new()))
+                .unwrap_or_else(|busy| failed(busy, Vec::new()));
+            match state_left_behind(shared, &workdir, init) {
+                Some(failure) if seen.failure.is_none() => failed(failure, Vec::new()),
+                _ => seen,
+            }
         }
         Err(failure) => failed(failure, Vec::new()),
     };
@@ -247,6 +251,21 @@ async fn workdir(shared: &Shared, found: &Found) -> Result<(Workdir, bool), Fail
     };
     copy.env.remove("TF_DATA_DIR");
     Ok((copy, true))
+}
+
+/// A copy has the state files of the tree. One that lies outside is not found from there, and a
+/// plan without its state would create everything again.
+fn state_left_behind(shared: &Shared, workdir: &Workdir, copied: bool) -> Option<Failure> {
+    let path = workdir.backend().ok()?.local_path.filter(|_| copied)?;
+    let inside = shared.copy.holds(&path) && !path.components().any(|c| c == Component::ParentDir);
+    (!inside && !path.exists()).then(|| {
+        Failure::new(
+            FailureKind::NotInitialised,
+            "the state is a local file outside the tree, which is found from the stack's own \
+             directory only",
+            "run `terraform init` in that directory, then it is planned in place",
+        )
+    })
 }
 
 async fn blocking<T: Send + 'static>(

@@ -50,6 +50,12 @@ impl MirrorTree {
         Ok(self.copy.join(below))
     }
 
+    /// Whether a path lies in the copy.
+    pub(super) fn holds(&self, path: &Path) -> bool {
+        let real = self.copy.canonicalize();
+        path.starts_with(&self.copy) || real.is_ok_and(|copy| path.starts_with(copy))
+    }
+
     fn cannot_copy(&self, error: &io::Error) -> Failure {
         let kind = if error.kind() == io::ErrorKind::StorageFull {
             FailureKind::OutOfDisk

@@ -67,8 +67,11 @@ impl Engine {
         })?;
         let (mut out, mut err) = (Capture::messages(), Capture::messages());
         let dir = path.parent().unwrap_or(Path::new("/"));
+        let mut command = process::command(&path, argv::version(), dir, env);
+        // Arguments meant for other commands would make this one fail.
+        command.env_remove("TF_CLI_ARGS");
         let ended = process::run(
-            process::command(&path, argv::version(), dir, env),
+            command,
             STOPS,
             cancel,
             &mut |bytes| out.take(bytes),

@@ -1,0 +1,104 @@
+//! Who may import whom.
+
+/// What talks to one thing outside: each knows the domain, and no other adapter.
+const ADAPTERS: [&str; 8] = [
+    "artifacts",
+    "discover",
+    "git",
+    "notify",
+    "plan_json",
+    "store",
+    "telemetry",
+    "terraform",
+];
+
+/// Paths that start with one of these may be imported by a layer, besides its own.
+fn allowed(layer: &str) -> Option<&'static [&'static str]> {
+    Some(match layer {
+        "domain" | "secret" => &[],
+        "report" => &["domain"],
+        "reconcile" => &[
+            "domain",
+            "secret",
+            "artifacts",
+            "discover",
+            "git",
+            "notify",
+            "plan_json",
+            "store",
+            "telemetry",
+            "terraform",
+        ],
+        "api" => &[
+            "domain",
+            "secret",
+            "report",
+            "reconcile::handle",
+            "reconcile::driver::Refusal",
+            "reconcile::recover",
+            "store::StoreError",
+            "telemetry::Metrics",
+            "telemetry::metrics",
+        ],
+        "config" => &[
+            "domain",
+            "secret",
+            "artifacts::settings",
+            "git::settings",
+            "notify::settings",
+            "reconcile::settings",
+        ],
+        "cli" => &[
+            "domain",
+            "secret",
+            "artifacts",
+            "discover",
+            "git",
+            "notify",
+            "plan_json",
+            "store",
+            "telemetry",
+            "terraform",
+            "reconcile",
+            "report",
+            "config",
+            "app",
+        ],
+        "app" => &[
+            "domain",
+            "secret",
+            "artifacts",
+            "discover",
+            "git",
+            "notify",
+            "plan_json",
+            "store",
+            "telemetry",
+            "terraform",
+            "reconcile",
+            "report",
+            "api",
+            "config",
+        ],
+        // The program is a few lines above the library.
+        "main" => &["cli"],
+        adapter if ADAPTERS.contains(&adapter) => &["domain", "secret"],
+        _ => return None,
+    })
+}
+
+/// Whether a top-level module has a place in the order.
+pub(super) fn is_known(layer: &str) -> bool {
+    allowed(layer).is_some()
+}
+
+/// Whether a module of a layer may import a path of another one.
+pub(super) fn may(layer: &str, import: &[String]) -> bool {
+    let starts = |allowed: &&str| {
+        let mut import = import.iter();
+        allowed
+            .split("::")
+            .all(|part| import.next().is_some_and(|name| name == part))
+    };
+    allowed(layer).is_some_and(|paths| paths.iter().any(starts))
+}
