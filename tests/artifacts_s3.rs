@@ -186,8 +186,8 @@ async fn s3_child() {
     };
     let ca_file = std::env::var(CA_FILE).ok().filter(|path| !path.is_empty());
     let ca_file = ca_file.as_deref().map(Path::new);
+    create_bucket(&endpoint, ca_file).await;
     let endpoint = Some(endpoint.as_str());
-    create_bucket(endpoint.unwrap(), ca_file).await;
 
     let run = |n| RunId::from_uuid(uuid::Uuid::from_u128(n));
     let name = |text: &str| ArtifactName::parse(text).unwrap();

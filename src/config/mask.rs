@@ -106,7 +106,10 @@ fn secret_ranges(
     }
     if let Some(above) = *hidden_below {
         if indent > above || (indent == above && rest.starts_with('-')) {
-            return vec![indent..line.len()];
+            return Vec::from([Range {
+                start: indent,
+                end: line.len(),
+            }]);
         }
         *hidden_below = None;
     }
@@ -118,7 +121,10 @@ fn secret_ranges(
         let value = line.get(begin..).unwrap_or("");
         let bare = value.chars().any(char::is_alphanumeric);
         return if bare && !shown {
-            vec![begin..line.len()]
+            Vec::from([Range {
+                start: begin,
+                end: line.len(),
+            }])
         } else {
             url_ranges(line, begin..line.len())
         };

@@ -251,7 +251,8 @@ pub(super) enum Tls {
     /// A plain connection that must be upgraded.
     Starttls,
     /// TLS from the first byte.
-    Tls,
+    #[serde(rename = "tls")]
+    Implicit,
     /// No protection; without a password, or to a server on this host.
     None,
 }

@@ -11,6 +11,7 @@ use super::ids::{AlertId, RunId, SourceName, StackId};
 /// A message to people, complete and free of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "notice")]
+#[allow(clippy::large_enum_variant, reason = "few of them live at a time")]
 pub enum Notice {
     /// Something happened to an alert.
     Alert(AlertNotice),

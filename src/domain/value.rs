@@ -59,7 +59,7 @@ fn canonical(text: &str) -> Option<String> {
     let length = i64::try_from(trimmed.len()).ok()?;
     let sign = if negative { "-" } else { "" };
     let point = length.checked_add(scale)?;
-    let plain = if point > PLAIN_DIGITS || point < -PLAIN_DIGITS {
+    let plain = if !(-PLAIN_DIGITS..=PLAIN_DIGITS).contains(&point) {
         format!("{trimmed}e{scale}")
     } else if scale >= 0 {
         format!("{trimmed}{}", "0".repeat(usize::try_from(scale).ok()?))

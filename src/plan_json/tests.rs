@@ -23,6 +23,10 @@ fn reading(more: Json) -> Reading {
     read(document(more).to_string().as_bytes(), &KEY).unwrap()
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the callers make it on the spot"
+)]
 fn entry(address: &str, change: Json) -> Json {
     json!({"address": address, "mode": "managed", "type": "t", "change": change})
 }

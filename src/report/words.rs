@@ -91,7 +91,7 @@ pub(super) fn happening(finding: &Finding) -> Vec<String> {
         FindingAction::Replace => told.push("to be destroyed and created".to_owned()),
         FindingAction::Read => told.push("to be read".to_owned()),
         FindingAction::Other => {
-            told.push("to be changed in a way Mooring does not know".to_owned())
+            told.push("to be changed in a way Mooring does not know".to_owned());
         }
         _ => {}
     }

@@ -115,7 +115,7 @@ impl Checks<'_> {
     fn smtp(&mut self, written: &Smtp) -> SmtpSettings {
         let tls = match written.tls.as_deref() {
             None | Some(Tls::Starttls) => SmtpTls::StartTls,
-            Some(Tls::Tls) => SmtpTls::Tls,
+            Some(Tls::Implicit) => SmtpTls::Tls,
             Some(Tls::None) => SmtpTls::None,
         };
         let port = match tls {
