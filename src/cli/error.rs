@@ -66,16 +66,16 @@ pub(super) enum CliError {
 }
 
 impl CliError {
-    /// The exit code: 64 for wrong usage or configuration, or if there is no stack; else 1.
+    /// The exit code: 64 for wrong usage or configuration, a named file that cannot be
+    /// read, or if there is no stack; else 1.
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoStack(_) | Self::Usage { .. } => USAGE,
+            Self::Config(_) | Self::NoStack(_) | Self::Usage { .. } | Self::Read { .. } => USAGE,
             Self::Runtime(_)
             | Self::Logs(_)
             | Self::Metrics(_)
             | Self::Start(_)
             | Self::Failure(_)
-            | Self::Read { .. }
             | Self::Write { .. }
             | Self::Daemon { .. } => 1,
         }
