@@ -99,6 +99,39 @@ fn every_mark_is_seen_and_the_strongest_one_told() {
 }
 
 #[test]
+fn what_cannot_be_named_or_listed_is_reported() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+
+    let root = tree(&[("a/main.tf", RESOURCE), ("closed/main.tf", RESOURCE)]);
+    let odd = root.path().join(OsStr::from_bytes(b"odd\xff"));
+    fs::create_dir(&odd).unwrap();
+    fs::write(odd.join("main.tf"), RESOURCE).unwrap();
+    let no_stack = root.path().join(OsStr::from_bytes(b"empty\xff"));
+    fs::create_dir(no_stack).unwrap();
+    fs::write(
+        root.path().join("a").join(OsStr::from_bytes(b"b\xff.tf")),
+        "}",
+    )
+    .unwrap();
+    let closed = root.path().join("closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    // Root lists everything.
+    let listed = fs::read_dir(&closed).is_ok();
+    let found = found(&root);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(dirs(&found), ["a", "closed", "odd\u{fffd}"]);
+    let kinds: Vec<_> = found
+        .iter()
+        .map(|found| found.problem.as_ref().map(|problem| problem.kind))
+        .collect();
+    let missing = Some(FailureKind::DirectoryMissing);
+    let invalid = Some(FailureKind::InvalidConfiguration);
+    assert_eq!(kinds, [invalid, missing.filter(|_| !listed), missing]);
+}
+
+#[test]
 fn a_called_directory_is_a_module_unless_it_has_a_backend() {
     let root = tree(&[
         ("live/one/main.tf", &(module("../../modules/net") + S3)),

@@ -32,16 +32,17 @@ enum Syntax {
 /// Reads a directory by its real path. One that cannot be listed says nothing.
 pub(super) fn directory(root: &Path, real: &Path) -> Directory {
     let mut directory = Directory::default();
-    let mut names: Vec<String> = match fs::read_dir(real) {
+    let mut names: Vec<std::ffi::OsString> = match fs::read_dir(real) {
         Ok(entries) => entries
             .filter_map(Result::ok)
-            .filter_map(|entry| entry.file_name().into_string().ok())
+            .map(|entry| entry.file_name())
             .collect(),
         Err(_) => return directory,
     };
     names.sort();
     for name in names {
         let path = real.join(&name);
+        let name = name.to_string_lossy().into_owned();
         if path.is_symlink()
             && let Ok(target) = path.canonicalize()
         {
