@@ -7,6 +7,7 @@
 )]
 
 mod artifacts_s3;
+mod check_tree;
 mod discover;
 mod git;
 mod golden;
