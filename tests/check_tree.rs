@@ -192,7 +192,7 @@ fn a_cache_inside_the_tree_is_neither_copied_nor_searched() {
         assert_eq!(stacks(&report), [("a", "pending", "")], "{report:#}");
     }
     let copies = files_below(&desk.path("tree/store"));
-    let nested = |path: &&PathBuf| path.iter().filter(|part| *part == "store").count() > 1;
+    let nested = |path: &&PathBuf| path.iter().filter(|part| *part == "mooring").count() > 1;
     assert_eq!(copies.iter().find(nested), None);
 }
 

@@ -405,7 +405,11 @@ fn a_quiet_report_counts_what_it_does_not_show() {
         check("c", Verdict::InSync),
     ];
     let quiet = |format| render_troubles(format, &checks, &PLAIN);
-    insta::assert_snapshot!(quiet(Format::Text), @"");
+    insta::assert_snapshot!(quiet(Format::Text), @r"
+    b  pending  4f2a91c03b
+
+    3 stacks: 2 in sync, 1 pending
+    ");
     let markdown = quiet(Format::Markdown);
     assert!(
         markdown.starts_with("**3 stacks**: 2 in sync, 1 pending"),
