@@ -12,6 +12,9 @@ use crate::harness::eventually;
 
 const DATA: &str = "resource \"terraform_data\" \"x\" {\n  input = \"one\"\n}\n";
 
+const EMPTY_STATE: &str = r#"{"version": 4, "terraform_version": "1.11.4", "serial": 1,
+  "lineage": "5f1c9b1e-0000-4000-8000-000000000000", "outputs": {}, "resources": []}"#;
+
 /// A tree, a cache, and an engine that writes down what it is asked for.
 struct Desk {
     root: tempfile::TempDir,
@@ -178,6 +181,20 @@ fn modules_above_the_path_are_found_outside_git() {
     ]);
     let report = desk.json("tree/live");
     assert_eq!(stacks(&report), [("a", "pending", "")], "{report:#}");
+}
+
+#[test]
+fn a_state_that_is_not_copied_is_not_taken_for_an_empty_one() {
+    let backend = "terraform {\n  backend \"local\" {\n    path = \"../../states/a\"\n  }\n}\n";
+    let desk = Desk::new(&[
+        ("tree/live/a/main.tf", backend),
+        ("tree/live/a/data.tf", DATA),
+        ("tree/states/a", EMPTY_STATE),
+    ]);
+    let failed = ("a", "failed", "not_initialised");
+    assert_eq!(stacks(&desk.json("tree/live")), [failed]);
+    let whole = desk.json("tree");
+    assert_eq!(stacks(&whole), [("live/a", "pending", "")], "{whole:#}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn what_cannot_be_named_or_listed_is_reported() {
     )
     .unwrap();
     let closed = root.path().join("closed");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
     // Root lists everything.
     let listed = fs::read_dir(&closed).is_ok();
     let found = found(&root);
@@ -129,6 +129,25 @@ fn what_cannot_be_named_or_listed_is_reported() {
     let missing = Some(FailureKind::DirectoryMissing);
     let invalid = Some(FailureKind::InvalidConfiguration);
     assert_eq!(kinds, [invalid, missing.filter(|_| !listed), missing]);
+}
+
+#[test]
+fn the_backend_of_an_override_file_counts() {
+    let remote = "terraform {\n  backend \"remote\" {}\n}\n";
+    let local = "terraform {\n  backend \"local\" {}\n}\n";
+    let root = tree(&[
+        ("a/z.tf", remote),
+        ("a/a_override.tf", local),
+        ("b/main.tf", remote),
+        ("b/override.tf", "terraform {\n  cloud {}\n}\n"),
+        ("c/main.tf", S3),
+        ("c/override.tf", RESOURCE),
+    ]);
+    let backend = |kind: &str| Mark::Backend {
+        kind: kind.to_owned(),
+    };
+    let marks: Vec<Mark> = found(&root).into_iter().map(|found| found.mark).collect();
+    assert_eq!(marks, [backend("local"), Mark::Cloud, backend("s3")]);
 }
 
 #[test]

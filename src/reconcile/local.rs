@@ -230,9 +230,13 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
                 local_state: true,
                 cancel: &shared.cancel,
             };
-            look(lens)
+            let seen = look(lens)
                 .await
-                .unwrap_or_else(|busy| failed(busy, Vec::new()))
+                .unwrap_or_else(|busy| failed(busy, Vec::new()));
+            match left_behind(&seen, &workdir.dir, &shared.root.join(&found.dir)) {
+                Some(state) => failed(state_left_behind(&state), Vec::new()),
+                None => seen,
+            }
         }
         Err(failure) => failed(failure, Vec::new()),
     };
@@ -244,6 +248,29 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
             .claim(state, &StackId::new(found.dir.as_str()));
     }
     (as_check(shared, found, workspace, seen), state)
+}
+
+/// The state file of a stack that was planned in a copy without it: it is outside of what is copied.
+fn left_behind(seen: &Sighting, copy: &Path, own: &Path) -> Option<PathBuf> {
+    let state = seen.plan.as_ref()?.backend.local_path.as_ref()?;
+    let copy = copy.canonicalize().ok()?;
+    let above = copy.ancestors().find(|above| state.starts_with(above))?;
+    let steps = copy.strip_prefix(above).ok()?.components();
+    let way: PathBuf = steps.map(|_| Path::new("..")).collect();
+    let original = own.join(way).join(state.strip_prefix(above).ok()?);
+    (original.exists() && !state.exists()).then_some(original)
+}
+
+fn state_left_behind(state: &Path) -> Failure {
+    Failure::new(
+        FailureKind::NotInitialised,
+        format!(
+            "the directory is not initialised, and its state ({}) is outside of what is copied for \
+             init",
+            state.display()
+        ),
+        "run `terraform init` there, then it is planned in place",
+    )
 }
 
 fn as_check(shared: &Shared, found: &Found, workspace: String, seen: Sighting) -> StackCheck {

@@ -340,7 +340,7 @@ mod tests {
         trees.refresh();
         assert!(trees.copy.join("secret").exists());
         let close = |path: &Path| {
-            fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
         };
         close(&secret);
         close(&trees.original.join("closed"));
