@@ -95,9 +95,59 @@ fn every_mark_is_seen_and_the_strongest_one_told() {
             ("d", &Mark::Module),
         ]
     );
-    let kind = found[0].problem.as_ref().map(|problem| problem.kind);
-    assert_eq!(kind, Some(FailureKind::Unsupported), "remote execution");
-    assert!(found[1..].iter().all(|found| found.problem.is_none()));
+    assert!(found.iter().all(|found| found.problem.is_none()));
+}
+
+#[test]
+fn what_cannot_be_named_or_listed_is_reported() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+
+    let root = tree(&[("a/main.tf", RESOURCE), ("closed/main.tf", RESOURCE)]);
+    let odd = root.path().join(OsStr::from_bytes(b"odd\xff"));
+    fs::create_dir(&odd).unwrap();
+    fs::write(odd.join("main.tf"), RESOURCE).unwrap();
+    let no_stack = root.path().join(OsStr::from_bytes(b"empty\xff"));
+    fs::create_dir(no_stack).unwrap();
+    fs::write(
+        root.path().join("a").join(OsStr::from_bytes(b"b\xff.tf")),
+        "}",
+    )
+    .unwrap();
+    let closed = root.path().join("closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
+    // Root lists everything.
+    let listed = fs::read_dir(&closed).is_ok();
+    let found = found(&root);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(dirs(&found), ["a", "closed", "odd\u{fffd}"]);
+    let kinds: Vec<_> = found
+        .iter()
+        .map(|found| found.problem.as_ref().map(|problem| problem.kind))
+        .collect();
+    let missing = Some(FailureKind::DirectoryMissing);
+    let invalid = Some(FailureKind::InvalidConfiguration);
+    assert_eq!(kinds, [invalid, missing.filter(|_| !listed), missing]);
+}
+
+#[test]
+fn the_backend_of_an_override_file_counts() {
+    let remote = "terraform {\n  backend \"remote\" {}\n}\n";
+    let local = "terraform {\n  backend \"local\" {}\n}\n";
+    let root = tree(&[
+        ("a/z.tf", remote),
+        ("a/a_override.tf", local),
+        ("b/main.tf", remote),
+        ("b/override.tf", "terraform {\n  cloud {}\n}\n"),
+        ("c/main.tf", S3),
+        ("c/override.tf", RESOURCE),
+    ]);
+    let backend = |kind: &str| Mark::Backend {
+        kind: kind.to_owned(),
+    };
+    let marks: Vec<Mark> = found(&root).into_iter().map(|found| found.mark).collect();
+    assert_eq!(marks, [backend("local"), Mark::Cloud, backend("s3")]);
 }
 
 #[test]

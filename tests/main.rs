@@ -8,6 +8,7 @@
 
 mod artifacts_s3;
 mod check;
+mod check_tree;
 mod container;
 mod demo;
 mod discover;

@@ -1,23 +1,21 @@
 //! `mooring check`: one look at every stack below a directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use globset::GlobBuilder;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
 
-use crate::domain::finding::Verdict;
 use crate::reconcile::local::{self, Request};
-use crate::report::{Format, TextOptions, exit_code, render};
+use crate::report::{Format, TextOptions, exit_code, render, render_troubles};
 use crate::terraform::Limits;
 
 use super::Global;
 use super::error::CliError;
 use super::output;
 use super::progress;
+use super::signals::Signals;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -47,65 +45,54 @@ pub(super) struct CheckArgs {
 
 /// Looks at the stacks and reports; the exit code is the report's.
 pub(super) async fn check(args: CheckArgs, global: &Global) -> Result<u8, CliError> {
-    if let Err(cause) = std::fs::read_dir(&args.path) {
-        return Err(CliError::Usage {
-            message: format!("cannot look into {}: {cause}", args.path.display()),
-            hint: "name a directory that exists and that you may read".to_owned(),
-        });
-    }
-    let cancel = CancellationToken::new();
-    let signalled = watch_signals(&cancel)?;
+    require_directory(&args.path)?;
+    output::require_writable(args.output.as_deref())?;
+    let signals = Signals::watch()?;
     let (sender, receiver) = unbounded_channel();
     let shown = tokio::spawn(progress::show(
         receiver,
         !global.quiet && output::error_is_terminal(),
     ));
     let request = request(&args)?;
-    let mut checks = local::check(request, sender, cancel).await?;
+    let work = local::check(request, sender, signals.stop.clone());
+    let work = async move { work.await.map_err(CliError::from) };
+    let checks = signals.guard(work).await?;
     // The progress display has ended when its channel has; a panic in it loses no report.
     let _shown = shown.await;
-    if let Some(signal) = signalled.get() {
-        return Ok(128 + signal);
-    }
+    let checks = match checks {
+        Ok(checks) => checks,
+        Err(code) => return Ok(code),
+    };
     if checks.is_empty() {
         return Err(CliError::NoStack(args.path.display().to_string()));
-    }
-    let code = exit_code(&checks);
-    if global.quiet && args.format != Format::Json {
-        checks.retain(|check| check.verdict != Verdict::InSync);
     }
     let options = TextOptions {
         width: output::width(),
         color: args.output.is_none() && output::color(),
         verbose: global.verbose > 0,
     };
-    output::deliver(
-        &render(args.format, &checks, &options),
-        args.output.as_deref(),
-    )?;
-    Ok(code)
+    let report = if global.quiet {
+        render_troubles(args.format, &checks, &options)
+    } else {
+        render(args.format, &checks, &options)
+    };
+    output::deliver(&report, args.output.as_deref())?;
+    Ok(exit_code(&checks))
 }
 
-/// The signal that ended the check, once one has.
-type Signalled = std::sync::Arc<std::sync::OnceLock<u8>>;
-
-fn watch_signals(cancel: &CancellationToken) -> Result<Signalled, CliError> {
-    let signalled = Signalled::default();
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
-        let mut stream = signal(kind).map_err(CliError::Runtime)?;
-        let (cancel, signalled) = (cancel.clone(), signalled.clone());
-        tokio::spawn(async move {
-            if stream.recv().await.is_some() {
-                let _first_wins = signalled.set(u8::try_from(kind.as_raw_value()).unwrap_or(0));
-                cancel.cancel();
-            }
-        });
-    }
-    Ok(signalled)
+fn require_directory(path: &Path) -> Result<(), CliError> {
+    let (what, hint) = match std::fs::metadata(path) {
+        Ok(known) if known.is_dir() => return Ok(()),
+        Ok(_) => (
+            "it is not a directory".to_owned(),
+            "name the directory that holds it",
+        ),
+        Err(error) => (error.to_string(), "name a directory that exists"),
+    };
+    Err(CliError::Usage {
+        message: format!("cannot look for stacks in {}: {what}", path.display()),
+        hint: hint.to_owned(),
+    })
 }
 
 fn request(args: &CheckArgs) -> Result<Request, CliError> {

@@ -23,6 +23,7 @@ pub(super) struct ServerArgs {
         long,
         value_name = "URL",
         env = "MOORING_SERVER",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:8080"
     )]
     server: String,
@@ -42,13 +43,7 @@ pub(super) struct Client {
 impl Client {
     /// Prepares to talk; nothing is sent yet.
     pub(super) fn new(args: &ServerArgs) -> Result<Self, CliError> {
-        let base = Url::parse(&args.server)
-            .ok()
-            .filter(|url| !url.cannot_be_a_base());
-        let base = base.ok_or_else(|| CliError::Usage {
-            message: format!("`{}` is no URL", args.server),
-            hint: "use for example http://127.0.0.1:8080".to_owned(),
-        })?;
+        let base = base(&args.server)?;
         let file = args.token_file.clone().map(SecretSource::File);
         let token = file.unwrap_or_else(|| SecretSource::Env("MOORING_TOKEN".to_owned()));
         let http = reqwest::Client::builder().timeout(TIMEOUT).build();
@@ -121,6 +116,28 @@ impl Client {
     }
 }
 
+/// The daemon's address, which holds no credentials: they would end up in messages and logs.
+fn base(server: &str) -> Result<Url, CliError> {
+    let url = Url::parse(server)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    match url {
+        Some(url) if url.username().is_empty() && url.password().is_none() => Ok(url),
+        Some(_) => Err(CliError::Usage {
+            message: "the daemon's address holds a user name or password".to_owned(),
+            hint: "give the API token with --token-file or MOORING_TOKEN instead".to_owned(),
+        }),
+        None => Err(CliError::Usage {
+            message: if server.contains('@') {
+                "the daemon's address is no HTTP URL".to_owned()
+            } else {
+                format!("`{server}` is no HTTP URL")
+            },
+            hint: "use for example http://127.0.0.1:8080".to_owned(),
+        }),
+    }
+}
+
 fn parse(body: &str) -> Result<Value, CliError> {
     serde_json::from_str(body).map_err(|error| CliError::Daemon {
         message: format!("the answer is no JSON: {error}"),
@@ -137,5 +154,27 @@ fn unreachable(base: &Url, error: &reqwest::Error) -> CliError {
     CliError::Daemon {
         message: format!("cannot talk to the daemon at {base}: {why}"),
         hint: "start `mooring serve`, or name the daemon with --server".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_address_is_refused_and_not_repeated() {
+        base("http://127.0.0.1:8080").unwrap();
+        base("https://mooring.example.com/below").unwrap();
+        for wrong in [
+            "http://user:hunter2@host",
+            "user:hunter2@host",
+            "http://user:hunter2@host:port",
+        ] {
+            let refused = base(wrong).expect_err("credentials");
+            assert_eq!(refused.exit_code(), 64);
+            let told = format!("{refused} {:?}", refused.hint());
+            assert!(!told.contains("hunter2"), "{told}");
+        }
     }
 }

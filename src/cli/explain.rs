@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
 use crate::domain::failure::Failure;
 use crate::reconcile::explain::{Engined, from_json, from_plan_file};
@@ -14,6 +13,7 @@ use crate::report::{Format, TextOptions, exit_code, render};
 use super::Global;
 use super::error::CliError;
 use super::output;
+use super::signals::Signals;
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -37,14 +37,25 @@ const ZIP: &[u8] = b"PK\x03\x04";
 
 /// Explains a plan; the exit code is the report's.
 pub(super) async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, CliError> {
+    output::require_writable(args.output.as_deref())?;
     let bytes = read(&args.file)?;
     let check = if bytes.starts_with(ZIP) {
+        let file = on_disk(&args.file)?;
+        let signals = Signals::watch()?;
         let engined = Engined {
             engine: args.engine.as_deref(),
             limit: Duration::from_secs(600),
-            cancel: CancellationToken::new(),
+            cancel: signals.stop.clone(),
         };
-        from_plan_file(&on_disk(&args.file)?, &engined).await?
+        let work = async {
+            from_plan_file(&file, &engined)
+                .await
+                .map_err(CliError::from)
+        };
+        match signals.guard(work).await? {
+            Ok(check) => check,
+            Err(code) => return Ok(code),
+        }
     } else {
         from_json(&bytes)?
     };

@@ -10,9 +10,11 @@ mod output;
 mod progress;
 mod remote;
 mod serve;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -126,8 +128,8 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
     };
     init_logs(global.log_format, verbosity)?;
     match cli.command {
-        Command::Check(args) => block_on(check::check(args, &global))?,
-        Command::Explain(args) => block_on(explain::explain(args, &global))?,
+        Command::Check(args) => block_on_stoppable(check::check(args, &global))?,
+        Command::Explain(args) => block_on_stoppable(explain::explain(args, &global))?,
         Command::Serve(args) => block_on(serve::serve(&args.config))?,
         Command::Config(command) => config::config(&command),
         Command::Stacks(args) => block_on(remote::stacks(args))?,
@@ -140,8 +142,21 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
 }
 
 fn block_on<F: Future>(work: F) -> Result<F::Output, CliError> {
+    Ok(runtime()?.block_on(work))
+}
+
+/// As [`block_on`], but does not wait for file operations that were told to stop: nothing of theirs
+/// is needed then.
+fn block_on_stoppable<F: Future>(work: F) -> Result<F::Output, CliError> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(done)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    Ok(runtime.map_err(CliError::Runtime)?.block_on(work))
+    runtime.map_err(CliError::Runtime)
 }

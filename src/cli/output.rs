@@ -8,6 +8,8 @@ use anstream::AutoStream;
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 
+use crate::report::terminal;
+
 use super::error::CliError;
 
 /// Width of what is not written to a terminal.
@@ -67,6 +69,36 @@ pub(super) fn deliver(text: &str, file: Option<&Path>) -> Result<(), CliError> {
     })
 }
 
+/// Fails if a report could not be written to the file: better now than after long work. Nothing is
+/// left behind.
+pub(super) fn require_writable(file: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = file else {
+        return Ok(());
+    };
+    let open = || match fs::metadata(path) {
+        Ok(known) if known.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(known) if known.is_file() => fs::OpenOptions::new().append(true).open(path).map(drop),
+        // A pipe or a device: opening it may have effects.
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let new = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(path);
+            new.and_then(|_| fs::remove_file(path))
+        }
+    };
+    open().map_err(|error| CliError::Usage {
+        message: format!("cannot write {}: {error}", path.display()),
+        hint: "name a file in a directory that exists and can be written".to_owned(),
+    })
+}
+
+/// Text of several lines, safe for a terminal.
+fn plain(text: &str) -> String {
+    text.lines().map(terminal).collect::<Vec<_>>().join("\n")
+}
+
 /// Tells an error on standard error.
 pub(super) fn error(error: &CliError) {
     let (red, dim) = if error_color() {
@@ -79,11 +111,37 @@ pub(super) fn error(error: &CliError) {
     };
     let mut text = match error {
         CliError::Config(report) => report.clone(),
-        _ => format!("{red}error:{red:#} {error}\n"),
+        _ => format!("{red}error:{red:#} {}\n", plain(&error.to_string())),
     };
     if let Some(hint) = error.hint() {
-        text.push_str(&format!("{dim}hint:{dim:#} {hint}\n"));
+        text.push_str(&format!("{dim}hint:{dim:#} {}\n", plain(&hint)));
     }
     // Nobody can be told that standard error is gone.
     let _gone = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_noticed_without_a_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("report.txt");
+        require_writable(Some(&file)).unwrap();
+        assert!(!file.exists());
+        fs::write(&file, "kept").unwrap();
+        require_writable(Some(&file)).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+        for wrong in [dir.path().join("no/file"), dir.path().to_owned()] {
+            let refused = require_writable(Some(&wrong)).expect_err("not writable");
+            assert_eq!(refused.exit_code(), 64);
+        }
+    }
+
+    #[test]
+    fn what_is_told_keeps_its_lines_and_nothing_else_that_acts() {
+        assert_eq!(plain("a\u{1b}[2J\nb\u{202e}"), "a\\u{1b}[2J\nb\\u{202e}");
+    }
 }

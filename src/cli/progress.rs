@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::reconcile::local::Progress;
+use crate::report::terminal;
 
 /// How many names are shown beside the bar.
 const NAMES: usize = 3;
@@ -33,7 +34,7 @@ pub(super) async fn show(mut receiver: UnboundedReceiver<Progress>, visible: boo
             }
         }
         let names: Vec<&str> = under_way.iter().take(NAMES).map(AsRef::as_ref).collect();
-        bar.set_message(names.join(", "));
+        bar.set_message(terminal(&names.join(", ")));
     }
     bar.finish_and_clear();
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::config;
-use crate::report::Format;
+use crate::report::{Format, terminal};
 
 use super::client::{Client, ServerArgs};
 use super::error::CliError;
@@ -177,7 +177,7 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, CliError> {
         let outcome = &run["outcome"];
         let verdict = outcome["verdict"]
             .as_str()
-            .map(|v| format!(": {}", v.replace('_', " ")));
+            .map(|v| format!(": {}", terminal(v).replace('_', " ")));
         table.add_row([
             text(&run["id"]),
             text(&run["stack"]),
@@ -232,8 +232,8 @@ fn items<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => terminal(text),
+        other => terminal(&other.to_string()),
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Found {
     /// itself, sorted.
     pub var_files: Vec<String>,
     /// Why it cannot be planned: `InvalidConfiguration` with file and line if a file in it cannot be
-    /// read or parsed, `Unsupported` if it is planned and applied on other servers.
+    /// read or parsed, `DirectoryMissing` if it cannot be listed or its name is not UTF-8.
     pub problem: Option<Failure>,
 }
 
@@ -71,7 +71,8 @@ pub struct Found {
 /// passed over. Directories that match `exclude` (by their path relative to the root) and what is
 /// below are not reported, but the modules they call still count as called. With `only_below` only
 /// that directory and those below it are reported. A link to a directory is followed if it leads
-/// to a place inside the root that is not visited anyway.
+/// to a place inside the root that is not visited anyway. A directory that cannot be listed is
+/// reported with a problem: there may be stacks in it.
 ///
 /// # Errors
 /// `DirectoryMissing` if the root or `only_below` is not a readable directory, `Internal`.
@@ -80,6 +81,43 @@ pub fn discover(
     exclude: &GlobSet,
     only_below: Option<&str>,
 ) -> Result<Vec<Found>, Failure> {
+    on_deep_stack(root, || Survey::of(root, exclude)?.report(only_below))
+}
+
+/// The directories outside `base` that the directories below `root` call as local modules,
+/// transitively: existing directories, by their real paths. `base` is a real path.
+///
+/// # Errors
+/// As [`discover`].
+pub fn called_outside(root: &Path, base: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
+    on_deep_stack(root, || {
+        let mut survey = Survey::of(root, &GlobSet::empty())?;
+        let mut outside = BTreeSet::new();
+        let places = std::mem::take(&mut survey.places);
+        let mut seen = HashSet::new();
+        let mut queue: Vec<PathBuf> = places.into_iter().map(|place| place.real).collect();
+        while let Some(dir) = queue.pop() {
+            if !seen.insert(dir.clone()) {
+                continue;
+            }
+            let directory = survey.directory(&dir);
+            let called = directory.facts.calls.iter();
+            let called = called.filter_map(|source| dir.join(source).canonicalize().ok());
+            for module in called.filter(|module| module.is_dir()) {
+                if !module.starts_with(base) {
+                    outside.insert(module.clone());
+                }
+                queue.push(module);
+            }
+        }
+        Ok(outside)
+    })
+}
+
+fn on_deep_stack<T: Send>(
+    root: &Path,
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> Result<T, Failure> {
     let internal = |cause: String| {
         Failure::new(
             FailureKind::Internal,
@@ -91,7 +129,7 @@ pub fn discover(
         std::thread::Builder::new()
             .name("discover".to_owned())
             .stack_size(STACK_SIZE)
-            .spawn_scoped(scope, || Survey::of(root, exclude)?.report(only_below))
+            .spawn_scoped(scope, work)
             .map_err(|error| internal(error.to_string()))?
             .join()
             .unwrap_or_else(|_| Err(internal("it broke off".to_owned())))
@@ -159,10 +197,27 @@ impl Survey {
 
     fn judge(&mut self, place: &walk::Place, called: bool) -> Option<Found> {
         let directory = self.directory(&place.real);
+        if let Some(closed) = &place.closed {
+            return Some(Found {
+                dir: place.dir.clone(),
+                mark: Mark::Unknown,
+                reads: Vec::new(),
+                var_files: Vec::new(),
+                problem: Some(closed.clone()),
+            });
+        }
         let mark = directory.facts.mark.clone()?;
         if called && !matches!(mark, Mark::Backend { .. } | Mark::Cloud) {
             return None;
         }
+        let odd_name = paths::relative(&self.root, &place.shown).is_none();
+        let odd_name = odd_name.then(|| {
+            Failure::new(
+                FailureKind::DirectoryMissing,
+                format!("the name of {} is not UTF-8", place.dir),
+                "rename the directory",
+            )
+        });
         let mut reads = self.reads(&place.real);
         reads.extend(paths::relative(&self.root, &place.real));
         reads.remove(&place.dir);
@@ -170,7 +225,7 @@ impl Survey {
             dir: place.dir.clone(),
             reads: paths::outermost(&reads),
             var_files: directory.var_files.clone(),
-            problem: directory.facts.problem.clone().or_else(|| remote(&mark)),
+            problem: odd_name.or_else(|| directory.facts.problem.clone()),
             mark,
         })
     }
@@ -222,21 +277,6 @@ impl Survey {
         self.read.insert(real.to_owned(), Rc::clone(&directory));
         directory
     }
-}
-
-/// Why a stack with remote execution is not looked at. Said before anything runs there: without
-/// credentials for those servers `init` only fails over them.
-fn remote(mark: &Mark) -> Option<Failure> {
-    let what = match mark {
-        Mark::Cloud => "a `cloud` block",
-        Mark::Backend { kind } if kind == "remote" => "the backend `remote`",
-        _ => return None,
-    };
-    Some(Failure::new(
-        FailureKind::Unsupported,
-        format!("the configuration has {what}, which plans and applies on its own servers"),
-        "use a state backend without remote execution for stacks that Mooring looks after",
-    ))
 }
 
 fn directory(path: &Path) -> Result<PathBuf, Failure> {

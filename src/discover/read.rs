@@ -32,16 +32,18 @@ enum Syntax {
 /// Reads a directory by its real path. One that cannot be listed says nothing.
 pub(super) fn directory(root: &Path, real: &Path) -> Directory {
     let mut directory = Directory::default();
-    let mut names: Vec<String> = match fs::read_dir(real) {
+    let mut names: Vec<std::ffi::OsString> = match fs::read_dir(real) {
         Ok(entries) => entries
             .filter_map(Result::ok)
-            .filter_map(|entry| entry.file_name().into_string().ok())
+            .map(|entry| entry.file_name())
             .collect(),
         Err(_) => return directory,
     };
-    names.sort();
+    // Override files come last, as they do for Terraform: their backend counts.
+    names.sort_by_cached_key(|name| (is_override(&name.to_string_lossy()), name.clone()));
     for name in names {
         let path = real.join(&name);
+        let name = name.to_string_lossy().into_owned();
         if path.is_symlink()
             && let Ok(target) = path.canonicalize()
         {
@@ -50,8 +52,13 @@ pub(super) fn directory(root: &Path, real: &Path) -> Directory {
         if is_var_file(&name) {
             directory.var_files.push(name);
         } else if let Some(syntax) = syntax(&name).filter(|_| !path.is_dir()) {
-            let shown = paths::relative(root, &path).unwrap_or(name);
-            directory.facts.merge(file(&path, &shown, syntax));
+            let shown = paths::relative(root, &path).unwrap_or_else(|| name.clone());
+            let facts = file(&path, &shown, syntax);
+            let names_backend = matches!(facts.mark, Some(Mark::Backend { .. } | Mark::Cloud));
+            if is_override(&name) && names_backend {
+                directory.facts.mark = None;
+            }
+            directory.facts.merge(facts);
         }
     }
     directory
@@ -71,6 +78,13 @@ fn syntax(name: &str) -> Option<Syntax> {
     } else {
         None
     }
+}
+
+fn is_override(name: &str) -> bool {
+    let stem = [".tf", ".tf.json", ".tofu", ".tofu.json"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    stem.is_some_and(|stem| stem == "override" || stem.ends_with("_override"))
 }
 
 fn is_var_file(name: &str) -> bool {

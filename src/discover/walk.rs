@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobSet;
 
-use super::paths;
+use crate::domain::failure::{Failure, FailureKind};
 
 /// A directory of the tree.
 pub(super) struct Place {
     /// Its path relative to the root as reported.
     pub(super) dir: String,
+    /// Its path by the names that led to it.
+    pub(super) shown: PathBuf,
     /// Its real path.
     pub(super) real: PathBuf,
+    /// Why it cannot be listed, if it cannot.
+    pub(super) closed: Option<Failure>,
     /// It or one above it matches an exclusion.
     pub(super) excluded: bool,
 }
@@ -40,16 +44,23 @@ pub(super) fn walk(root: &Path, exclude: &GlobSet) -> std::io::Result<Vec<Place>
         let Some(step) = steps.pop().or_else(|| links.pop_front()) else {
             return Ok(places);
         };
-        let Some(dir) = paths::relative(root, &step.shown) else {
-            continue;
-        };
+        let dir = relative(root, &step.shown);
         if !visited.insert(step.real.clone()) {
             continue;
         }
         let excluded = step.excluded || exclude.is_match(&dir);
-        enter(root, &step, excluded, &mut steps, &mut links);
+        let entered = enter(root, &step, excluded, &mut steps, &mut links);
+        let closed = entered.err().map(|error| {
+            Failure::new(
+                FailureKind::DirectoryMissing,
+                format!("cannot read the directory {dir}: {error}"),
+                "make it readable, or leave it out: there may be stacks in it",
+            )
+        });
         places.push(Place {
             dir,
+            closed,
+            shown: step.shown,
             real: step.real,
             excluded,
         });
@@ -62,14 +73,8 @@ fn enter(
     excluded: bool,
     steps: &mut Vec<Step>,
     links: &mut VecDeque<Step>,
-) {
-    let mut entries: Vec<fs::DirEntry> = match fs::read_dir(&step.real) {
-        Ok(entries) => entries.filter_map(Result::ok).collect(),
-        Err(error) => {
-            tracing::warn!(directory = %step.shown.display(), %error, "directory not searched");
-            return;
-        }
-    };
+) -> std::io::Result<()> {
+    let mut entries: Vec<fs::DirEntry> = fs::read_dir(&step.real)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
     for entry in entries {
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
@@ -93,6 +98,17 @@ fn enter(
         {
             links.push_back(next(real));
         }
+    }
+    Ok(())
+}
+
+/// The path as it is reported; what is not UTF-8 in it is replaced.
+fn relative(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    if below.is_empty() {
+        ".".to_owned()
+    } else {
+        below.into_owned()
     }
 }
 

@@ -20,8 +20,8 @@ const READ_BY_TERRAFORM: [&str; 7] = [
 /// What is checked out in a working tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The commit that `HEAD` leads to.
-    pub commit: CommitId,
+    /// The commit that `HEAD` leads to; none before the first.
+    pub commit: Option<CommitId>,
     /// Whether a tracked file differs from it, or there is an untracked file, not ignored, that
     /// Terraform reads. When it cannot be told, it counts as dirty.
     pub dirty: bool,
@@ -29,15 +29,15 @@ pub struct Head {
     pub root: PathBuf,
 }
 
-/// The commit in whose working tree a path lies; `None` outside Git, in a bare repository and
-/// before the first commit. The user's own Git settings (ignored files, line endings) count.
+/// The working tree that a path lies in, and its commit; `None` outside Git and in a bare
+/// repository. The user's own Git settings (ignored files, line endings) count.
 /// Submodules are not looked into. Blocks.
 pub fn head_of(path: &Path) -> Option<Head> {
     let repo = gix::discover(path).ok()?;
     let root = repo.workdir()?.canonicalize().ok()?;
-    let commit = repo.head_id().ok()?.detach();
+    let commit = repo.head_id().ok().map(gix::Id::detach);
     Some(Head {
-        commit: CommitId::new(commit.to_string()),
+        commit: commit.map(|commit| CommitId::new(commit.to_string())),
         dirty: is_dirty(&repo).unwrap_or(true),
         root,
     })

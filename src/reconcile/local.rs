@@ -1,11 +1,10 @@
 //! `check`: one look at every stack below a directory of somebody's own, without configuration and
 //! without a trace in their tree.
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::{GlobMatcher, GlobSet};
+use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -15,6 +14,7 @@ use crate::discover::{Found, discover};
 use crate::domain::check::StackCheck;
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::{Findings, Verdict};
 use crate::domain::ids::{CommitId, StackId};
 use crate::domain::policy::{Policy, decide};
 use crate::domain::severity::SeverityRules;
@@ -22,9 +22,12 @@ use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::git;
 use crate::terraform::{Engine, Environment, Limits, Workdir};
 
+use super::cache::{self, CheckDir};
+use super::context::States;
 use super::layout::random_key;
 use super::look::{Lens, Sighting, failed, look};
 use super::mirror_tree::MirrorTree;
+use super::resolve::problem;
 
 /// What to check and how.
 #[derive(Debug, Clone)]
@@ -65,7 +68,8 @@ struct Shared {
     commit: Option<CommitId>,
     dirty: bool,
     copy: MirrorTree,
-    scratch: tempfile::TempDir,
+    scratch: CheckDir,
+    states: States,
     cancel: CancellationToken,
 }
 
@@ -78,7 +82,8 @@ pub async fn check(
 ) -> Result<Vec<StackCheck>, Failure> {
     let shared = Arc::new(prepare(request, cancel).await?);
     let root = shared.root.clone();
-    let found = blocking(move || discover(&root, &GlobSet::empty(), None)).await?;
+    let cache = only(&root, &shared.request.cache);
+    let found = blocking(move || discover(&root, &cache, None)).await?;
     let wanted = |dir: &str| {
         shared
             .request
@@ -98,20 +103,55 @@ pub async fn check(
         looks.spawn(async move {
             let _place = places.acquire_owned().await;
             let _gone = progress.send(Progress::Started(StackId::new(found.dir.as_str())));
-            let check = one(&shared, &found).await;
+            let (check, state) = one(&shared, &found).await;
             let _gone = progress.send(Progress::Ended(Box::new(check.clone())));
-            check
+            (check, state)
         });
     }
     let mut checks = Vec::new();
     while let Some(ended) = looks.join_next().await {
         checks.push(ended.map_err(|_| broken())?);
     }
+    let mut checks: Vec<StackCheck> = checks
+        .into_iter()
+        .map(|(check, state)| alone(&shared.states, check, state.as_deref()))
+        .collect();
     checks.sort_by(|a, b| a.stack.cmp(&b.stack));
     Ok(checks)
 }
 
-async fn prepare(request: Request, cancel: CancellationToken) -> Result<Shared, Failure> {
+/// Matches one directory of the tree, or none if it is elsewhere.
+fn only(root: &Path, dir: &Path) -> GlobSet {
+    let below = dir.strip_prefix(root).ok().and_then(Path::to_str);
+    let below = below.filter(|below| !below.is_empty());
+    let glob = below.and_then(|below| GlobBuilder::new(&globset::escape(below)).build().ok());
+    let set = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build().ok());
+    set.unwrap_or_default()
+}
+
+/// The check, failed if another stack has the same state. All have been claimed by now.
+fn alone(states: &States, check: StackCheck, state: Option<&str>) -> StackCheck {
+    let (Some(stack), Some(state)) = (&check.stack, state) else {
+        return check;
+    };
+    match states.claim(state, stack) {
+        Ok(()) => check,
+        Err(shared) => StackCheck {
+            verdict: Verdict::Failed,
+            failure: Some(shared),
+            findings: Findings::default(),
+            decision: decide(
+                Verdict::Failed,
+                &Findings::default(),
+                &Policy::default(),
+                &[],
+            ),
+            ..check
+        },
+    }
+}
+
+async fn prepare(mut request: Request, cancel: CancellationToken) -> Result<Shared, Failure> {
     let root = std::fs::canonicalize(&request.path).map_err(|error| {
         Failure::new(
             FailureKind::DirectoryMissing,
@@ -126,12 +166,17 @@ async fn prepare(request: Request, cancel: CancellationToken) -> Result<Shared, 
         blocking(move || Ok(git::head_of(&root))).await?
     };
     let (commit, dirty, tree) = match head {
-        Some(head) => (Some(head.commit), head.dirty, head.root),
+        Some(head) => (head.commit, head.dirty, head.root),
         None => (None, false, root.clone()),
     };
-    let scratch = private_dir(&request.cache)?;
+    request.cache =
+        cache::open(&request.cache).map_err(|error| no_cache(&request.cache, &error))?;
+    cache::sweep(&request.cache);
+    let scratch =
+        CheckDir::create(&request.cache).map_err(|error| no_cache(&request.cache, &error))?;
     Ok(Shared {
-        copy: MirrorTree::new(&tree, &request.cache),
+        copy: MirrorTree::new(&tree, &root, &request.cache),
+        states: States::default(),
         key: DigestKey::new(random_key().map_err(|error| no_cache(&request.cache, &error))?),
         request,
         root,
@@ -159,17 +204,6 @@ pub(super) async fn find_engine(
     }
 }
 
-/// A directory for plan files that goes away with the check.
-fn private_dir(cache: &Path) -> Result<tempfile::TempDir, Failure> {
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(cache);
-    made.map_err(|error| no_cache(cache, &error))?;
-    let made = tempfile::Builder::new().prefix("check-").tempdir_in(cache);
-    made.map_err(|error| no_cache(cache, &error))
-}
-
 fn no_cache(cache: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         FailureKind::Internal,
@@ -181,7 +215,8 @@ fn no_cache(cache: &Path, error: &std::io::Error) -> Failure {
     )
 }
 
-async fn one(shared: &Shared, found: &Found) -> StackCheck {
+/// Looks at one stack; also tells the identity of its state, which is claimed.
+async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
     let mut workspace = DEFAULT_WORKSPACE.to_owned();
     let seen = match workdir(shared, found).await {
         Ok((workdir, init)) => {
@@ -198,14 +233,44 @@ async fn one(shared: &Shared, found: &Found) -> StackCheck {
             let seen = look(lens)
                 .await
                 .unwrap_or_else(|busy| failed(busy, Vec::new()));
-            match state_left_behind(shared, &workdir, init) {
-                Some(failure) if seen.failure.is_none() => failed(failure, Vec::new()),
-                _ => seen,
+            match left_behind(&seen, &workdir.dir, &shared.root.join(&found.dir)) {
+                Some(state) => failed(state_left_behind(&state), Vec::new()),
+                None => seen,
             }
         }
         Err(failure) => failed(failure, Vec::new()),
     };
-    as_check(shared, found, workspace, seen)
+    let state = seen.plan.as_ref().map(|plan| plan.backend.identity.clone());
+    if let Some(state) = &state {
+        // The first of two learns of the second only when all have been looked at.
+        let _later = shared
+            .states
+            .claim(state, &StackId::new(found.dir.as_str()));
+    }
+    (as_check(shared, found, workspace, seen), state)
+}
+
+/// The state file of a stack that was planned in a copy without it: it is outside of what is copied.
+fn left_behind(seen: &Sighting, copy: &Path, own: &Path) -> Option<PathBuf> {
+    let state = seen.plan.as_ref()?.backend.local_path.as_ref()?;
+    let copy = copy.canonicalize().ok()?;
+    let above = copy.ancestors().find(|above| state.starts_with(above))?;
+    let steps = copy.strip_prefix(above).ok()?.components();
+    let way: PathBuf = steps.map(|_| Path::new("..")).collect();
+    let original = own.join(way).join(state.strip_prefix(above).ok()?);
+    (original.exists() && !state.exists()).then_some(original)
+}
+
+fn state_left_behind(state: &Path) -> Failure {
+    Failure::new(
+        FailureKind::NotInitialised,
+        format!(
+            "the directory is not initialised, and its state ({}) is outside of what is copied for \
+             init",
+            state.display()
+        ),
+        "run `terraform init` there, then it is planned in place",
+    )
 }
 
 fn as_check(shared: &Shared, found: &Found, workspace: String, seen: Sighting) -> StackCheck {
@@ -229,6 +294,13 @@ fn as_check(shared: &Shared, found: &Found, workspace: String, seen: Sighting) -
 /// Where the stack is planned, and whether init may run there: in place if it is initialised, else in
 /// a copy of the whole tree, because init writes into the directory.
 async fn workdir(shared: &Shared, found: &Found) -> Result<(Workdir, bool), Failure> {
+    if shared.cancel.is_cancelled() {
+        return Err(Failure::new(
+            FailureKind::Interrupted,
+            "the check was stopped before it came to this stack",
+            "run the check again",
+        ));
+    }
     if let Some(problem) = &found.problem {
         return Err(problem.clone());
     }
@@ -245,27 +317,17 @@ async fn workdir(shared: &Shared, found: &Found) -> Result<(Workdir, bool), Fail
     if own.is_initialised() {
         return Ok((own, false));
     }
+    // An initialised directory says itself where its state is.
+    if let Some(problem) = problem(found) {
+        return Err(problem);
+    }
     let mut copy = Workdir {
-        dir: shared.copy.place_of(&own.dir).await?,
+        dir: shared.copy.place_of(&own.dir, &shared.cancel).await?,
+        scratch: shared.copy.scratch(),
         ..own
     };
     copy.env.remove("TF_DATA_DIR");
     Ok((copy, true))
-}
-
-/// A copy has the state files of the tree. One that lies outside is not found from there, and a
-/// plan without its state would create everything again.
-fn state_left_behind(shared: &Shared, workdir: &Workdir, copied: bool) -> Option<Failure> {
-    let path = workdir.backend().ok()?.local_path.filter(|_| copied)?;
-    let inside = shared.copy.holds(&path) && !path.components().any(|c| c == Component::ParentDir);
-    (!inside && !path.exists()).then(|| {
-        Failure::new(
-            FailureKind::NotInitialised,
-            "the state is a local file outside the tree, which is found from the stack's own \
-             directory only",
-            "run `terraform init` in that directory, then it is planned in place",
-        )
-    })
 }
 
 async fn blocking<T: Send + 'static>(

@@ -4,6 +4,7 @@
 //! verify, [`conclude`] remembers and tells. [`look`] is the part that `check` shares.
 
 pub mod act;
+mod cache;
 pub mod conclude;
 pub mod context;
 pub mod driver;
@@ -27,4 +28,5 @@ pub mod settings;
 mod source_alert;
 pub mod sources;
 pub mod summary;
+mod tree_copy;
 mod verify;

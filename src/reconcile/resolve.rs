@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::discover::Found;
+use crate::discover::{Found, Mark};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::stack::DEFAULT_WORKSPACE;
+use crate::terraform::refuse_remote_execution;
 
 use super::settings::{Settings, StackRule, StackSettings};
 
@@ -87,7 +88,7 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
                 workspace: workspace_of(&settings),
                 settings,
                 reads,
-                problem: found.problem.clone(),
+                problem: problem(found),
             };
             tracked.insert(id, stack);
         }
@@ -110,6 +111,20 @@ fn in_tree(dir: &str, file: &str) -> Option<String> {
     (!file.starts_with('/')).then(|| parts.join("/"))
 }
 
+/// Why a directory cannot be planned, as far as its text tells: before init, which would log in to
+/// somebody's servers for a stack that cannot be planned anyway.
+pub(super) fn problem(found: &Found) -> Option<Failure> {
+    let remote = || {
+        let kind = match &found.mark {
+            Mark::Backend { kind } => kind,
+            Mark::Cloud => "cloud",
+            _ => return None,
+        };
+        refuse_remote_execution(kind).err()
+    };
+    found.problem.clone().or_else(remote)
+}
+
 fn workspace_of(settings: &StackSettings) -> String {
     settings
         .workspace
@@ -121,4 +136,31 @@ fn variant(rule: &StackRule) -> Option<Variant> {
     let workspace = rule.overrides.workspace.as_ref();
     let named = rule.name.as_ref().map(|name| Variant::Name(name.clone()));
     named.or_else(|| workspace.map(|workspace| Variant::Workspace(workspace.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::failure::FailureKind;
+
+    #[test]
+    fn remote_execution_is_refused_by_its_text() {
+        let kind = |mark| {
+            let found = Found {
+                dir: "a".to_owned(),
+                mark,
+                reads: Vec::new(),
+                var_files: Vec::new(),
+                problem: None,
+            };
+            problem(&found).map(|problem| problem.kind)
+        };
+        let backend = |kind: &str| Mark::Backend {
+            kind: kind.to_owned(),
+        };
+        assert_eq!(kind(Mark::Cloud), Some(FailureKind::Unsupported));
+        assert_eq!(kind(backend("remote")), Some(FailureKind::Unsupported));
+        assert_eq!(kind(backend("s3")), None);
+        assert_eq!(kind(Mark::Resource), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! Data in other people's syntax: nothing in a value may act on a terminal or become markup.
 
 /// Text for a terminal: control characters and those that reorder or hide text are spelt out.
-pub(super) fn terminal(text: &str) -> String {
+pub fn terminal(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if acts(c) {

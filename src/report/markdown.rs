@@ -16,7 +16,11 @@ const ATTRIBUTES_SHOWN: usize = 50;
 
 /// The report over these stacks, in their order.
 pub fn markdown(checks: &[StackCheck]) -> String {
-    let summary = Summary::of(checks);
+    page(checks, &Summary::of(checks))
+}
+
+/// The report over these stacks with other counts at its top.
+pub(super) fn page(checks: &[StackCheck], summary: &Summary) -> String {
     let parts: Vec<String> = summary
         .parts()
         .map(|(verdict, count)| format!("{count} {}", words::verdict(verdict)))

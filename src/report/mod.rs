@@ -8,6 +8,7 @@ mod markdown;
 mod text;
 mod words;
 
+pub use escape::terminal;
 pub use json::{StackReport, json, stack_dto};
 pub use markdown::markdown;
 pub use text::{TextOptions, text};
@@ -56,6 +57,23 @@ pub fn render(format: Format, checks: &[StackCheck], options: &TextOptions) -> S
         Format::Json => format!("{:#}\n", json(checks)),
         Format::Markdown => markdown(checks),
     }
+}
+
+/// The report about those stacks only that keep the exit code from being 0; its counts are of all.
+/// In JSON every stack is listed.
+pub fn render_troubles(format: Format, checks: &[StackCheck], options: &TextOptions) -> String {
+    let summary = Summary::of(checks);
+    let troubles = checks.iter().filter(|check| is_trouble(check));
+    let troubles: Vec<StackCheck> = troubles.cloned().collect();
+    match format {
+        Format::Text => text::page(&troubles, &summary, options),
+        Format::Json => render(format, checks, options),
+        Format::Markdown => markdown::page(&troubles, &summary),
+    }
+}
+
+fn is_trouble(check: &StackCheck) -> bool {
+    exit_code(std::slice::from_ref(check)) != 0
 }
 
 /// How many stacks have each verdict.

@@ -398,6 +398,31 @@ fn suppressed_findings_are_counted_and_shown_on_request() {
 }
 
 #[test]
+fn a_quiet_report_counts_what_it_does_not_show() {
+    let checks = [
+        check("a", Verdict::InSync),
+        check("b", Verdict::Pending),
+        check("c", Verdict::InSync),
+    ];
+    let quiet = |format| render_troubles(format, &checks, &PLAIN);
+    insta::assert_snapshot!(quiet(Format::Text), @r"
+    b  pending  4f2a91c03b
+
+    3 stacks: 2 in sync, 1 pending
+    ");
+    let markdown = quiet(Format::Markdown);
+    assert!(
+        markdown.starts_with("**3 stacks**: 2 in sync, 1 pending"),
+        "{markdown}"
+    );
+    assert!(
+        !markdown.contains("`a`") && markdown.contains("`b`"),
+        "{markdown}"
+    );
+    assert_eq!(quiet(Format::Json), render(Format::Json, &checks, &PLAIN));
+}
+
+#[test]
 fn no_value_acts_on_a_terminal_or_becomes_markup() {
     let evil = "\u{1b}[2J</details>\n\n# `x` | <img src=x> @all \u{202e}";
     let mut check = failed();

@@ -30,6 +30,11 @@ const WIDEST_LABEL: usize = 32;
 
 /// The report over these stacks, in their order, with a line of counts at the end.
 pub fn text(checks: &[StackCheck], options: &TextOptions) -> String {
+    page(checks, &Summary::of(checks), options)
+}
+
+/// The report over these stacks with other counts at its end.
+pub(super) fn page(checks: &[StackCheck], summary: &Summary, options: &TextOptions) -> String {
     let mut page = Page {
         options: *options,
         lines: Vec::new(),
@@ -40,7 +45,7 @@ pub fn text(checks: &[StackCheck], options: &TextOptions) -> String {
     if page.lines.last().is_some_and(|line| !line.is_empty()) {
         page.line("");
     }
-    page.summary(&Summary::of(checks));
+    page.summary(summary);
     page.lines.join("\n") + "\n"
 }
 

@@ -131,15 +131,7 @@ fn read(
             )
         },
     );
-    if matches!(kind.as_str(), "cloud" | "remote") {
-        return Err(Failure::new(
-            FailureKind::Unsupported,
-            format!(
-                "the state is in a `{kind}` backend, which plans and applies on its own servers"
-            ),
-            "Use a state backend without remote execution for stacks that Mooring looks after.",
-        ));
-    }
+    refuse_remote_execution(&kind)?;
     for (backend, attribute, variable) in FROM_ENVIRONMENT {
         if let Some(value) = env.text(variable).filter(|_| *backend == kind) {
             config
@@ -154,6 +146,18 @@ fn read(
         kind,
         local_path,
     })
+}
+
+/// Fails with `unsupported` for a type of backend that plans and applies on its own servers.
+pub fn refuse_remote_execution(kind: &str) -> Result<(), Failure> {
+    if !matches!(kind, "cloud" | "remote") {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureKind::Unsupported,
+        format!("the state is in a `{kind}` backend, which plans and applies on its own servers"),
+        "Use a state backend without remote execution for stacks that Mooring looks after.",
+    ))
 }
 
 fn broken(path: &Path, cause: &dyn std::fmt::Display) -> Failure {

@@ -23,7 +23,7 @@ mod sweep;
 mod workdir;
 
 pub use apply::Applied;
-pub use backend::Backend;
+pub use backend::{Backend, refuse_remote_execution};
 pub use cli_args::refuse_targeting;
 pub use engine::{Engine, Flavour};
 pub use environment::Environment;

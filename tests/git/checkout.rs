@@ -330,7 +330,9 @@ fn somebodys_tree_is_dirty_only_by_what_terraform_reads() {
     let home = tempfile::tempdir().unwrap();
     assert_eq!(head_of(home.path()), None);
     let work = Work::new(home.path().join("work"));
-    assert_eq!(head_of(&work.dir), None);
+    let empty = head_of(&work.dir).unwrap();
+    assert_eq!(empty.commit, None);
+    assert_eq!(empty.root, work.dir.canonicalize().unwrap());
     work.write(".gitignore", "ignored*\n.terraform/\n");
     work.write("live/main.tf", "one\n");
     let commit = work.commit();
@@ -340,7 +342,7 @@ fn somebodys_tree_is_dirty_only_by_what_terraform_reads() {
     work.write("live/.terraform/modules/x.tf", "");
     work.write("notes.txt", "");
     let head = look();
-    assert_eq!(head.commit, commit);
+    assert_eq!(head.commit.as_ref(), Some(&commit));
     assert_eq!(head.root, work.dir.canonicalize().unwrap());
     assert!(!head.dirty);
 
