@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::domain::finding::{Finding, Severity, Verdict};
 use crate::domain::ids::{SourceName, StackId};
+use crate::domain::message::Addressee;
 use crate::domain::notice::{Notice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts};
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
@@ -33,9 +34,9 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
     let now = Timestamp::now();
     let stacks = context.store.stacks().await?;
     let own = stacks.into_iter().filter(|record| &record.source == source);
-    let names: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
+    let everybody = context.notifiers.addressees();
     let reason = SummaryReason::FirstSight(source.clone());
-    send(context, reason, own.collect(), &names, now).await?;
+    send(context, reason, own.collect(), &everybody, now).await?;
     context
         .store
         .remember(&baseline_key(source), &now.to_string())
@@ -81,14 +82,11 @@ async fn scheduled(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let stacks = context.store.stacks().await?;
-    send(
-        context,
-        SummaryReason::Scheduled,
-        stacks,
-        &settings.notifiers,
-        now,
-    )
-    .await?;
+    let names = settings.notifiers.iter();
+    let to: Vec<Addressee> = names
+        .flat_map(|name| context.notifiers.addressees_of(name))
+        .collect();
+    send(context, SummaryReason::Scheduled, stacks, &to, now).await?;
     context.store.remember(LAST_SUMMARY, &now.to_string()).await
 }
 
@@ -96,7 +94,7 @@ async fn send(
     context: &Context,
     reason: SummaryReason,
     stacks: Vec<StackRecord>,
-    names: &[String],
+    to: &[Addressee],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let stacks: Vec<(StackRecord, Verdict)> = stacks
@@ -123,7 +121,7 @@ async fn send(
         stacks: lines,
         counts,
     });
-    let messages = addressed(names, &[notice], now);
+    let messages = addressed(to, &[notice], now);
     let conclusion = Conclusion {
         messages: &messages,
         ..Conclusion::default()

@@ -7,10 +7,18 @@ use sqlx::{Any, AnyConnection};
 
 use super::row::{Columns, json, word};
 use super::{Store, StoreError};
-use crate::domain::message::Message;
+use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::Notice;
 
 const TABLE: &str = "messages";
+
+/// What [`bound`] fills.
+macro_rules! insert {
+    () => {
+        "INSERT INTO messages (id, notifier, recipient, kind, notice, created_at, attempts, next_at, \
+         state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    };
+}
 
 impl Store {
     /// Messages whose time has come, the longest waiting first.
@@ -54,10 +62,11 @@ impl Store {
 
     /// Stores a message, new or changed. What it says and to whom never changes.
     pub async fn save_message(&self, message: &Message) -> Result<(), StoreError> {
-        let statement = "INSERT INTO messages (id, notifier, kind, notice, created_at, attempts, \
-             next_at, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, \
-             next_at = excluded.next_at, state = excluded.state, last_error = excluded.last_error";
+        let statement = concat!(
+            insert!(),
+            " ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, \
+              state = excluded.state, last_error = excluded.last_error"
+        );
         bound(sqlx::query(statement), message)?
             .execute(&mut *self.write().await?)
             .await?;
@@ -78,9 +87,7 @@ pub(super) async fn insert_message(
     connection: &mut AnyConnection,
     message: &Message,
 ) -> Result<(), StoreError> {
-    let statement = "INSERT INTO messages (id, notifier, kind, notice, created_at, attempts, \
-                     next_at, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    bound(sqlx::query(statement), message)?
+    bound(sqlx::query(insert!()), message)?
         .execute(connection)
         .await?;
     Ok(())
@@ -96,7 +103,8 @@ fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, Sto
     };
     Ok(query
         .bind(message.id.to_string())
-        .bind(message.notifier.clone())
+        .bind(message.to.notifier.clone())
+        .bind(message.to.recipient.clone())
         .bind(kind)
         .bind(notice)
         .bind(message.created_at.as_microsecond())
@@ -116,7 +124,10 @@ fn read(row: &AnyRow) -> Result<Message, StoreError> {
     };
     Ok(Message {
         id: columns.id("id")?,
-        notifier: columns.text("notifier")?,
+        to: Addressee {
+            notifier: columns.text("notifier")?,
+            recipient: columns.optional_text("recipient")?,
+        },
         notice,
         created_at: columns.time("created_at")?,
         attempts: columns.count("attempts")?,
