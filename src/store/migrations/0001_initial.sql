@@ -60,6 +60,7 @@ CREATE TABLE messages (
     id           TEXT   NOT NULL PRIMARY KEY,
     notifier     TEXT   NOT NULL,
     recipient    TEXT,
+    conversation TEXT   NOT NULL,
     kind         TEXT   NOT NULL,
     notice       TEXT   NOT NULL,
     created_at   BIGINT NOT NULL,
@@ -68,6 +69,7 @@ CREATE TABLE messages (
     state        TEXT   NOT NULL,
     last_error   TEXT
 );
+CREATE INDEX messages_in_order ON messages (conversation, created_at, id) WHERE state = 'waiting';
 CREATE INDEX messages_waiting ON messages (next_at, id) WHERE state = 'waiting';
 CREATE INDEX messages_by_time ON messages (created_at, id);
 
