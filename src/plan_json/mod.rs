@@ -4,6 +4,7 @@
 //! say what is hidden, `value` and `convert` make the plan and `redact` takes the secrets out.
 
 mod convert;
+mod encoded;
 mod encoding;
 mod marks;
 mod redact;
