@@ -14,6 +14,7 @@ use crate::domain::value::{AttributePath, Value};
 use super::Reading;
 use super::marks::Marks;
 use super::redact::Redactor;
+use super::refresh_only::is_refresh_only;
 use super::state::{self, ObjectKey, Seen};
 use super::value::{value, with_unknown};
 use super::wire;
@@ -51,6 +52,7 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
             wire.terraform_version.as_deref().unwrap_or("unknown"),
         ));
     }
+    let refresh_only = is_refresh_only(&wire);
     let mut seen = Seen::default();
     state::variables(&mut seen, &mut wire);
     for values in [
@@ -112,7 +114,8 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
     let errored = wire.errored.unwrap_or(false);
     let plan = Plan {
         errored,
-        complete: wire.complete.unwrap_or(!errored),
+        complete: !refresh_only && wire.complete.unwrap_or(!errored),
+        refresh_only,
         changes: changes.into_iter().map(|o| o.finish(&redactor)).collect(),
         drift: drift.into_iter().map(|o| o.finish(&redactor)).collect(),
         outputs: outputs

@@ -8,6 +8,7 @@ mod encoded;
 mod encoding;
 mod marks;
 mod redact;
+mod refresh_only;
 mod state;
 mod value;
 mod wire;
