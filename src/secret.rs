@@ -111,6 +111,41 @@ impl Masker {
     }
 }
 
+/// The text with what may be a credential cut out of every URL: user information and query. A URL
+/// ends at white space, `<`, `>` or an unescaped quote; everything up to its last `@` counts as user
+/// information, since passwords are not always escaped.
+pub fn without_url_credentials(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let end = after
+            .char_indices()
+            .find(|&(at, c)| {
+                c.is_whitespace()
+                    || matches!(c, '<' | '>' | '`')
+                    || (matches!(c, '"' | '\'') && !after.get(..at).unwrap_or("").ends_with('\\'))
+            })
+            .map_or(after.len(), |(at, _)| at);
+        let (mut url, next) = after.split_at(end);
+        shown.push_str(before);
+        shown.push_str("://");
+        if let Some((_, place)) = url.rsplit_once('@') {
+            shown.push_str("(sensitive)@");
+            url = place;
+        }
+        match url.split_once('?') {
+            Some((place, query)) if !query.is_empty() => {
+                shown.push_str(place);
+                shown.push_str("?(sensitive)");
+            }
+            _ => shown.push_str(url),
+        }
+        rest = next;
+    }
+    shown.push_str(rest);
+    shown
+}
+
 impl std::fmt::Debug for Masker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Masker(…)")
@@ -133,5 +168,30 @@ mod tests {
             "a (sensitive) b short c\n  (sensitive)!"
         );
         assert_eq!(masker.redact("nothing here"), None);
+    }
+
+    #[test]
+    fn credentials_are_cut_out_of_urls_and_the_rest_stays() {
+        for (text, shown) in [
+            (
+                "from \"git::https://oauth2:glpat-0123@git.example.com/a/b.git?ref=v1\": no",
+                "from \"git::https://(sensitive)@git.example.com/a/b.git?(sensitive)\": no",
+            ),
+            (
+                "Get \"http://127.0.0.1:9/state?token=abc\": refused, see https://example.com/#x",
+                "Get \"http://127.0.0.1:9/state?(sensitive)\": refused, see https://example.com/#x",
+            ),
+            (
+                r#"parse "https://u:p@s/s\"w@example.com/": bad"#,
+                r#"parse "https://(sensitive)@example.com/": bad"#,
+            ),
+            (
+                "s3::https://h/a?k=\u{e9}b https://tok@h",
+                "s3::https://h/a?(sensitive) https://(sensitive)@h",
+            ),
+            ("is it https://h? a@b ://", "is it https://h? a@b ://"),
+        ] {
+            assert_eq!(without_url_credentials(text), shown);
+        }
     }
 }

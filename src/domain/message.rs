@@ -1,4 +1,4 @@
-//! A message in the outbox: one notice for one notifier, kept until it is accepted or given up.
+//! A message in the outbox: one notice for one addressee, kept until it is accepted or given up.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -39,13 +39,24 @@ impl MessageState {
     }
 }
 
-/// One notice for one notifier.
+/// Who gets a message. A notifier that reaches several people by separate deliveries has one
+/// addressee for each, so that the refusal of one neither keeps the message from the others nor
+/// tells them twice.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Addressee {
+    /// The name of the notifier as configured.
+    pub notifier: String,
+    /// Whom of those it reaches; none if its receiver is one.
+    pub recipient: Option<String>,
+}
+
+/// One notice for one addressee.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Its id: also the key by which a receiver recognises a duplicate.
     pub id: MessageId,
-    /// The name of the notifier as configured.
-    pub notifier: String,
+    /// Who gets it.
+    pub to: Addressee,
     /// What is said.
     pub notice: Notice,
     /// When it was put in the outbox.
@@ -62,10 +73,10 @@ pub struct Message {
 
 impl Message {
     /// A new message, due at once.
-    pub const fn new(id: MessageId, notifier: String, notice: Notice, now: Timestamp) -> Self {
+    pub const fn new(id: MessageId, to: Addressee, notice: Notice, now: Timestamp) -> Self {
         Self {
             id,
-            notifier,
+            to,
             notice,
             created_at: now,
             attempts: 0,
@@ -155,7 +166,11 @@ mod tests {
             counts: VerdictCounts::default(),
         });
         let id = MessageId::from_uuid(uuid::Uuid::from_u128(id));
-        Message::new(id, "team".to_owned(), notice, Timestamp::UNIX_EPOCH)
+        let to = Addressee {
+            notifier: "team".to_owned(),
+            recipient: None,
+        };
+        Message::new(id, to, notice, Timestamp::UNIX_EPOCH)
     }
 
     proptest! {

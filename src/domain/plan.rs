@@ -12,8 +12,11 @@ pub struct Plan {
     pub terraform_version: Option<String>,
     /// The plan failed midway; what it lists is only a part.
     pub errored: bool,
-    /// False if applying it would not reach the desired state (deferred or targeted).
+    /// False if applying it would not reach the desired state (deferred, targeted, refresh only).
     pub complete: bool,
+    /// It only compares the recorded state with what is there, and says nothing about what the
+    /// configuration wants.
+    pub refresh_only: bool,
     /// What would be done, no-op entries included.
     pub changes: Vec<ResourceChange>,
     /// What the refresh saw differ from the recorded state.

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use gix::protocol::transport::client;
 
 use crate::domain::failure::{Failure, FailureKind};
-use crate::secret::Masker;
+use crate::secret::{Masker, without_url_credentials};
 
 /// Longer messages are cut.
 const LONGEST_MESSAGE: usize = 600;
@@ -56,7 +56,7 @@ fn describe(found: &[&(dyn Error + 'static)], masker: &Masker) -> String {
             parts.push(text);
         }
     }
-    let mut message = masker.mask(&parts.join(": "));
+    let mut message = without_url_credentials(&masker.mask(&parts.join(": ")));
     if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
         message.truncate(end);
         message.push('…');
@@ -168,6 +168,13 @@ mod tests {
         let failure = remote(&wrapped, "https://git.example/x", &Masker::default());
         assert_eq!(failure.kind, FailureKind::OutOfDisk);
         assert_eq!(local(&wrapped, "writing").kind, FailureKind::OutOfDisk);
+    }
+
+    #[test]
+    fn a_credential_in_the_url_of_a_redirect_is_cut_out() {
+        let error = std::io::Error::other("error for url (https://h.example/x?sig=abcdef)");
+        let failure = remote(&error, "https://git.example/x", &Masker::default());
+        assert!(!failure.message.contains("abcdef"), "{}", failure.message);
     }
 
     #[test]

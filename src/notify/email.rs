@@ -91,7 +91,8 @@ fn mailbox(text: &str, whose: &str) -> Result<Mailbox, NotifyError> {
     })
 }
 
-/// Delivers to one list of addresses.
+/// Delivers to a list of addresses, one mail for each: a server that refuses one recipient of a mail
+/// refuses the whole mail, now or for good.
 pub(super) struct Email {
     server: Server,
     to: Vec<Mailbox>,
@@ -106,23 +107,27 @@ impl Email {
         to: &[String],
         renderer: std::sync::Arc<Renderer>,
     ) -> Result<Self, NotifyError> {
-        let to: Vec<Mailbox> = to
-            .iter()
-            .map(|address| mailbox(address, &format!("a recipient of {name}")))
-            .collect::<Result<_, _>>()?;
-        if to.is_empty() {
+        let whose = format!("a recipient of {name}");
+        let mut mailboxes: Vec<Mailbox> = Vec::new();
+        for address in to {
+            let mailbox = mailbox(address, &whose)?;
+            if mailboxes.iter().all(|known| known.email != mailbox.email) {
+                mailboxes.push(mailbox);
+            }
+        }
+        if mailboxes.is_empty() {
             return Err(NotifyError::NoRecipient {
                 name: name.to_owned(),
             });
         }
         Ok(Self {
             server,
-            to,
+            to: mailboxes,
             renderer,
         })
     }
 
-    fn message(&self, letter: Letter<'_>, to: &[Mailbox]) -> Result<Message, String> {
+    fn message(&self, letter: Letter<'_>, to: &Mailbox) -> Result<Message, String> {
         let words = content(letter.notice);
         let text = self.renderer.text(&words).map_err(|e| format!("{e:#}"))?;
         let html = self.renderer.html(&words).map_err(|e| format!("{e:#}"))?;
@@ -130,6 +135,7 @@ impl Email {
         let conversation = format!("<{}@mooring.{domain}>", letter.notice.conversation());
         let mut message = Message::builder()
             .from(self.server.from.clone())
+            .to(to.clone())
             .subject(words.subject)
             .date(SystemTime::from(letter.created_at))
             .message_id(Some(format!("<{}@mooring.{domain}>", letter.id)))
@@ -144,9 +150,6 @@ impl Email {
                 HeaderName::new_from_ascii_str("X-Mooring-Stack"),
                 clean(stack),
             ));
-        }
-        for mailbox in to {
-            message = message.to(mailbox.clone());
         }
         let body = MultiPart::alternative()
             .boundary(format!("mooring-{}", letter.id))
@@ -169,43 +172,18 @@ impl Email {
             ))),
         }
     }
-
-    /// A server that refuses one recipient refuses the whole mail. The others are still to be told,
-    /// so each gets a mail of their own, with the same Message-ID.
-    async fn one_by_one(
-        &self,
-        letter: Letter<'_>,
-        transport: &AsyncSmtpTransport<Tokio1Executor>,
-        refusal: Trouble,
-        masker: &Masker,
-    ) -> Result<(), Trouble> {
-        let mut accepted = 0usize;
-        let mut passing = None;
-        for recipient in &self.to {
-            let message = self
-                .message(letter, std::slice::from_ref(recipient))
-                .map_err(Trouble::lasting)?;
-            match self.hand_over(transport, message).await {
-                Ok(()) => accepted += 1,
-                Err(trouble) if trouble.lasting => {
-                    let error = masker.mask(&trouble.error);
-                    tracing::warn!(message = %letter.id, recipient = %recipient.email, %error,
-                        "the SMTP server refuses this recipient");
-                }
-                Err(trouble) => passing = Some(trouble),
-            }
-        }
-        match passing {
-            Some(trouble) => Err(trouble),
-            None if accepted > 0 => Ok(()),
-            None => Err(refusal),
-        }
-    }
 }
 
 impl Notifier for Email {
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
+            let mut known = self.to.iter();
+            let to = known.find(|known| letter.recipient == Some(address(known).as_str()));
+            let Some(to) = to else {
+                return Delivery::Rejected {
+                    error: "the configuration does not name this recipient any more".to_owned(),
+                };
+            };
             let password = match &self.server.credentials {
                 Some((_, source)) => match read_secret(source).await {
                     Ok(password) => Some(password),
@@ -214,17 +192,12 @@ impl Notifier for Email {
                 None => None,
             };
             let masker = Masker::new(password.as_ref().map(ExposeSecret::expose_secret));
-            let message = match self.message(letter, &self.to) {
+            let message = match self.message(letter, to) {
                 Ok(message) => message,
                 Err(error) => return Delivery::Rejected { error },
             };
             let transport = self.server.transport(password.as_ref());
-            let outcome = match self.hand_over(&transport, message).await {
-                Err(refusal) if refusal.lasting && self.to.len() > 1 => {
-                    self.one_by_one(letter, &transport, refusal, &masker).await
-                }
-                outcome => outcome,
-            };
+            let outcome = self.hand_over(&transport, message).await;
             let _ = tokio::time::timeout(Duration::from_secs(2), transport.shutdown()).await;
             match outcome {
                 Ok(()) => Delivery::Accepted,
@@ -232,6 +205,14 @@ impl Notifier for Email {
             }
         })
     }
+
+    fn recipients(&self) -> Vec<String> {
+        self.to.iter().map(address).collect()
+    }
+}
+
+fn address(mailbox: &Mailbox) -> String {
+    mailbox.email.to_string()
 }
 
 fn stack(notice: &Notice) -> Option<&str> {

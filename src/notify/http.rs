@@ -155,14 +155,13 @@ fn judge(status: StatusCode, said: &str, after: Option<SignedDuration>) -> Deliv
         format!(", saying: {said}")
     };
     let error = format!("the webhook answered {}{quote}", status.as_u16());
-    let again = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
-        );
-    if again {
-        return Delivery::Retry { error, after };
+    if matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
+    ) {
+        return Delivery::Rejected { error };
     }
+    // Everything else may be a URL or token that somebody is about to put right.
     let hint = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             ". The credential is refused: put a valid URL or token into the secret"
@@ -175,8 +174,9 @@ fn judge(status: StatusCode, said: &str, after: Option<SignedDuration>) -> Deliv
         }
         _ => "",
     };
-    Delivery::Rejected {
+    Delivery::Retry {
         error: format!("{error}{hint}"),
+        after,
     }
 }
 
@@ -294,17 +294,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_says_what_to_do() {
+    async fn a_url_or_token_that_is_refused_says_what_to_do_and_is_tried_again() {
         let gone = ResponseTemplate::new(404).set_body_string("no_service");
-        let Delivery::Rejected { error } = answer(gone, LONG).await else {
-            panic!("a missing webhook rejects");
+        let Delivery::Retry { error, .. } = answer(gone, LONG).await else {
+            panic!("a missing webhook may come back");
         };
         assert!(error.starts_with("the webhook answered 404, saying: no_service. The webhook"));
         let moved = ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/");
-        let Delivery::Rejected { error } = answer(moved, LONG).await else {
-            panic!("a redirect rejects");
+        let Delivery::Retry { error, .. } = answer(moved, LONG).await else {
+            panic!("the URL may be put right");
         };
         assert!(error.contains("Redirects are not followed"), "{error}");
+    }
+
+    #[test]
+    fn only_what_concerns_the_body_is_final() {
+        for status in [301, 401, 403, 404, 405, 408, 410, 425, 429, 500, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(matches!(judge(status, "", None), Delivery::Retry { .. }));
+        }
+        for status in [400, 413, 422] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(matches!(judge(status, "", None), Delivery::Rejected { .. }));
+        }
     }
 
     #[tokio::test]

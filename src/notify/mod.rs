@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::domain::ids::MessageId;
+use crate::domain::message::Addressee;
 use crate::domain::notice::Notice;
 use crate::secret::SecretSource;
 
@@ -102,6 +103,7 @@ pub enum NotifyError {
 #[derive(Clone, Copy)]
 struct Letter<'a> {
     id: &'a MessageId,
+    recipient: Option<&'a str>,
     notice: &'a Notice,
     created_at: Timestamp,
 }
@@ -113,6 +115,11 @@ type Pending<'a> = Pin<Box<dyn Future<Output = Delivery> + Send + 'a>>;
 trait Notifier: Send + Sync {
     /// Delivers one message; secrets are read now, so that a rotated one works without a restart.
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a>;
+
+    /// Those who are told one by one; empty if there is one receiver only.
+    fn recipients(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// All configured receivers.
@@ -164,27 +171,48 @@ impl Notifiers {
         Ok(Self(notifiers))
     }
 
-    /// The receivers' names, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+    /// Everybody who can be told.
+    pub fn addressees(&self) -> Vec<Addressee> {
+        let names = self.0.keys();
+        names.flat_map(|name| self.addressees_of(name)).collect()
     }
 
-    /// Delivers one message to one receiver. A message delivered twice has the same `Message-ID`
+    /// Everybody whom this notifier tells; nobody if there is no such notifier.
+    pub fn addressees_of(&self, name: &str) -> Vec<Addressee> {
+        let Some(channel) = self.0.get(name) else {
+            return Vec::new();
+        };
+        let to = |recipient| Addressee {
+            notifier: name.to_owned(),
+            recipient,
+        };
+        let recipients = channel.recipients();
+        if recipients.is_empty() {
+            return vec![to(None)];
+        }
+        recipients.into_iter().map(|one| to(Some(one))).collect()
+    }
+
+    /// Delivers one message to one addressee. A message delivered twice has the same `Message-ID`
     /// or `Idempotency-Key` both times, made from `id`; `created_at` is its date.
     pub async fn deliver(
         &self,
-        notifier: &str,
+        to: &Addressee,
         id: &MessageId,
         notice: &Notice,
         created_at: Timestamp,
     ) -> Delivery {
-        let Some(channel) = self.0.get(notifier) else {
+        let Some(channel) = self.0.get(&to.notifier) else {
             return Delivery::Rejected {
-                error: format!("there is no notifier {notifier} in the configuration any more"),
+                error: format!(
+                    "there is no notifier {} in the configuration any more",
+                    to.notifier
+                ),
             };
         };
         let letter = Letter {
             id,
+            recipient: to.recipient.as_deref(),
             notice,
             created_at,
         };

@@ -253,16 +253,44 @@ fn what_cannot_work_is_refused_when_it_is_built() {
 #[tokio::test]
 async fn a_notifier_that_left_the_configuration_rejects() {
     let notifiers = Notifiers::build(&mail_to(&["a@example.com"], Some(smtp()))).unwrap();
-    assert_eq!(notifiers.names().collect::<Vec<_>>(), ["team"]);
-    let delivery = notifiers
-        .deliver(
-            "gone",
-            &samples::message_id(),
-            &samples::drift(),
-            Timestamp::UNIX_EPOCH,
-        )
-        .await;
-    assert!(matches!(delivery, Delivery::Rejected { error } if error.contains("gone")));
+    for (notifier, recipient, word) in [
+        ("gone", None, "no notifier gone"),
+        ("team", Some("b@example.com"), "this recipient"),
+        ("team", None, "this recipient"),
+    ] {
+        let delivery = notifiers
+            .deliver(
+                &addressee(notifier, recipient),
+                &samples::message_id(),
+                &samples::drift(),
+                Timestamp::UNIX_EPOCH,
+            )
+            .await;
+        assert!(
+            matches!(&delivery, Delivery::Rejected { error } if error.contains(word)),
+            "{delivery:?}"
+        );
+    }
+}
+
+fn addressee(notifier: &str, recipient: Option<&str>) -> Addressee {
+    Addressee {
+        notifier: notifier.to_owned(),
+        recipient: recipient.map(str::to_owned),
+    }
+}
+
+#[test]
+fn each_recipient_of_a_mail_is_an_addressee() {
+    let to = ["a@example.com", "Bea <b@example.com>", "<a@example.com>"];
+    let notifiers = Notifiers::build(&mail_to(&to, Some(smtp()))).unwrap();
+    let wanted = [
+        addressee("team", Some("a@example.com")),
+        addressee("team", Some("b@example.com")),
+    ];
+    assert_eq!(notifiers.addressees(), wanted);
+    assert_eq!(notifiers.addressees_of("team"), wanted);
+    assert_eq!(notifiers.addressees_of("gone"), []);
 }
 
 #[tokio::test]
@@ -323,8 +351,10 @@ async fn a_webhook_and_slack_get_their_bodies() {
     };
     let notifiers = Notifiers::build(&settings).unwrap();
     for name in ["slack", "hook"] {
+        let to = addressee(name, None);
+        assert_eq!(notifiers.addressees_of(name), std::slice::from_ref(&to));
         let delivery = notifiers
-            .deliver(name, &id, &samples::drift(), Timestamp::UNIX_EPOCH)
+            .deliver(&to, &id, &samples::drift(), Timestamp::UNIX_EPOCH)
             .await;
         assert_eq!(delivery, Delivery::Accepted, "{name}");
     }

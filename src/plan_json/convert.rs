@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 
 use crate::domain::digest::DigestKey;
-use crate::domain::ids::Address;
 use crate::domain::plan::{
     Check, CheckStatus, Mode, OutputChange, Plan, PlannedAction, RelevantAttribute, ResourceChange,
 };
@@ -15,6 +14,7 @@ use crate::domain::value::{AttributePath, Value};
 use super::Reading;
 use super::marks::Marks;
 use super::redact::Redactor;
+use super::refresh_only::is_refresh_only;
 use super::state::{self, ObjectKey, Seen};
 use super::value::{value, with_unknown};
 use super::wire;
@@ -52,6 +52,7 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
             wire.terraform_version.as_deref().unwrap_or("unknown"),
         ));
     }
+    let refresh_only = is_refresh_only(&wire);
     let mut seen = Seen::default();
     state::variables(&mut seen, &mut wire);
     for values in [
@@ -94,12 +95,12 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
         seen.secrets.collect(&object.before, &object.marks);
         seen.secrets.collect(&object.after, &object.marks);
     }
-    warnings.extend(unknown_actions(&changes));
 
     let redactor = Redactor {
         key,
         masker: seen.secrets.masker(),
     };
+    warnings.extend(unknown_actions(&changes, &redactor));
     if !seen.secrets.is_empty() {
         for object in changes.iter_mut().chain(&mut drift) {
             object.mark_occurrences(&redactor);
@@ -113,7 +114,8 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
     let errored = wire.errored.unwrap_or(false);
     let plan = Plan {
         errored,
-        complete: wire.complete.unwrap_or(!errored),
+        complete: !refresh_only && wire.complete.unwrap_or(!errored),
+        refresh_only,
         changes: changes.into_iter().map(|o| o.finish(&redactor)).collect(),
         drift: drift.into_iter().map(|o| o.finish(&redactor)).collect(),
         outputs: outputs
@@ -129,8 +131,8 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
             .relevant_attributes
             .into_iter()
             .map(|relevant| RelevantAttribute {
-                resource: Address::new(relevant.resource),
-                path: path(&Json::Array(relevant.attribute)),
+                resource: redactor.address(&relevant.resource),
+                path: redactor.path(&path(&Json::Array(relevant.attribute))),
             })
             .collect(),
         deferred: wire.deferred_changes.len(),
@@ -229,21 +231,30 @@ impl Object {
     fn mark_occurrences(&mut self, redactor: &Redactor<'_>) {
         let before = redactor.occurrences(&self.before);
         let after = redactor.occurrences(&self.after);
-        self.mark(before.union(after));
+        let known = std::mem::take(&mut self.marks);
+        let known = known
+            .clone()
+            .fitted(&self.before)
+            .union(known.fitted(&self.after));
+        self.marks = known.union(before.union(after));
     }
 
     fn finish(self, redactor: &Redactor<'_>) -> ResourceChange {
         ResourceChange {
             before: redactor.redact_resource(self.before, self.marks.clone()),
             after: redactor.redact_resource(self.after, self.marks),
-            address: Address::new(self.address),
-            previous_address: self.previous_address.map(Address::new),
+            address: redactor.address(&self.address),
+            previous_address: self.previous_address.map(|from| redactor.address(&from)),
             mode: self.mode,
             resource_type: self.resource_type,
             deposed: self.deposed,
             action: self.action,
-            replace_paths: self.replace_paths,
-            reason: self.reason,
+            replace_paths: self
+                .replace_paths
+                .iter()
+                .map(|path| redactor.path(path))
+                .collect(),
+            reason: self.reason.map(|reason| redactor.masker.mask(&reason)),
             importing: self.importing.map(|id| redactor.masker.mask(&id)),
         }
     }
@@ -307,12 +318,12 @@ fn action(names: Vec<String>) -> PlannedAction {
     }
 }
 
-fn unknown_actions(changes: &[Object]) -> impl Iterator<Item = String> {
+fn unknown_actions(changes: &[Object], redactor: &Redactor<'_>) -> impl Iterator<Item = String> {
     changes.iter().filter_map(|change| match &change.action {
         PlannedAction::Other(names) => Some(format!(
             "{}: this program does not know the action \"{}\" and treats it as unsafe",
-            change.address,
-            names.join(", ")
+            redactor.address(&change.address),
+            redactor.masker.mask(&names.join(", "))
         )),
         _ => None,
     })
@@ -330,7 +341,7 @@ fn output_change(name: String, output: Object, redactor: &Redactor<'_>) -> Optio
         return None;
     }
     Some(OutputChange {
-        name,
+        name: redactor.name(name),
         sensitive: output.marks.any(),
         before: redactor.redact(output.before, output.marks.clone()),
         after: redactor.redact(output.after, output.marks),
@@ -339,17 +350,18 @@ fn output_change(name: String, output: Object, redactor: &Redactor<'_>) -> Optio
 }
 
 fn check(check: wire::Check, redactor: &Redactor<'_>) -> Check {
-    let address = check.address.to_display;
+    let shown = |address: &wire::CheckAddress| redactor.address(&address.to_display);
+    let address = shown(&check.address);
     let mut messages = Vec::new();
     for instance in check.instances {
         for problem in instance.problems {
             let message = redactor.masker.mask(&problem.message);
-            let own =
-                instance.address.to_display == address || instance.address.to_display.is_empty();
+            let place = shown(&instance.address);
+            let own = place == address || place.as_str().is_empty();
             messages.push(if own {
                 message
             } else {
-                format!("{}: {message}", instance.address.to_display)
+                format!("{place}: {message}")
             });
         }
     }
@@ -360,7 +372,7 @@ fn check(check: wire::Check, redactor: &Redactor<'_>) -> Check {
             "error" => CheckStatus::Error,
             _ => CheckStatus::Unknown,
         },
-        address,
+        address: address.to_string(),
         messages,
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::domain::value::Value;
+
 /// Which parts of a value are marked. Normalised: `Fields` and `Items` hold at least one mark.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Marks {
@@ -83,6 +85,36 @@ impl Marks {
                 Self::Items(items)
             }
             _ => Self::All,
+        }
+    }
+
+    /// The marks drawn out to the lists of this value, so that a union with other marks leaves no
+    /// item of it unmarked.
+    pub(super) fn fitted(self, value: &Value) -> Self {
+        match (self, value) {
+            (marks @ Self::Items(_), Value::List(items)) => {
+                let marks = marks.each(items.len());
+                let mut values = items.iter();
+                Self::Items(
+                    marks
+                        .into_iter()
+                        .map(|marks| match values.next() {
+                            Some(value) => marks.fitted(value),
+                            None => marks,
+                        })
+                        .collect(),
+                )
+            }
+            (Self::Fields(fields), Value::Object(values)) => Self::Fields(
+                fields
+                    .into_iter()
+                    .map(|(key, marks)| match values.get(&key) {
+                        Some(value) => (key, marks.fitted(value)),
+                        None => (key, marks),
+                    })
+                    .collect(),
+            ),
+            (marks, _) => marks,
         }
     }
 

@@ -4,9 +4,11 @@
 //! say what is hidden, `value` and `convert` make the plan and `redact` takes the secrets out.
 
 mod convert;
+mod encoded;
 mod encoding;
 mod marks;
 mod redact;
+mod refresh_only;
 mod state;
 mod value;
 mod wire;

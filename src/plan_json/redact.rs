@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::digest::{DigestKey, canonical_bytes};
-use crate::domain::value::Value;
+use crate::domain::ids::Address;
+use crate::domain::value::{AttributePath, Value};
 use crate::secret::{Masker, SHORTEST_MASKED};
 
+use super::encoded;
 use super::marks::Marks;
+
+/// Longer secrets (whole files) are looked for as they are only.
+const LONGEST_ENCODED: usize = 4096;
 
 /// Parts nested deeper than this are compared by fingerprint and not shown, so that whatever walks
 /// a value later needs little stack.
@@ -52,11 +57,15 @@ impl Secrets {
         }
     }
 
-    /// A secret, and how it looks inside a JSON string (policies, user data), also as Terraform's
-    /// `jsonencode` escapes it.
+    /// A secret, how it looks inside a JSON string (policies, user data), also as Terraform's
+    /// `jsonencode` escapes it, inside a URL and inside base64.
     fn add(&mut self, text: &str) {
         if text.chars().count() < SHORTEST_MASKED {
             return;
+        }
+        if text.len() <= LONGEST_ENCODED {
+            self.0.extend(encoded::percent(text));
+            self.0.extend(encoded::base64(text.as_bytes()));
         }
         let quoted = serde_json::Value::from(text).to_string();
         let escaped = quoted
@@ -80,6 +89,24 @@ impl Secrets {
     pub(super) fn masker(&self) -> Masker {
         Masker::new(self.0.iter().map(String::as_str))
     }
+}
+
+/// The first instance key of an address that is text: what is before it, it, and what follows.
+fn next_key(address: &str) -> Option<(&str, &str, &str)> {
+    let start = address.find("[\"")? + 2;
+    let inside = address.get(start..)?;
+    let mut escaped = false;
+    let length = inside.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    let end = start + length.unwrap_or(inside.len());
+    Some((
+        address.get(..start)?,
+        address.get(start..end)?,
+        address.get(end..)?,
+    ))
 }
 
 /// Replaces what must not be seen.
@@ -170,11 +197,7 @@ impl Redactor<'_> {
     ) -> Value {
         let hidden = fields.into_iter().map(|(key, field)| {
             let field = self.hide(field, marks(&key), depth + 1);
-            let key = if depth == 0 {
-                key
-            } else {
-                self.field_name(key)
-            };
+            let key = if depth == 0 { key } else { self.name(key) };
             (key, field)
         });
         Value::Object(hidden.collect())
@@ -182,13 +205,38 @@ impl Redactor<'_> {
 
     /// A key in which a secret occurs keeps a piece of its fingerprint, so that two such keys stay
     /// apart and the same one stays the same.
-    fn field_name(&self, key: String) -> String {
+    pub(super) fn name(&self, key: String) -> String {
         let Some(masked) = self.masker.redact(&key) else {
             return key;
         };
         let fingerprint = self.fingerprint(&Value::String(key));
         let piece = fingerprint.as_str().get(..16).unwrap_or_default();
         format!("{masked}#{piece}")
+    }
+
+    /// A path into a resource, its keys called what [`Self::redact_resource`] calls them.
+    pub(super) fn path(&self, path: &AttributePath) -> AttributePath {
+        let segments = path.segments().iter().enumerate();
+        let renamed = segments.map(|(depth, key)| match depth {
+            0 => key.clone(),
+            _ => self.name(key.clone()),
+        });
+        AttributePath::new(renamed.collect())
+    }
+
+    /// An address. Types and names are words of the code and stay, since a secret that happens to
+    /// be one of them (`postgres`) must not change what a resource is called; the keys of instances
+    /// are data.
+    pub(super) fn address(&self, address: &str) -> Address {
+        let mut shown = String::with_capacity(address.len());
+        let mut rest = address;
+        while let Some((before, key, after)) = next_key(rest) {
+            shown.push_str(before);
+            shown.push_str(&self.name(key.to_owned()));
+            rest = after;
+        }
+        shown.push_str(rest);
+        Address::new(shown)
     }
 
     fn whole(&self, value: &Value) -> Value {
@@ -278,6 +326,42 @@ mod tests {
         let named = Value::Object([("1234567890123".to_owned(), Value::Bool(true))].into());
         let kept = redactor.redact_resource(named.clone(), Marks::Nothing);
         assert_eq!(kept, named);
+    }
+
+    #[test]
+    fn a_secret_is_found_in_urls_and_in_base64() {
+        let redactor = redactor(&["p@ss w/rd+1", "a\"quoted\"one"]);
+        for text in [
+            "db://u:p%40ss%20w%2Frd%2B1@h/x",
+            "db://u:p%40ss%20w%2Frd+1@h/x",
+            "https://h/?q=p%40ss+w%2Frd%2B1&r=1",
+            "cEBzcyB3L3JkKzE=",
+            "dXNlcjpwQHNzIHcvcmQrMQ==",
+            "eyJwYXNzd29yZCI6InBAc3Mgdy9yZCsxIn0=",
+        ] {
+            let masked = redactor.masker.redact(text);
+            assert!(masked.is_some(), "{text}");
+        }
+        assert_eq!(redactor.masker.mask("cEBzcyB3L3JkKzE="), "(sensitive)");
+        assert_eq!(redactor.masker.redact("dXNlcjpvdGhlcg=="), None);
+    }
+
+    #[test]
+    fn the_keys_of_an_address_are_masked_and_stay_apart() {
+        let redactor = redactor(&["hunter2-hunter2", "postgres"]);
+        let shown = |address: &str| redactor.address(address).to_string();
+        let plain = "module.postgres[0].aws_db_instance.postgres[\"a\\\"]b\"]";
+        assert_eq!(shown(plain), plain);
+        let one = shown("t.x[\"hunter2-hunter2/a\"].postgres");
+        let two = shown("t.x[\"hunter2-hunter2/b\"].postgres");
+        assert!(one.starts_with("t.x[\"(sensitive)/a#") && one.ends_with("\"].postgres"));
+        assert_ne!(one, two.replace("/b", "/a"));
+        let second = shown("module.m[\"k\"].t.x[\"hunter2-hunter2\"]");
+        assert!(
+            second.starts_with("module.m[\"k\"].t.x[\"(sensitive)#"),
+            "{second}"
+        );
+        assert!(!shown("t.x[\"hunter2-hunter2").contains("hunter2"));
     }
 
     #[test]

@@ -204,6 +204,60 @@ fn known_secrets_are_cut_out_everywhere() {
 }
 
 #[test]
+fn a_secret_shows_neither_in_addresses_nor_in_paths_names_or_warnings() {
+    let mut moved = entry(
+        "t.x[\"variable-secret\"]",
+        json!({"actions": ["transmute"], "replace_paths": [["tags", "variable-secret"]],
+            "before": {"tags": {"variable-secret": "a"}}, "after": {"tags": {"variable-secret": "b"}}}),
+    );
+    moved["previous_address"] = "t.old[\"variable-secret\"]".into();
+    moved["action_reason"] = "because of variable-secret".into();
+    let drift = entry(
+        "t.x[\"variable-secret\"]",
+        json!({"actions": ["update"], "before": {}, "after": {}}),
+    );
+    let reading = reading(json!({
+        "variables": {"db": {"value": "variable-secret"}},
+        "configuration": {"root_module": {"variables": {"db": {"sensitive": true}}}},
+        "output_changes": {"variable-secret": {"actions": ["update"], "before": "a", "after": "b"}},
+        "checks": [{"address": {"to_display": "t.x"}, "status": "fail", "instances": [
+            {"address": {"to_display": "t.x[\"variable-secret\"]"}, "problems": [{"message": "bad"}]}]}],
+        "relevant_attributes": [{"resource": "t.x[\"variable-secret\"]",
+            "attribute": ["tags", "variable-secret"]}],
+        "resource_changes": [moved],
+        "resource_drift": [drift],
+    }));
+    let shown = format!("{:?}{:?}", reading.plan, reading.warnings);
+    assert!(!shown.contains("variable-secret"), "{shown}");
+
+    let change = &reading.plan.changes[0];
+    let relevant = &reading.plan.relevant[0];
+    assert_eq!(reading.plan.drift[0].address, change.address);
+    assert_eq!(relevant.resource, change.address);
+    assert_eq!(relevant.path, change.replace_paths[0]);
+    let [_, key] = change.replace_paths[0].segments() else {
+        panic!("{:?}", change.replace_paths)
+    };
+    let tag = change.after.field("tags").field(key);
+    assert_eq!(*tag, Value::String("b".to_owned()));
+}
+
+#[test]
+fn marks_on_fewer_items_than_there_are_hide_all_of_them() {
+    let item = |p: &str, q: &str| json!({"p": p, "q": q});
+    let reading = reading(json!({
+        "resource_changes": [entry("t.x", json!({"actions": ["update"],
+            "before": {"x": [item("first-secret", "a")]},
+            "after": {"x": [item("first-secret", "first-secret!"), item("other", "c")]},
+            "after_sensitive": {"x": [{"p": true}]}}))],
+    }));
+    assert_eq!(
+        side(&reading.plan.changes[0].after),
+        r#"{"x":[{"p":"(sensitive)","q":"(sensitive)!"},{"p":"(sensitive)","q":"c"}]}"#
+    );
+}
+
+#[test]
 fn versions_that_mark_too_little_have_their_text_masked() {
     let plan = |version: Option<&str>| {
         reading(json!({

@@ -24,6 +24,7 @@ pub(super) struct Plan<'a> {
     pub(super) terraform_version: Option<String>,
     pub(super) errored: Option<bool>,
     pub(super) complete: Option<bool>,
+    pub(super) applyable: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     pub(super) variables: BTreeMap<String, Variable>,
     #[serde(borrow)]
@@ -120,6 +121,7 @@ pub(super) struct StateModule<'a> {
 #[serde(default)]
 pub(super) struct StateResource<'a> {
     pub(super) address: String,
+    pub(super) mode: String,
     pub(super) deposed_key: Option<String>,
     #[serde(borrow)]
     pub(super) values: Option<&'a RawValue>,
@@ -136,11 +138,21 @@ pub(super) struct Configuration {
 #[serde(default)]
 pub(super) struct ConfigModule {
     #[serde(deserialize_with = "or_default")]
+    pub(super) resources: Vec<ConfigResource>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) variables: BTreeMap<String, ConfigVariable>,
     #[serde(deserialize_with = "or_default")]
     pub(super) outputs: BTreeMap<String, ConfigOutput>,
     #[serde(deserialize_with = "or_default")]
     pub(super) module_calls: BTreeMap<String, ModuleCall>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ConfigResource {
+    pub(super) mode: String,
+    pub(super) count_expression: Option<IgnoredAny>,
+    pub(super) for_each_expression: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -162,6 +174,8 @@ pub(super) struct ModuleCall {
     #[serde(deserialize_with = "or_default")]
     pub(super) expressions: BTreeMap<String, Json>,
     pub(super) module: Option<ConfigModule>,
+    pub(super) count_expression: Option<IgnoredAny>,
+    pub(super) for_each_expression: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -10,6 +10,7 @@ use crate::domain::ids::{ChangeDigest, CommitId};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
+use crate::secret::without_url_credentials;
 use crate::store::{Conclusion, StoreError};
 use crate::terraform::{Applied, Selections, Workdir};
 
@@ -213,7 +214,7 @@ async fn keep_log(
     match tokio::fs::read(log).await {
         Ok(bytes) => {
             let text = workdir.env.masker().mask(&String::from_utf8_lossy(&bytes));
-            let text = seen.masker.mask(&text);
+            let text = without_url_credentials(&seen.masker.mask(&text));
             keep(context, run.id, "apply.log", Ok(text.into_bytes())).await;
         }
         Err(error) => tracing::warn!("cannot read the log of the apply: {error}"),

@@ -10,7 +10,7 @@ use crate::domain::confirm::is_quiet;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::RunId;
 use crate::domain::ledger::LedgerEntry;
-use crate::domain::message::Message;
+use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{Notice, RepairNotice};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
@@ -179,19 +179,18 @@ fn with_repair(
     notices
 }
 
-/// One message per notice and receiver.
+/// One message per notice and addressee, for everybody.
 pub fn messages(context: &Context, notices: &[Notice], now: Timestamp) -> Vec<Message> {
-    let names: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
-    addressed(&names, notices, now)
+    addressed(&context.notifiers.addressees(), notices, now)
 }
 
-/// One message per notice and named receiver.
-pub fn addressed(names: &[String], notices: &[Notice], now: Timestamp) -> Vec<Message> {
+/// One message per notice and addressee.
+pub fn addressed(to: &[Addressee], notices: &[Notice], now: Timestamp) -> Vec<Message> {
     let pairs = notices
         .iter()
-        .flat_map(|notice| names.iter().map(move |name| (notice, name)));
+        .flat_map(|notice| to.iter().map(move |to| (notice, to)));
     pairs
-        .map(|(notice, name)| Message::new(fresh::message(), name.clone(), notice.clone(), now))
+        .map(|(notice, to)| Message::new(fresh::message(), to.clone(), notice.clone(), now))
         .collect()
 }
 

@@ -9,7 +9,7 @@ use crate::domain::check::StackCheck;
 use crate::domain::classify::classify;
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::{PlanExit, verdict};
+use crate::domain::finding::{Findings, PlanExit, verdict};
 use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::policy::{Policy, decide};
 use crate::domain::severity::SeverityRules;
@@ -82,10 +82,26 @@ pub async fn from_plan_file(file: &Path, engined: &Engined<'_>) -> Result<StackC
 }
 
 fn explained(plan: &Plan) -> StackCheck {
-    let findings = classify(plan, &SeverityRules::default());
+    // Without what the configuration wants, nothing can be said about where a difference comes from.
+    let findings = if plan.refresh_only {
+        Findings::default()
+    } else {
+        classify(plan, &SeverityRules::default())
+    };
     let verdict = verdict(exit_of(plan), plan.errored, plan.complete, &findings);
     let decision = decide(verdict, &findings, &Policy::default(), &[]);
     let incomplete = plan.errored || !plan.complete;
+    let (message, hint) = if plan.refresh_only {
+        (
+            "the plan was made with -refresh-only: it says nothing about what the configuration wants",
+            "plan without -refresh-only; such a plan also shows what changed outside Terraform",
+        )
+    } else {
+        (
+            "the plan failed midway or leaves something out: what it lists is only a part",
+            "plan again and look at its errors",
+        )
+    };
     StackCheck {
         stack: None,
         workspace: DEFAULT_WORKSPACE.to_owned(),
@@ -94,13 +110,7 @@ fn explained(plan: &Plan) -> StackCheck {
         verdict,
         terraform_version: plan.terraform_version.clone(),
         duration_ms: 0,
-        failure: incomplete.then(|| {
-            Failure::new(
-                FailureKind::IncompletePlan,
-                "the plan failed midway or leaves something out: what it lists is only a part",
-                "plan again and look at its errors",
-            )
-        }),
+        failure: incomplete.then(|| Failure::new(FailureKind::IncompletePlan, message, hint)),
         digest: None,
         findings,
         decision,
@@ -124,5 +134,70 @@ fn exit_of(plan: &Plan) -> PlanExit {
         PlanExit::Changes
     } else {
         PlanExit::NoChanges
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::finding::Verdict;
+
+    /// What Terraform 1.11 writes for one resource, less what does not matter here.
+    fn plan(more: &serde_json::Value) -> StackCheck {
+        let resource = json!({"address": "terraform_data.a", "mode": "managed",
+            "type": "terraform_data", "values": {"input": "x"}, "sensitive_values": {}});
+        let mut plan = json!({
+            "format_version": "1.2",
+            "terraform_version": "1.11.4",
+            "planned_values": {"root_module": {}},
+            "prior_state": {"values": {"root_module": {"child_modules": [{"resources": [resource]}]}}},
+            "complete": true,
+            "errored": false,
+        });
+        plan.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        from_json(plan.to_string().as_bytes()).unwrap()
+    }
+
+    fn change(action: &str) -> serde_json::Value {
+        json!({"address": "terraform_data.a", "mode": "managed", "type": "terraform_data",
+            "change": {"actions": [action], "before": {"input": "x"}, "after": null}})
+    }
+
+    #[test]
+    fn a_refresh_only_plan_is_never_in_sync() {
+        let gone = json!({"prior_state": null});
+        let with = |mut more: serde_json::Value| {
+            let fields = more.as_object_mut().unwrap();
+            fields.extend(gone.as_object().unwrap().clone());
+            more
+        };
+        let declared = |resource: serde_json::Value| json!({"root_module": {"module_calls": {"m": {"module": {"resources": [resource]}}}}});
+        for more in [
+            json!({"applyable": false}),
+            json!({"applyable": true, "resource_drift": [change("update")]}),
+            with(json!({"configuration": declared(json!({"mode": "managed"}))})),
+            with(json!({"applyable": true, "resource_drift": [change("delete")]})),
+        ] {
+            let check = plan(&more);
+            assert_eq!(check.verdict, Verdict::Failed, "{more}");
+            let failure = check.failure.unwrap();
+            assert_eq!(failure.kind, FailureKind::IncompletePlan);
+            assert!(failure.message.contains("-refresh-only"), "{failure}");
+            assert!(check.findings.resources.is_empty());
+        }
+        let repeated = json!({"mode": "managed", "count_expression": {"constant_value": 0}});
+        for more in [
+            json!({"resource_changes": [change("no-op")]}),
+            with(json!({"configuration": declared(json!({"mode": "data"}))})),
+            with(json!({"configuration": declared(repeated)})),
+            with(json!({"applyable": false, "resource_drift": [change("delete")]})),
+        ] {
+            assert!(plan(&more).failure.is_none(), "{more}");
+        }
     }
 }

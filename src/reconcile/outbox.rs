@@ -16,7 +16,7 @@ use super::context::Context;
 
 /// The outbox is looked at this often at least.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-/// How many messages are taken at once; each receiver gets its own in order.
+/// How many messages are taken at once; each notifier delivers its own in order.
 const BATCH: u32 = 100;
 
 /// What became of messages and could not be recorded (the disk is full). Until it is, nothing more
@@ -76,7 +76,7 @@ fn by_receiver(messages: Vec<Message>) -> std::collections::BTreeMap<String, Vec
     let mut receivers = std::collections::BTreeMap::<String, Vec<Message>>::new();
     for message in messages {
         receivers
-            .entry(message.notifier.clone())
+            .entry(message.to.notifier.clone())
             .or_default()
             .push(message);
     }
@@ -100,32 +100,33 @@ async fn deliver_all(context: &Context, messages: Vec<Message>, unrecorded: &Unr
         if context.stop.plans.is_cancelled() {
             return;
         }
-        let (notifier, id) = (message.notifier.clone(), message.id);
+        let (to, id) = (message.to.clone(), message.id);
+        let (notifier, recipient) = (&to.notifier, to.recipient.as_deref());
         let delivery = context
             .notifiers
-            .deliver(&notifier, &id, &message.notice, message.created_at)
+            .deliver(&to, &id, &message.notice, message.created_at)
             .await;
         let now = Timestamp::now();
         let message = match delivery {
             Delivery::Accepted => {
-                metrics::message_delivered(&notifier);
-                tracing::info!(notifier, message_id = %id, "delivered");
+                metrics::message_delivered(notifier);
+                tracing::info!(notifier, recipient, message_id = %id, "delivered");
                 message.delivered(now)
             }
             Delivery::Retry { error, after } => {
                 let message = message.after_failure(error.clone(), after, now);
                 let again = message.state == MessageState::Waiting;
-                metrics::message_failed(&notifier, again);
+                metrics::message_failed(notifier, again);
                 if again {
-                    tracing::warn!(notifier, message_id = %id, "not delivered, to be tried again: {error}");
+                    tracing::warn!(notifier, recipient, message_id = %id, "not delivered, to be tried again: {error}");
                 } else {
-                    tracing::error!(notifier, message_id = %id, "given up after days: {error}");
+                    tracing::error!(notifier, recipient, message_id = %id, "given up after days: {error}");
                 }
                 message
             }
             Delivery::Rejected { error } => {
-                metrics::message_failed(&notifier, false);
-                tracing::error!(notifier, message_id = %id, "refused for good: {error}");
+                metrics::message_failed(notifier, false);
+                tracing::error!(notifier, recipient, message_id = %id, "refused for good: {error}");
                 message.rejected(error)
             }
         };
@@ -133,6 +134,11 @@ async fn deliver_all(context: &Context, messages: Vec<Message>, unrecorded: &Unr
             tracing::error!(notifier, message = %id, "cannot record what became of it: {error}");
             let mut unrecorded = unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
             return unrecorded.push(message);
+        }
+        if message.state == MessageState::Waiting {
+            // The channel is likely down: what is behind may wait for the next round, so that a
+            // channel that answers nobody holds up no other for long.
+            return;
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::domain::finding::{Finding, Severity, Verdict};
 use crate::domain::ids::{SourceName, StackId};
+use crate::domain::message::Addressee;
 use crate::domain::notice::{Notice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts};
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
@@ -34,13 +35,13 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
     let now = Timestamp::now();
     let stacks = context.store.stacks().await?;
     let own = stacks.into_iter().filter(|record| &record.source == source);
-    let names: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
+    let everybody = context.notifiers.addressees();
     let reason = SummaryReason::FirstSight(source.clone());
     send(
         context,
         reason,
         own.collect(),
-        &names,
+        &everybody,
         &baseline_key(source),
         now,
     )
@@ -86,11 +87,15 @@ async fn scheduled(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let stacks = context.store.stacks().await?;
+    let names = settings.notifiers.iter();
+    let to: Vec<Addressee> = names
+        .flat_map(|name| context.notifiers.addressees_of(name))
+        .collect();
     send(
         context,
         SummaryReason::Scheduled,
         stacks,
-        &settings.notifiers,
+        &to,
         LAST_SUMMARY,
         now,
     )
@@ -101,7 +106,7 @@ async fn send(
     context: &Context,
     reason: SummaryReason,
     stacks: Vec<StackRecord>,
-    names: &[String],
+    to: &[Addressee],
     remembered_as: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -129,7 +134,7 @@ async fn send(
         stacks: lines,
         counts,
     });
-    let messages = addressed(names, &[notice], now);
+    let messages = addressed(to, &[notice], now);
     let conclusion = Conclusion {
         messages: &messages,
         memory: Some((remembered_as, &now.to_string())),

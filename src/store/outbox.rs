@@ -7,22 +7,45 @@ use sqlx::{Any, AnyConnection};
 
 use super::row::{Columns, json, word};
 use super::{Store, StoreError};
-use crate::domain::message::Message;
+use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::Notice;
 
 const TABLE: &str = "messages";
 
+/// What [`bound`] fills.
+macro_rules! insert {
+    () => {
+        "INSERT INTO messages (id, notifier, recipient, conversation, kind, notice, created_at, \
+         attempts, next_at, state, last_error) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+    };
+}
+
+/// Waiting messages `m` that no older one of the same conversation is before: an end must not be
+/// told before the beginning that is yet to be delivered.
+macro_rules! from_first_of_each_conversation {
+    () => {
+        " FROM messages m WHERE m.state = 'waiting' AND NOT EXISTS (\
+           SELECT 1 FROM messages o WHERE o.state = 'waiting' \
+           AND o.conversation = m.conversation AND o.notifier = m.notifier \
+           AND COALESCE(o.recipient, '') = COALESCE(m.recipient, '') \
+           AND (o.created_at < m.created_at OR (o.created_at = m.created_at AND o.id < m.id)))"
+    };
+}
+
 impl Store {
-    /// Messages whose time has come, the longest waiting first.
+    /// Messages whose time has come, the longest waiting first; of the messages of one conversation
+    /// to one addressee only the oldest that still waits.
     pub async fn due_messages(
         &self,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM messages WHERE state = 'waiting' AND next_at <= $1 \
-             ORDER BY next_at, id LIMIT $2",
-        )
+        let rows = sqlx::query(concat!(
+            "SELECT m.*",
+            from_first_of_each_conversation!(),
+            " AND m.next_at <= $1 ORDER BY m.next_at, m.id LIMIT $2"
+        ))
         .bind(now.as_microsecond())
         .bind(i64::from(limit))
         .fetch_all(&self.reader)
@@ -39,12 +62,14 @@ impl Store {
         Ok(usize::try_from(waiting).unwrap_or(0))
     }
 
-    /// When the next waiting message is due; none if nothing waits.
+    /// When [`Self::due_messages`] will give something; none if nothing waits.
     pub async fn next_message_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row =
-            sqlx::query("SELECT MIN(next_at) AS next_at FROM messages WHERE state = 'waiting'")
-                .fetch_one(&self.reader)
-                .await?;
+        let row = sqlx::query(concat!(
+            "SELECT MIN(m.next_at) AS next_at",
+            from_first_of_each_conversation!()
+        ))
+        .fetch_one(&self.reader)
+        .await?;
         let columns = Columns {
             table: TABLE,
             row: &row,
@@ -54,10 +79,11 @@ impl Store {
 
     /// Stores a message, new or changed. What it says and to whom never changes.
     pub async fn save_message(&self, message: &Message) -> Result<(), StoreError> {
-        let statement = "INSERT INTO messages (id, notifier, kind, notice, created_at, attempts, \
-             next_at, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, \
-             next_at = excluded.next_at, state = excluded.state, last_error = excluded.last_error";
+        let statement = concat!(
+            insert!(),
+            " ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, \
+              state = excluded.state, last_error = excluded.last_error"
+        );
         bound(sqlx::query(statement), message)?
             .execute(&mut *self.write().await?)
             .await?;
@@ -78,9 +104,7 @@ pub(super) async fn insert_message(
     connection: &mut AnyConnection,
     message: &Message,
 ) -> Result<(), StoreError> {
-    let statement = "INSERT INTO messages (id, notifier, kind, notice, created_at, attempts, \
-                     next_at, state, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    bound(sqlx::query(statement), message)?
+    bound(sqlx::query(insert!()), message)?
         .execute(connection)
         .await?;
     Ok(())
@@ -96,7 +120,9 @@ fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, Sto
     };
     Ok(query
         .bind(message.id.to_string())
-        .bind(message.notifier.clone())
+        .bind(message.to.notifier.clone())
+        .bind(message.to.recipient.clone())
+        .bind(message.notice.conversation())
         .bind(kind)
         .bind(notice)
         .bind(message.created_at.as_microsecond())
@@ -116,7 +142,10 @@ fn read(row: &AnyRow) -> Result<Message, StoreError> {
     };
     Ok(Message {
         id: columns.id("id")?,
-        notifier: columns.text("notifier")?,
+        to: Addressee {
+            notifier: columns.text("notifier")?,
+            recipient: columns.optional_text("recipient")?,
+        },
         notice,
         created_at: columns.time("created_at")?,
         attempts: columns.count("attempts")?,

@@ -18,7 +18,7 @@ use crate::domain::ids::{
     Address, AlertId, ChangeDigest, CommitId, Fingerprint, MessageId, RunId, SourceName, StackId,
 };
 use crate::domain::ledger::LedgerEntry;
-use crate::domain::message::Message;
+use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{
     AlertNotice, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts,
 };
@@ -264,5 +264,9 @@ pub(super) fn notices() -> [Notice; 3] {
 
 pub(super) fn message(n: u128, notice: Notice, seconds: i64) -> Message {
     let id = MessageId::from_uuid(Uuid::from_u128(n));
-    Message::new(id, "team".into(), notice, at(seconds))
+    let to = Addressee {
+        notifier: "team".into(),
+        recipient: n.is_multiple_of(2).then(|| "a@example.com".into()),
+    };
+    Message::new(id, to, notice, at(seconds))
 }

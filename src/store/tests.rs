@@ -316,6 +316,46 @@ async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
 }
 
 #[tokio::test]
+async fn a_message_waits_for_the_older_ones_of_its_conversation() {
+    let (_directory, store) = fresh().await;
+    let [alert, _, other] = notices();
+    let opened = message(1, alert.clone(), 0).after_failure(
+        "down",
+        Some(SignedDuration::from_secs(20)),
+        at(0),
+    );
+    let resolved = message(3, alert.clone(), 5);
+    let elsewhere = message(4, alert, 5);
+    let unrelated = message(5, other, 6);
+    for message in [&resolved, &unrelated, &elsewhere, &opened] {
+        store.save_message(message).await.unwrap();
+    }
+    let due = |seconds| {
+        let store = store.clone();
+        async move { store.due_messages(at(seconds), 10).await.unwrap() }
+    };
+    assert_eq!(due(10).await, [elsewhere.clone(), unrelated.clone()]);
+    for message in [elsewhere, unrelated] {
+        store
+            .save_message(&message.delivered(at(10)))
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.next_message_at().await.unwrap(), Some(at(20)));
+    assert_eq!(due(20).await, [opened.clone()]);
+    store
+        .save_message(&opened.clone().delivered(at(20)))
+        .await
+        .unwrap();
+    assert_eq!(due(20).await, [resolved.clone()]);
+    store
+        .save_message(&opened.rejected("no such user"))
+        .await
+        .unwrap();
+    assert_eq!(due(20).await, [resolved]);
+}
+
+#[tokio::test]
 async fn memory_is_by_key_and_prefix_literally() {
     let (_directory, store) = fresh().await;
     for (key, value) in [

@@ -10,7 +10,7 @@ use crate::domain::failure::{Failure, FailureKind};
 
 use super::argv;
 use super::environment::Environment;
-use super::failures::plain;
+use super::failures::{plain, without_secrets};
 use super::output::Capture;
 use super::process::{self, Ended, Stops};
 
@@ -88,7 +88,7 @@ impl Engine {
                 );
                 return Err(plain(
                     FailureKind::EngineMissing,
-                    env.masker().mask(text.trim()),
+                    without_secrets(text.trim(), &env.masker()),
                 ));
             }
             Ended::TimedOut => {

@@ -1,7 +1,7 @@
 //! From what an engine said to a kind, a message without secrets and a hint: one table.
 
 use crate::domain::failure::{Failure, FailureKind};
-use crate::secret::Masker;
+use crate::secret::{Masker, without_url_credentials};
 
 use super::diagnostics::Diagnostic;
 
@@ -268,7 +268,7 @@ pub(super) fn failure(errors: &[Diagnostic], text: &str, step: &str, masker: &Ma
     let (kind, message) = match main {
         Some(main) => {
             let kind = classify(main).1;
-            (kind, message(main, errors.len() - 1))
+            (kind, message(main, errors.len() - 1, masker))
         }
         None => {
             let bare = Diagnostic {
@@ -282,10 +282,10 @@ pub(super) fn failure(errors: &[Diagnostic], text: &str, step: &str, masker: &Ma
             } else {
                 kind
             };
-            (kind, message(&bare, 0))
+            (kind, message(&bare, 0, masker))
         }
     };
-    Failure::new(kind, masker.mask(&message), hint(kind))
+    Failure::new(kind, message, hint(kind))
 }
 
 fn is_disk_full(line: &str) -> bool {
@@ -305,20 +305,28 @@ pub(super) fn warning(diagnostic: &Diagnostic, masker: &Masker) -> String {
     } else {
         format!("{}: {detail}", diagnostic.summary)
     };
-    masker.mask(&cut(&line))
+    cut(&without_secrets(&line, masker))
 }
 
-fn message(main: &Diagnostic, others: usize) -> String {
+/// What people may see of what an engine said: no known secret and no credential in a URL (a
+/// module's source, the address of an http backend), which nobody may have declared a secret. Cut
+/// to length only afterwards, or a piece of a secret would stay.
+pub(super) fn without_secrets(text: &str, masker: &Masker) -> String {
+    without_url_credentials(&masker.mask(text))
+}
+
+fn message(main: &Diagnostic, others: usize, masker: &Masker) -> String {
     let mut text = main.summary.trim().to_owned();
     if !main.detail.trim().is_empty() {
         text.push('\n');
         text.push_str(main.detail.trim());
     }
-    let mut text = cut(&text);
+    let mut text = cut(&without_secrets(&text, masker));
     let at = [main.address.as_deref(), main.place.as_deref()];
     let at: Vec<&str> = at.into_iter().flatten().collect();
     if !at.is_empty() {
-        text.push_str(&format!("\n({})", at.join(", ")));
+        let at = without_secrets(&at.join(", "), masker);
+        text.push_str(&format!("\n({at})"));
     }
     if others > 0 {
         let noun = if others == 1 { "error" } else { "errors" };

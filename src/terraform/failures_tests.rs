@@ -241,3 +241,40 @@ fn a_long_message_is_cut_between_characters() {
     let told = of("Bad", &"line\n".repeat(500));
     assert_eq!(told.message.lines().count(), MESSAGE_LINES);
 }
+
+#[test]
+fn credentials_in_urls_reach_neither_messages_nor_warnings() {
+    let diagnostic = Diagnostic {
+        is_error: true,
+        summary: "Failed to download module".into(),
+        detail: format!(
+            "Could not download module \"m\" (main.tf:1) source code from \
+             \"git::https://oauth2:glpat-0123456789@git.example.com/m.git\": {}\n\
+             GET http://state.example.com/?token=abcdefgh",
+            "x".repeat(3 * MESSAGE_BYTES / 4)
+        ),
+        ..Diagnostic::default()
+    };
+    let failure = failure(&[diagnostic.clone()], "", "init failed", &Masker::default());
+    let text = "GET https://u:glpat-0123456789@state.example.com/?token=abcdefgh: 500";
+    let bare = super::failure(&[], text, "plan failed", &Masker::default());
+    let warning = warning(&diagnostic, &Masker::default());
+    for message in [&failure.message, &bare.message, &warning] {
+        assert!(!message.contains("glpat-"), "{message}");
+        assert!(!message.contains("abcdefgh"), "{message}");
+        assert!(message.contains("example.com"), "{message}");
+    }
+}
+
+#[test]
+fn a_secret_is_masked_before_a_message_is_cut() {
+    let detail = format!("{}hunter2hunter2", "x".repeat(MESSAGE_BYTES - 10));
+    let diagnostic = Diagnostic {
+        is_error: true,
+        detail,
+        ..Diagnostic::default()
+    };
+    let masker = Masker::new(["hunter2hunter2"]);
+    let failure = failure(&[diagnostic], "", "plan failed", &masker);
+    assert!(!failure.message.contains("hunter"), "{}", failure.message);
+}

@@ -27,7 +27,7 @@ def arguments():
 
 
 class Keep:
-    """Writes NNNN.eml; refuses recipients whose name begins with `refused`."""
+    """Writes NNNN.eml; refuses recipients named `refused…` for good and `busy…` for now."""
 
     def __init__(self, options):
         self.options = options
@@ -42,6 +42,8 @@ class Keep:
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if address.startswith("refused"):
             return "550 5.1.1 no such user"
+        if address.startswith("busy"):
+            return "450 4.2.1 mailbox busy"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

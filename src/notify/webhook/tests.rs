@@ -6,6 +6,7 @@ use super::*;
 fn json(notice: &Notice) -> Json {
     let id = samples::message_id();
     let letter = Letter {
+        recipient: None,
         id: &id,
         notice,
         created_at: samples::at("2026-11-23T10:00:01Z"),

@@ -57,16 +57,19 @@ CREATE TABLE alerts (
 CREATE UNIQUE INDEX alerts_one_open_per_kind ON alerts (stack, kind) WHERE resolved_at IS NULL;
 
 CREATE TABLE messages (
-    id         TEXT   NOT NULL PRIMARY KEY,
-    notifier   TEXT   NOT NULL,
-    kind       TEXT   NOT NULL,
-    notice     TEXT   NOT NULL,
-    created_at BIGINT NOT NULL,
-    attempts   BIGINT NOT NULL,
-    next_at    BIGINT NOT NULL,
-    state      TEXT   NOT NULL,
-    last_error TEXT
+    id           TEXT   NOT NULL PRIMARY KEY,
+    notifier     TEXT   NOT NULL,
+    recipient    TEXT,
+    conversation TEXT   NOT NULL,
+    kind         TEXT   NOT NULL,
+    notice       TEXT   NOT NULL,
+    created_at   BIGINT NOT NULL,
+    attempts     BIGINT NOT NULL,
+    next_at      BIGINT NOT NULL,
+    state        TEXT   NOT NULL,
+    last_error   TEXT
 );
+CREATE INDEX messages_in_order ON messages (conversation, created_at, id) WHERE state = 'waiting';
 CREATE INDEX messages_waiting ON messages (next_at, id) WHERE state = 'waiting';
 CREATE INDEX messages_by_time ON messages (created_at, id);
 
