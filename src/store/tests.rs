@@ -342,12 +342,12 @@ async fn a_message_waits_for_the_older_ones_of_its_conversation() {
             .unwrap();
     }
     assert_eq!(store.next_message_at().await.unwrap(), Some(at(20)));
-    assert_eq!(due(20).await, [opened.clone()]);
+    assert_eq!(due(20).await, std::slice::from_ref(&opened));
     store
         .save_message(&opened.clone().delivered(at(20)))
         .await
         .unwrap();
-    assert_eq!(due(20).await, [resolved.clone()]);
+    assert_eq!(due(20).await, std::slice::from_ref(&resolved));
     store
         .save_message(&opened.rejected("no such user"))
         .await

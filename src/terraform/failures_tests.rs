@@ -255,7 +255,12 @@ fn credentials_in_urls_reach_neither_messages_nor_warnings() {
         ),
         ..Diagnostic::default()
     };
-    let failure = failure(&[diagnostic.clone()], "", "init failed", &Masker::default());
+    let failure = failure(
+        std::slice::from_ref(&diagnostic),
+        "",
+        "init failed",
+        &Masker::default(),
+    );
     let text = "GET https://u:glpat-0123456789@state.example.com/?token=abcdefgh: 500";
     let bare = super::failure(&[], text, "plan failed", &Masker::default());
     let warning = warning(&diagnostic, &Masker::default());
