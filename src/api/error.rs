@@ -6,7 +6,7 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::reconcile::driver::Refusal;
+use crate::reconcile::command::Refusal;
 use crate::store::StoreError;
 
 /// Why a request is not answered.

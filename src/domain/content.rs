@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::check::StackCheck;
-use super::finding::{AttributeChange, Finding, Severity};
+use super::finding::{AttributeChange, Finding, Origin, Severity};
 
 /// Unenforced changes of this severity or above are worth a message.
 const UNENFORCED_TELLS_FROM: Severity = Severity::Medium;
@@ -71,4 +71,20 @@ pub fn content(
     lines.extend(checks.map(|c| serde_json::json!(["check", c.address, c.status]).to_string()));
     lines.sort_unstable();
     hex::encode(Sha256::digest(lines.join("\n")))
+}
+
+/// Every attribute that an apply would put back.
+pub fn drifted(check: &StackCheck) -> impl Iterator<Item = AttributeKey> + '_ {
+    let findings = check
+        .findings
+        .resources
+        .iter()
+        .filter(|finding| finding.is_drift());
+    findings.flat_map(|finding: &Finding| {
+        let attributes = finding
+            .attributes
+            .iter()
+            .filter(|a| a.origin == Origin::Drift);
+        attributes.map(move |a| AttributeKey::of(finding, a))
+    })
 }

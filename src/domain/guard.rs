@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::check::StackCheck;
 use super::confirm::Confirmation;
-use super::content::AttributeKey;
-use super::finding::{Finding, Origin};
+use super::content::{AttributeKey, drifted};
 use super::policy::Guard;
 use super::stack::{Repair, StackRecord, StateIdentity};
 
@@ -73,22 +72,6 @@ fn contested(record: &StackRecord, check: &StackCheck, now: Timestamp) -> bool {
         .map(|repair| &repair.attribute)
         .collect();
     drifted(check).any(|key| lately.contains(&&key))
-}
-
-/// Every attribute that an apply would put back.
-pub fn drifted(check: &StackCheck) -> impl Iterator<Item = AttributeKey> + '_ {
-    let findings = check
-        .findings
-        .resources
-        .iter()
-        .filter(|finding| finding.is_drift());
-    findings.flat_map(|finding: &Finding| {
-        let attributes = finding
-            .attributes
-            .iter()
-            .filter(|a| a.origin == Origin::Drift);
-        attributes.map(move |a| AttributeKey::of(finding, a))
-    })
 }
 
 #[cfg(test)]

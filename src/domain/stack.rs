@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::check::StackCheck;
 use super::confirm::Doubt;
-use super::content::AttributeKey;
+use super::content::{AttributeKey, drifted};
 use super::finding::Verdict;
-use super::guard::drifted;
 use super::ids::{CommitId, SourceName, StackId};
 
 /// The name of the workspace that every backend has.

@@ -6,35 +6,21 @@ use crate::artifacts::snapshot;
 use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::ids::{ChangeDigest, CommitId};
-use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::ids::ChangeDigest;
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::secret::without_url_credentials;
 use crate::store::{Conclusion, StoreError};
 use crate::terraform::{Applied, Selections, Workdir};
 
+use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude, conclude_run, keep};
 use super::context::Context;
 use super::inputs::inputs;
 use super::look::{SavedPlan, Sighting};
-use super::pass::{Next, advance};
 use super::prepare::for_apply;
-use super::resolve::Tracked;
+use super::step::{Next, advance};
 use super::verify::verify;
-
-/// Where and with what to act.
-#[derive(Debug)]
-pub struct Attempt<'a> {
-    /// The daemon.
-    pub context: &'a Context,
-    /// The stack.
-    pub tracked: &'a Tracked,
-    /// Where it was planned.
-    pub workdir: Workdir,
-    /// The commit that was planned.
-    pub commit: &'a CommitId,
-}
 
 /// A plan with all that allows and needs to apply it.
 #[derive(Debug)]
@@ -174,14 +160,6 @@ async fn ready(
         workdir: workdir_for_apply,
         snapshot: relative.display().to_string(),
     })
-}
-
-/// The decision over findings that stand because the repair was not made.
-pub(super) fn postponed(failure: &Failure) -> Decision {
-    Decision {
-        kind: DecisionKind::Alert,
-        reasons: vec![format!("the repair was not made: {}", failure.message)],
-    }
 }
 
 fn superseded(reason: &str) -> Failure {

@@ -10,19 +10,18 @@ use crate::domain::confirm::is_quiet;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::RunId;
 use crate::domain::ledger::LedgerEntry;
-use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{Notice, RepairNotice};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
-use crate::telemetry::metrics;
 
+use super::address::messages;
 use super::context::Context;
 use super::look::Sighting;
-use super::pass::{advance, duration};
 use super::resolve::Tracked;
-use super::{fresh, summary};
+use super::step::{advance, duration, finish};
+use super::{baseline, fresh};
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -117,7 +116,7 @@ pub async fn conclude(
         None => told.notices,
     };
     let mut notices = notices;
-    if !summary::baseline_told(context, &tracked.source).await? {
+    if !baseline::is_told(context, &tracked.source).await? {
         notices.retain(speaks_before_the_baseline);
     }
     let messages = messages(context, &notices, now);
@@ -179,21 +178,6 @@ fn with_repair(
     notices
 }
 
-/// One message per notice and addressee, for everybody.
-pub fn messages(context: &Context, notices: &[Notice], now: Timestamp) -> Vec<Message> {
-    addressed(&context.notifiers.addressees(), notices, now)
-}
-
-/// One message per notice and addressee.
-pub fn addressed(to: &[Addressee], notices: &[Notice], now: Timestamp) -> Vec<Message> {
-    let pairs = notices
-        .iter()
-        .flat_map(|notice| to.iter().map(move |to| (notice, to)));
-    pairs
-        .map(|(notice, to)| Message::new(fresh::message(), to.clone(), notice.clone(), now))
-        .collect()
-}
-
 /// Keeps a copy of something of a run. That it cannot be kept delays nothing and is only logged.
 pub async fn keep(
     context: &Context,
@@ -206,17 +190,5 @@ pub async fn keep(
     };
     if let Err(error) = context.artifacts.put(&run, &name, bytes).await {
         tracing::warn!("cannot keep {} of run {run}: {error}", name.as_str());
-    }
-}
-
-/// Ends a run with an outcome and counts it.
-pub fn finish(run: &mut Run, outcome: Outcome) {
-    let now = Timestamp::now();
-    if let Err(invalid) = run.finish(outcome, now) {
-        tracing::error!("{invalid}");
-    }
-    if let (Some(outcome), Some(started)) = (&run.outcome, run.started_at) {
-        let took = now.duration_since(started);
-        metrics::run_ended(run.trigger, outcome, took.try_into().unwrap_or_default());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -14,11 +14,12 @@ use crate::domain::run::{Run, RunState, Trigger};
 use crate::store::StoreError;
 use crate::telemetry::{metrics, run_span};
 
+use super::command::{Command, Refusal, SourceUpdate};
 use super::context::Context;
 use super::fresh;
-use super::pass::{Next, duration, first_record, pass};
+use super::pass::{first_record, pass};
 use super::resolve::Tracked;
-use super::sources::SourceUpdate;
+use super::step::{Next, duration};
 use super::{leave, recover, summary};
 
 /// The clock is looked at this often at least, so that a jump of it is noticed.
@@ -29,34 +30,6 @@ const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 const RETRY: SignedDuration = SignedDuration::from_secs(10);
 /// The wait doubles this often, to about an hour and a half.
 const LAST_DOUBLING: u32 = 9;
-
-/// What the driver can be asked.
-#[derive(Debug)]
-pub enum Command {
-    /// A source was read.
-    Source(SourceUpdate, oneshot::Sender<()>),
-    /// Somebody wants a stack planned now.
-    PlanNow(StackId, oneshot::Sender<Result<RunId, Refusal>>),
-    /// A person has looked at a held stack: repairs may go on.
-    Resume(StackId, oneshot::Sender<Result<RunId, Refusal>>),
-}
-
-/// Why the driver does not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// There is no such stack.
-    #[error("there is no stack {0}")]
-    UnknownStack(StackId),
-    /// A run of the stack is under way.
-    #[error("a run of {0} is under way; wait for its end and try again")]
-    Running(StackId),
-    /// The daemon is stopping.
-    #[error("the daemon is stopping")]
-    Stopping,
-    /// The database cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 #[derive(Debug)]
 struct Followed {

@@ -13,8 +13,8 @@ use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
 use crate::store::StoreError;
 
+use super::command::{Command, Refusal};
 use super::context::Context;
-use super::driver::{Command, Refusal};
 
 /// A handle on the running daemon.
 #[derive(Debug, Clone)]

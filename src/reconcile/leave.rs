@@ -13,10 +13,11 @@ use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
 
-use super::conclude::{conclude_run, messages};
+use super::address::messages;
+use super::command::SourceUpdate;
+use super::conclude::conclude_run;
 use super::context::Context;
 use super::source_alert;
-use super::sources::SourceUpdate;
 
 /// Takes leave of every stack that the database has and the source no longer does.
 pub(super) async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {

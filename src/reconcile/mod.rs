@@ -4,7 +4,11 @@
 //! verify, [`conclude`] remembers and tells. [`look`] is the part that `check` shares.
 
 pub mod act;
+mod address;
+mod attempt;
+mod baseline;
 mod cache;
+pub mod command;
 pub mod conclude;
 pub mod context;
 pub mod driver;
@@ -25,8 +29,10 @@ mod prepare;
 pub mod recover;
 pub mod resolve;
 pub mod settings;
+mod sight;
 mod source_alert;
 pub mod sources;
+mod step;
 pub mod summary;
 mod tree_copy;
 mod verify;

@@ -13,7 +13,7 @@ use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
-use super::conclude::messages;
+use super::address::messages;
 use super::context::Context;
 use super::fresh;
 use super::recover::unseen;

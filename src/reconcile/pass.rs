@@ -1,35 +1,26 @@
 //! One pass over one stack, in order: sync → plan → read → decide → act → verify → tell.
 
-use jiff::{SignedDuration, Timestamp};
-use tokio_util::sync::CancellationToken;
+use jiff::Timestamp;
 
 use crate::domain::check::StackCheck;
 use crate::domain::confirm::Confirmation;
 use crate::domain::content::AttributeKey;
-use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::guard::{Seen, guards};
 use crate::domain::ids::CommitId;
-use crate::domain::policy::{Decision, DecisionKind, Guard, decide};
+use crate::domain::policy::{DecisionKind, Guard, decide};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
-use crate::terraform::Workdir;
 
-use super::act::{self, Attempt};
-use super::conclude::{Ending, conclude, conclude_run, finish};
+use super::act;
+use super::attempt::Attempt;
+use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
-use super::look::{Lens, Sighting, failed, look};
+use super::look::{Sighting, failed};
 use super::prepare::prepare;
 use super::resolve::Tracked;
-
-/// What the driver does next with the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Nothing until it is due.
-    Rest,
-    /// Look again soon: what was seen is not settled.
-    LookAgain,
-}
+use super::sight::{check_of, see};
+use super::step::{Next, duration, finish, step};
 
 /// Takes a queued run through the whole pass. An error is the store's: nothing else escapes.
 pub async fn pass(
@@ -105,36 +96,6 @@ pub async fn pass(
     }
 }
 
-/// Looks at a stack as the daemon does. The inner error is `busy`.
-pub(super) async fn see(
-    context: &Context,
-    tracked: &Tracked,
-    workdir: &Workdir,
-    cancel: &CancellationToken,
-) -> Result<Result<Sighting, Failure>, StoreError> {
-    let lens = Lens {
-        workdir,
-        init: true,
-        key: &context.key,
-        severities: &context.settings.severities,
-        ledger: context.store.ledger(&tracked.id).await?,
-        local_state: false,
-        cancel,
-    };
-    let seen = look(lens).await;
-    Ok(seen.map(|seen| match claim(context, tracked, &seen) {
-        Ok(()) => seen,
-        Err(shared) => failed(shared, seen.ledger),
-    }))
-}
-
-fn claim(context: &Context, tracked: &Tracked, seen: &Sighting) -> Result<(), Failure> {
-    match &seen.plan {
-        Some(plan) => context.states.claim(&plan.backend.identity, &tracked.id),
-        None => Ok(()),
-    }
-}
-
 /// What is remembered of a stack, brought in line with the configuration.
 pub(super) async fn record_of(
     context: &Context,
@@ -186,54 +147,4 @@ fn decided(
         check.decision.reasons.extend(named);
     }
     (check, confirmation)
-}
-
-/// The look as a value that is kept and shown; its decision is yet to be made.
-pub(super) fn check_of(tracked: &Tracked, seen: &Sighting, commit: &CommitId) -> StackCheck {
-    StackCheck {
-        stack: Some(tracked.id.clone()),
-        workspace: tracked.workspace.clone(),
-        commit: Some(commit.clone()),
-        dirty: false,
-        verdict: seen.verdict,
-        terraform_version: seen.terraform_version.clone(),
-        duration_ms: seen.duration_ms,
-        failure: seen.failure.clone(),
-        digest: seen.digest.clone(),
-        findings: seen.findings.clone(),
-        decision: Decision {
-            kind: DecisionKind::Refuse,
-            reasons: Vec::new(),
-        },
-    }
-}
-
-/// Takes a run one step further and stores it.
-pub(super) async fn step(
-    context: &Context,
-    run: &mut Run,
-    next: RunState,
-) -> Result<(), StoreError> {
-    advance(run, next);
-    context.store.save_run(run).await
-}
-
-/// Takes a run one step further. A step that cannot be is a bug of ours and is said so.
-pub(super) fn advance(run: &mut Run, next: RunState) {
-    if let Err(invalid) = run.step(next, Timestamp::now()) {
-        tracing::error!("{invalid}");
-    }
-}
-
-/// A configured duration as a signed one.
-pub(super) fn duration(duration: std::time::Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
-}
-
-/// Whether a failure only says that somebody else was faster: nothing was changed.
-pub(super) const fn is_benign(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::Locked | FailureKind::StalePlan | FailureKind::Busy
-    )
 }

@@ -12,7 +12,8 @@ use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
-use super::conclude::{conclude_run, messages};
+use super::address::messages;
+use super::conclude::conclude_run;
 use super::context::Context;
 use super::fresh;
 

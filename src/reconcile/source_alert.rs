@@ -12,7 +12,7 @@ use crate::domain::source::SourceRecord;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::store::{Conclusion, StoreError};
 
-use super::conclude::messages;
+use super::address::messages;
 use super::context::Context;
 use super::fresh;
 

@@ -11,33 +11,20 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::discover::discover;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::ids::{CommitId, StackId};
+use crate::domain::ids::CommitId;
 use crate::domain::source::SourceRecord;
 use crate::git::Mirror;
 use crate::store::StoreError;
 use crate::telemetry::metrics;
 
+use super::command::{Command, SourceUpdate};
 use super::context::Context;
-use super::driver::Command;
 use super::resolve::{Tracked, resolve};
 use super::settings::SourceSettings;
 use super::source_alert;
 
 /// A whole fetch, however much it brings, ends within this time.
 const FETCH_LIMIT: Duration = Duration::from_secs(900);
-
-/// What a source looks like at a commit.
-#[derive(Debug)]
-pub struct SourceUpdate {
-    /// The source.
-    pub source: crate::domain::ids::SourceName,
-    /// The commit.
-    pub commit: CommitId,
-    /// Its stacks.
-    pub stacks: Vec<Tracked>,
-    /// Those that may read what changed since the commit before.
-    pub touched: BTreeSet<StackId>,
-}
 
 /// Follows one source until the daemon stops.
 pub async fn follow(

@@ -12,7 +12,8 @@ use crate::domain::notice::{Notice, SummaryLine, SummaryNotice, SummaryReason, V
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
 
-use super::conclude::addressed;
+use super::address::addressed;
+use super::baseline;
 use super::context::Context;
 use super::settings::SummarySettings;
 
@@ -21,15 +22,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Under which the time of the last scheduled summary is remembered.
 const LAST_SUMMARY: &str = "summary";
 
-/// Whether the baseline of a source has been told.
-pub async fn baseline_told(context: &Context, source: &SourceName) -> Result<bool, StoreError> {
-    Ok(context.store.recall(&baseline_key(source)).await?.is_some())
-}
-
 /// Tells the baseline of a source, once.
 pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), StoreError> {
     let _one_at_a_time = context.telling.lock().await;
-    if baseline_told(context, source).await? {
+    if baseline::is_told(context, source).await? {
         return Ok(());
     }
     let now = Timestamp::now();
@@ -42,14 +38,10 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
         reason,
         own.collect(),
         &everybody,
-        &baseline_key(source),
+        &baseline::key(source),
         now,
     )
     .await
-}
-
-fn baseline_key(source: &SourceName) -> String {
-    format!("baseline/{source}")
 }
 
 /// Sends the scheduled summary until the daemon stops. One that came due while Mooring was down is

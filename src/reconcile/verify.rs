@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use crate::domain::check::StackCheck;
+use crate::domain::content::drifted;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Verdict;
-use crate::domain::guard::{drifted, is_recent};
+use crate::domain::guard::is_recent;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{Repair, StackRecord, StateIdentity};
@@ -13,10 +14,11 @@ use crate::store::StoreError;
 use crate::telemetry::metrics::{self, ApplyOutcome};
 use crate::terraform::Applied;
 
-use super::act::{Attempt, postponed};
+use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude};
 use super::look::{Sighting, failed};
-use super::pass::{Next, check_of, is_benign, see, step};
+use super::sight::{check_of, see};
+use super::step::{Next, is_benign, step};
 
 /// Plans again after the apply: what was to be repaired must be gone.
 pub(super) async fn verify(

@@ -127,7 +127,7 @@ fn a_report_goes_to_a_file_in_each_form() {
     let ran = tree.check(&["--output", "no/such/directory/report"]);
     assert_eq!(
         (ran.code, ran.err.contains("no/such/directory/report")),
-        (1, true),
+        (64, true),
         "{}",
         ran.err
     );

@@ -103,7 +103,7 @@ fn an_apply_that_was_cut_off_is_held_for_a_person() {
     assert!(daemon.stop().success());
 }
 
-const HELD: &str = "[apply, critical] infra/live/storage";
+const HELD: &str = "[on hold, critical] infra/live/storage";
 
 /// The stack is held, one critical alert says so, and people know where the way back is.
 fn held(lab: &Lab, daemon: &Daemon) {

@@ -34,7 +34,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "secret",
             "report",
             "reconcile::handle",
-            "reconcile::driver::Refusal",
+            "reconcile::command::Refusal",
             "reconcile::recover",
             "store::StoreError",
             "telemetry::Metrics",

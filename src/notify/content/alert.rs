@@ -46,10 +46,7 @@ fn what(alert: &AlertNotice) -> (String, String) {
                 format!("cannot be checked ({kind})"),
             )
         }
-        AlertKind::Apply => (
-            "apply".to_owned(),
-            "an apply did not end as it should".to_owned(),
-        ),
+        AlertKind::Apply => ("on hold".to_owned(), "repairs are on hold".to_owned()),
     }
 }
 
@@ -189,7 +186,7 @@ fn ending(kind: AlertKind, resolution: Option<Resolution>) -> String {
         (AlertKind::Drift, None) => "the drift is gone".to_owned(),
         (AlertKind::Pending, _) => "no code is waiting any more".to_owned(),
         (AlertKind::Failed, _) => "it can be checked again".to_owned(),
-        (AlertKind::Apply, _) => "the trouble with the apply is over".to_owned(),
+        (AlertKind::Apply, _) => "the hold on repairs is over".to_owned(),
     }
 }
 

@@ -1,0 +1,51 @@
+//! What the driver is told and asked.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::oneshot;
+
+use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
+use crate::store::StoreError;
+
+use super::resolve::Tracked;
+
+/// What a source looks like at a commit.
+#[derive(Debug)]
+pub struct SourceUpdate {
+    /// The source.
+    pub source: SourceName,
+    /// The commit.
+    pub commit: CommitId,
+    /// Its stacks.
+    pub stacks: Vec<Tracked>,
+    /// Those that may read what changed since the commit before.
+    pub touched: BTreeSet<StackId>,
+}
+
+/// What the driver can be asked.
+#[derive(Debug)]
+pub enum Command {
+    /// A source was read.
+    Source(SourceUpdate, oneshot::Sender<()>),
+    /// Somebody wants a stack planned now.
+    PlanNow(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+    /// A person has looked at a held stack: repairs may go on.
+    Resume(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+}
+
+/// Why the driver does not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such stack.
+    #[error("there is no stack {0}")]
+    UnknownStack(StackId),
+    /// A run of the stack is under way.
+    #[error("a run of {0} is under way; wait for its end and try again")]
+    Running(StackId),
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,64 @@
+//! A look as the daemon makes it, and the value that is kept of it.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::check::StackCheck;
+use crate::domain::failure::Failure;
+use crate::domain::ids::CommitId;
+use crate::domain::policy::{Decision, DecisionKind};
+use crate::store::StoreError;
+use crate::terraform::Workdir;
+
+use super::context::Context;
+use super::look::{Lens, Sighting, failed, look};
+use super::resolve::Tracked;
+
+/// Looks at a stack as the daemon does. The inner error is `busy`.
+pub(super) async fn see(
+    context: &Context,
+    tracked: &Tracked,
+    workdir: &Workdir,
+    cancel: &CancellationToken,
+) -> Result<Result<Sighting, Failure>, StoreError> {
+    let lens = Lens {
+        workdir,
+        init: true,
+        key: &context.key,
+        severities: &context.settings.severities,
+        ledger: context.store.ledger(&tracked.id).await?,
+        local_state: false,
+        cancel,
+    };
+    let seen = look(lens).await;
+    Ok(seen.map(|seen| match claim(context, tracked, &seen) {
+        Ok(()) => seen,
+        Err(shared) => failed(shared, seen.ledger),
+    }))
+}
+
+fn claim(context: &Context, tracked: &Tracked, seen: &Sighting) -> Result<(), Failure> {
+    match &seen.plan {
+        Some(plan) => context.states.claim(&plan.backend.identity, &tracked.id),
+        None => Ok(()),
+    }
+}
+
+/// The look as a value that is kept and shown; its decision is yet to be made.
+pub(super) fn check_of(tracked: &Tracked, seen: &Sighting, commit: &CommitId) -> StackCheck {
+    StackCheck {
+        stack: Some(tracked.id.clone()),
+        workspace: tracked.workspace.clone(),
+        commit: Some(commit.clone()),
+        dirty: false,
+        verdict: seen.verdict,
+        terraform_version: seen.terraform_version.clone(),
+        duration_ms: seen.duration_ms,
+        failure: seen.failure.clone(),
+        digest: seen.digest.clone(),
+        findings: seen.findings.clone(),
+        decision: Decision {
+            kind: DecisionKind::Refuse,
+            reasons: Vec::new(),
+        },
+    }
+}
