@@ -66,7 +66,7 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
     let log = context.layout.apply_log(&run.stack, &run.id);
     let log = log
         .exists()
-        .then(|| format!("; what Terraform said is in {}", log.display()));
+        .then(|| format!(" and what Terraform said in {}", log.display()));
     let reason = format!(
         "the apply of run {} was cut off: {why}{}{}",
         run.id,
