@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api;
 use crate::artifacts::{ArtifactError, Artifacts};
+use crate::domain::run::Run;
 use crate::notify::{Notifiers, NotifyError};
 use crate::reconcile::command::Command;
 use crate::reconcile::context::{Context, Heads, States, Stop};
@@ -24,7 +25,7 @@ use crate::terraform;
 /// Commands that may wait for the driver.
 const COMMANDS: usize = 64;
 
-/// Why the daemon cannot start.
+/// Why the daemon cannot start, or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data directory cannot be used.
@@ -58,6 +59,9 @@ pub enum StartError {
         /// Why.
         cause: std::io::Error,
     },
+    /// A part of the daemon ended before it was asked to.
+    #[error("a part of the daemon ended unexpectedly")]
+    PartLost,
     /// Signals cannot be received.
     #[error("cannot receive signals: {0}")]
     Signals(std::io::Error),
@@ -73,6 +77,7 @@ impl StartError {
             Self::Artifacts(error) => error.hint().to_owned(),
             Self::Notify(_) => "check notify, smtp and ca_file".to_owned(),
             Self::Listen { .. } => "set api.listen to a free address and port".to_owned(),
+            Self::PartLost => "look into the log for why; start it again".to_owned(),
             Self::Signals(_) => {
                 "the operating system refused; nothing here can change it".to_owned()
             }
@@ -93,14 +98,15 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let left_over = recover::recover(&context).await?;
     leave::retire(&context).await?;
     let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
-    let driver = tokio::spawn(Driver::new(context.clone(), left_over).drive(inbox));
+    let driver_gone = CancellationToken::new();
+    let driver = drive(&context, left_over, inbox, driver_gone.clone().drop_guard());
     let handle = Handle::new(context.clone(), commands.clone());
-    let helpers = start_helpers(&context, &commands);
+    let mut parts = start_parts(&context, &commands);
     drop(commands);
     let stop = context.stop.plans.clone();
     let token = context.settings.api.token.clone();
-    let upkeep = tokio::spawn(keep_metrics(metrics.clone(), stop.clone()));
-    let serving = tokio::spawn(api::serve(listener, handle, metrics, token, stop));
+    parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
+    parts.spawn(api::serve(listener, handle, metrics, token, stop));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = %context.settings.api.listen,
@@ -108,15 +114,39 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
         data_dir = %context.layout.root().display(),
         "mooring is up"
     );
-    signals.next().await;
+    // A daemon that has lost a part would look alive and do only half of its work: it ends instead,
+    // and whoever runs it starts it again.
+    let lost = tokio::select! {
+        () = signals.next() => false,
+        () = driver_gone.cancelled() => true,
+        Some(_) = parts.join_next() => true,
+    };
     drain(&context, driver, &mut signals).await;
-    for helper in helpers.into_iter().chain([serving, upkeep]) {
-        if let Err(error) = helper.await {
+    while let Some(ended) = parts.join_next().await {
+        if let Err(error) = ended {
             tracing::error!("a part did not end well: {error}");
         }
     }
     tracing::info!("mooring is down");
-    Ok(())
+    if lost {
+        Err(StartError::PartLost)
+    } else {
+        Ok(())
+    }
+}
+
+/// Starts the driver; the guard goes with it, however it ends.
+fn drive(
+    context: &Arc<Context>,
+    left_over: Vec<Run>,
+    inbox: mpsc::Receiver<Command>,
+    gone: DropGuard,
+) -> JoinHandle<()> {
+    let driver = Driver::new(context.clone(), left_over);
+    tokio::spawn(async move {
+        let _gone = gone;
+        driver.drive(inbox).await;
+    })
 }
 
 fn path(settings: &Settings) -> String {
@@ -181,26 +211,18 @@ async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError
     listener.map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn start_helpers(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Vec<JoinHandle<()>> {
-    let mut helpers = vec![
-        tokio::spawn(outbox::deliver(context.clone())),
-        tokio::spawn(housekeeping::keep_pruning(context.clone())),
-        tokio::spawn(overdue::watch(context.clone())),
-    ];
+fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> JoinSet<()> {
+    let mut parts = JoinSet::new();
+    parts.spawn(outbox::deliver(context.clone()));
+    parts.spawn(housekeeping::keep_pruning(context.clone()));
+    parts.spawn(overdue::watch(context.clone()));
     for source in context.settings.sources.clone() {
-        helpers.push(tokio::spawn(sources::follow(
-            context.clone(),
-            source,
-            commands.clone(),
-        )));
+        parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }
     if let Some(summary) = context.settings.summary.clone() {
-        helpers.push(tokio::spawn(summary::keep_sending(
-            context.clone(),
-            summary,
-        )));
+        parts.spawn(summary::keep_sending(context.clone(), summary));
     }
-    helpers
+    parts
 }
 
 /// Histogram samples are folded this often, so that they don't pile up when nobody scrapes.
