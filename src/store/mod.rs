@@ -17,6 +17,8 @@ mod sources;
 mod stacks;
 
 #[cfg(test)]
+mod disk_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;
