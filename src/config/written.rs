@@ -157,7 +157,7 @@ pub(super) struct Safe {
     /// Attribute paths it covers (patterns); needed for `update`.
     #[serde(default)]
     pub attributes: Vec<At<String>>,
-    /// `update`, and `create` for what somebody deleted by hand. Default: [update].
+    /// `update`, and `create` for what somebody deleted by hand. Default: update only.
     #[schemars(with = "Option<Vec<SafeAction>>")]
     pub actions: Option<At<Vec<At<String>>>>,
 }

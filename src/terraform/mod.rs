@@ -1,8 +1,8 @@
 //! Terraform and OpenTofu: from a checkout to a saved plan, and from an approved plan to an apply.
 //!
-//! Argument vectors are built as values ([`argv`]) apart from running them ([`process`]); what an
-//! engine prints is read into diagnostics ([`diagnostics`]) and sorted into kinds by one table
-//! ([`failures`]).
+//! Argument vectors are built as values (`argv`) apart from running them (`process`); what an
+//! engine prints is read into diagnostics (`diagnostics`) and sorted into kinds by one table
+//! (`failures`).
 
 mod apply;
 mod argv;

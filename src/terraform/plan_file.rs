@@ -15,7 +15,7 @@ use crate::domain::stack::StateIdentity;
 use super::failures::plain;
 use super::workdir::disk_failure;
 
-/// Ends the names of plan files that are ours; see [`super::sweep`].
+/// Ends the names of plan files that are ours; see `sweep`.
 pub(super) const SUFFIX: &str = ".mooring-plan";
 /// A state inside a plan larger than this is not read.
 const LARGEST_STATE: u64 = 4 << 30;
