@@ -94,7 +94,7 @@ impl Doubt {
 }
 
 /// Whether there is nothing to tell about a look.
-pub fn is_quiet(check: &StackCheck) -> bool {
+fn is_quiet(check: &StackCheck) -> bool {
     check.verdict == Verdict::InSync
         && !check.findings.has_failing_check()
         && !check.findings.resources.iter().any(tells_drift)

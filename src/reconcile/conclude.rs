@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use crate::artifacts::ArtifactName;
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::check::StackCheck;
-use crate::domain::confirm::is_quiet;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::RunId;
 use crate::domain::ledger::LedgerEntry;
@@ -130,7 +129,8 @@ pub async fn conclude(
     };
     context.store.conclude(&conclusion).await?;
     context.outbox_bell.notify_one();
-    if !is_quiet(&check) {
+    // A trouble that stays the same would fill the disk with copies of itself.
+    if !told.alerts.is_empty() {
         keep(
             context,
             run.id,
