@@ -22,7 +22,7 @@ const RESOURCE: &str = "resource \"terraform_data\" \"it\" {\n  input = \"one\"\
 /// A configuration that does not parse.
 const UNPARSABLE: &str = "resource \"terraform_data\" \"it\" {\n  input = \n";
 /// Looks, tells soon, changes nothing.
-const OBSERVE: &str = "policy: { mode: observe, confirm_after: 1s, pending_after: 1s }\n";
+const OBSERVE: &str = "policy: { mode: observe, confirm_after: 1s, pending_after: 0s }\n";
 /// Repairs the tags of buckets.
 const HEAL: &str = r#"policy:
   mode: heal
