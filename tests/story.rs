@@ -12,7 +12,7 @@ const STACKS: [&str; 5] = ["app", "queue", "secrets", "storage", "table"];
 const POLICY: &str = r#"policy:
   mode: heal
   confirm_after: 1s
-  pending_after: 0s
+  pending_after: 1s
   safe:
     - { type: aws_s3_bucket, attributes: [tags] }
   severities:
@@ -101,6 +101,8 @@ fn it_finds_exactly_that(lab: &Lab, daemon: &Daemon) {
         (&"value".into(), &"(sensitive)".into())
     );
 
+    // Code may wait for a second here: the next look says that it does.
+    daemon.planned("infra/live/app");
     let table = daemon.planned("infra/live/table");
     assert_eq!(table["verdict"], "in_sync");
     assert_eq!(table["findings"].as_array().unwrap().len(), 0);
