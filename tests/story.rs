@@ -210,6 +210,11 @@ fn it_announces_that_the_world_is_put_back(lab: &Lab, repository: &Repository, d
 }
 
 fn no_secret_in(path: &Path) {
+    // What is linked to (the provider's own program, in the lab's mirror) is not written by anybody
+    // here, and its size would take minutes to search.
+    if path.is_symlink() {
+        return;
+    }
     if path.is_dir() {
         for entry in std::fs::read_dir(path).unwrap() {
             let entry = entry.unwrap();
@@ -220,11 +225,9 @@ fn no_secret_in(path: &Path) {
         }
     } else if path.is_file() {
         let bytes = std::fs::read(path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
         for secret in [PASSWORD, ROTATED] {
-            let found = bytes
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes());
-            assert!(!found, "a secret is in {}", path.display());
+            assert!(!text.contains(secret), "a secret is in {}", path.display());
         }
     }
 }
