@@ -12,7 +12,7 @@ use super::join::Joined;
 use super::mirrored::is_mirrored;
 use super::plan::{Check, CheckStatus, Mode, Plan, PlannedAction, ResourceChange};
 use super::severity::{SeverityRules, severity};
-use super::stateful::is_irreversible;
+use super::stateful::irreversible;
 use super::value::{AttributePath, Value};
 
 /// Everything in `plan` that is not as it should be.
@@ -28,8 +28,8 @@ pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
         .collect();
     resources.extend(joined.rest.iter().filter_map(|drift| vanished(drift)));
     for finding in &mut resources {
-        finding.irreversible = is_irreversible(finding);
-        finding.severity = severity(finding, rules);
+        finding.irreversible = irreversible(finding);
+        (finding.severity, finding.severity_reason) = severity(finding, rules);
     }
     let unknown_follows = resources.iter().any(|f| f.action != FindingAction::None);
     Findings {
@@ -70,7 +70,7 @@ fn is_failing(check: &Check) -> bool {
 /// A drift entry without a change entry: gone or changed in the world, and no longer configured.
 fn vanished(drift: &ResourceChange) -> Option<Finding> {
     let attributes = if drift.action == PlannedAction::Delete {
-        vec![whole(Subject::Deleted, Origin::Unenforced)]
+        vec![AttributeChange::whole(Subject::Deleted, Origin::Unenforced)]
     } else {
         compare(&drift.before, &drift.after, &drift.after)
     };
@@ -99,15 +99,15 @@ fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Fin
         }
         PlannedAction::Create => (
             FindingAction::Create,
-            vec![whole(Subject::Create, Origin::Pending)],
+            vec![AttributeChange::whole(Subject::Create, Origin::Pending)],
         ),
         PlannedAction::Delete => (
             FindingAction::Delete,
-            vec![whole(Subject::Delete, Origin::Pending)],
+            vec![AttributeChange::whole(Subject::Delete, Origin::Pending)],
         ),
         PlannedAction::Forget => (
             FindingAction::Forget,
-            vec![whole(Subject::Forget, Origin::Pending)],
+            vec![AttributeChange::whole(Subject::Forget, Origin::Pending)],
         ),
         PlannedAction::Replace => (FindingAction::Replace, replacement(change, state)),
         PlannedAction::Read => (FindingAction::Read, Vec::new()),
@@ -127,7 +127,7 @@ fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Fin
 /// What was deleted by hand is created again; where the configuration wants something else by now,
 /// that would deploy code.
 fn created_again(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
-    let mut attributes = vec![whole(Subject::Deleted, Origin::Drift)];
+    let mut attributes = vec![AttributeChange::whole(Subject::Deleted, Origin::Drift)];
     let Value::Object(wanted) = &change.after else {
         return attributes;
     };
@@ -136,14 +136,11 @@ fn created_again(change: &ResourceChange, state: &Value) -> Vec<AttributeChange>
         if want.is_empty() || want.equal_but_unknown(known) || want.same_observed(known) {
             continue;
         }
-        attributes.push(AttributeChange {
-            subject: Subject::Attribute(AttributePath::default().child(name)),
-            origin: Origin::Pending,
-            state: known.clone(),
-            real: Value::Null,
-            want: want.clone(),
-            forces_replacement: false,
-        });
+        attributes.push(AttributeChange::new(
+            Subject::Attribute(AttributePath::default().child(name)),
+            Origin::Pending,
+            [known.clone(), Value::Null, want.clone()],
+        ));
     }
     attributes
 }
@@ -176,8 +173,9 @@ fn finding(
         action,
         origin: overall(&attributes).unwrap_or(plain),
         severity: Severity::Info,
-        irreversible: false,
-        suppressed: false,
+        severity_reason: String::new(),
+        irreversible: None,
+        suppressed: None,
         reason: change.reason.clone(),
         attributes,
     }
@@ -201,17 +199,6 @@ fn overall(attributes: &[AttributeChange]) -> Option<Origin> {
     .find(|origin| has(*origin))
 }
 
-fn whole(subject: Subject, origin: Origin) -> AttributeChange {
-    AttributeChange {
-        subject,
-        origin,
-        state: Value::Null,
-        real: Value::Null,
-        want: Value::Null,
-        forces_replacement: false,
-    }
-}
-
 /// Only what forces a replacement is compared: the rest is null against its default.
 fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
     let mut seen = BTreeSet::new();
@@ -227,16 +214,16 @@ fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
             change.after.at(path),
         );
         attributes.push(AttributeChange {
-            subject: Subject::Attribute(path.clone()),
-            origin: planned_origin(state, real, want),
-            state: state.clone(),
-            real: real.clone(),
-            want: want.clone(),
             forces_replacement: true,
+            ..AttributeChange::new(
+                Subject::Attribute(path.clone()),
+                planned_origin(state, real, want),
+                [state.clone(), real.clone(), want.clone()],
+            )
         });
     }
     if attributes.is_empty() {
-        attributes.push(whole(Subject::Replace, Origin::Pending));
+        attributes.push(AttributeChange::whole(Subject::Replace, Origin::Pending));
     }
     // Where code replaces the object, what was changed by hand is not lost from sight meanwhile.
     if attributes.iter().all(|a| a.origin == Origin::Pending) {
@@ -327,14 +314,11 @@ fn walk(
         }
     }
     if let Some(origin) = origin(state, real, want) {
-        found.push(AttributeChange {
-            subject: Subject::Attribute(path.clone()),
+        found.push(AttributeChange::new(
+            Subject::Attribute(path.clone()),
             origin,
-            state: state.clone(),
-            real: real.clone(),
-            want: want.clone(),
-            forces_replacement: false,
-        });
+            [state.clone(), real.clone(), want.clone()],
+        ));
     }
 }
 

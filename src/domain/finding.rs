@@ -1,8 +1,9 @@
 //! What is not as it should be: findings, their origins and the verdict over a stack.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::Address;
+use super::ids::{Address, CommitId};
 use super::plan::{Check, CheckStatus, Mode};
 use super::value::{AttributePath, Value};
 
@@ -148,6 +149,42 @@ impl std::fmt::Display for Subject {
     }
 }
 
+/// What tells the origin of a difference.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The three sides in the plan.
+    #[default]
+    Plan,
+    /// Drift that was seen before a refresh wrote it into the state: the plan alone would call it
+    /// pending.
+    Absorbed {
+        /// When it was first seen.
+        since: Timestamp,
+    },
+    /// Nothing the stack reads changed in Git since it was in sync there.
+    GitUnmoved {
+        /// The commit at which it was last in sync.
+        since: CommitId,
+    },
+    /// Remembered from an earlier look: an apply wrote it into the state, so no plan shows it.
+    Remembered {
+        /// When it was first seen.
+        since: Timestamp,
+    },
+}
+
+/// Something about a difference that its values do not show at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// Both are the same JSON document, spelt differently.
+    SameDocument,
+    /// Both hold the same items in another order. Whether that matters, only the provider's schema
+    /// tells.
+    SameItems,
+}
+
 /// One difference of one object, with its three sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttributeChange {
@@ -163,9 +200,35 @@ pub struct AttributeChange {
     pub want: Value,
     /// Whether it forces a replacement.
     pub forces_replacement: bool,
+    /// What tells where it comes from.
+    #[serde(default)]
+    pub evidence: Evidence,
+    /// What its values do not show at once.
+    #[serde(default)]
+    pub note: Option<Note>,
 }
 
 impl AttributeChange {
+    /// A difference as a plan shows it; `sides` are state, real and want.
+    pub fn new(subject: Subject, origin: Origin, sides: [Value; 3]) -> Self {
+        let [state, real, want] = sides;
+        Self {
+            subject,
+            origin,
+            state,
+            real,
+            want,
+            forces_replacement: false,
+            evidence: Evidence::Plan,
+            note: None,
+        }
+    }
+
+    /// A difference about the object as a whole.
+    pub fn whole(subject: Subject, origin: Origin) -> Self {
+        Self::new(subject, origin, [Value::Null, Value::Null, Value::Null])
+    }
+
     /// Whether any side is masked; then all sides are shown masked.
     pub fn sensitive(&self) -> bool {
         self.state.has_sensitive() || self.real.has_sensitive() || self.want.has_sensitive()
@@ -193,10 +256,13 @@ pub struct Finding {
     pub origin: Origin,
     /// How much it matters.
     pub severity: Severity,
-    /// Whether the change could lose data or cannot be undone.
-    pub irreversible: bool,
-    /// Whether a rule suppresses it.
-    pub suppressed: bool,
+    /// Why it matters that much.
+    #[serde(default)]
+    pub severity_reason: String,
+    /// Why the change could lose data or cannot be undone, if so.
+    pub irreversible: Option<String>,
+    /// Why it is known noise and nobody is told, if so.
+    pub suppressed: Option<String>,
     /// Terraform's reason for the action, or the history behind the finding.
     pub reason: Option<String>,
     /// The differences.
@@ -228,7 +294,7 @@ impl Finding {
     /// Whether the world moved here where no configuration looks; beside other changes of the same
     /// object too.
     pub fn has_unenforced(&self) -> bool {
-        !self.suppressed
+        self.suppressed.is_none()
             && self
                 .attributes
                 .iter()

@@ -108,7 +108,7 @@ fn an_unknown_action_on_what_holds_data_is_irreversible_and_critical() {
     let action = PlannedAction::Other(vec!["create".to_owned(), "forget".to_owned()]);
     let odd = change("aws_db_instance.main", action, database.clone(), database);
     let (findings, _, decision) = judged(&plan(vec![odd], vec![]));
-    assert!(findings.resources[0].irreversible);
+    assert!(findings.resources[0].irreversible.is_some());
     assert_eq!(findings.resources[0].severity, Severity::Critical);
     assert_ne!(decision, DecisionKind::Apply);
 }

@@ -4,7 +4,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::finding::{AttributeChange, Finding, FindingAction, Findings, Origin, Subject};
+use super::finding::{
+    AttributeChange, Evidence, Finding, FindingAction, Findings, Origin, Subject,
+};
 use super::ids::Address;
 use super::plan::{Mode, Plan, ResourceChange};
 use super::severity::{SeverityRules, severity};
@@ -98,7 +100,7 @@ pub fn carry(
         .resources
         .retain(|f| f.origin != Origin::Unenforced || !f.attributes.is_empty());
     for finding in &mut findings.resources {
-        finding.severity = severity(finding, rules);
+        (finding.severity, finding.severity_reason) = severity(finding, rules);
     }
     kept
 }
@@ -145,12 +147,14 @@ fn drop_attribute(findings: &mut Findings, entry: &LedgerEntry) {
 
 fn show(findings: &mut Findings, change: &ResourceChange, entry: &LedgerEntry, real: &Value) {
     let attribute = AttributeChange {
-        subject: Subject::Attribute(entry.path.clone()),
-        origin: Origin::Unenforced,
-        state: entry.accepted.clone(),
-        real: real.clone(),
-        want: real.clone(),
-        forces_replacement: false,
+        evidence: Evidence::Remembered {
+            since: entry.first_seen_at,
+        },
+        ..AttributeChange::new(
+            Subject::Attribute(entry.path.clone()),
+            Origin::Unenforced,
+            [entry.accepted.clone(), real.clone(), real.clone()],
+        )
     };
     if let Some(finding) = findings
         .resources
@@ -170,8 +174,9 @@ fn show(findings: &mut Findings, change: &ResourceChange, entry: &LedgerEntry, r
         action: FindingAction::None,
         origin: Origin::Unenforced,
         severity: super::finding::Severity::Info,
-        irreversible: false,
-        suppressed: false,
+        severity_reason: String::new(),
+        irreversible: None,
+        suppressed: None,
         reason: Some(format!(
             "not as last accepted since {}",
             entry.first_seen_at

@@ -31,3 +31,4 @@ pub mod tell;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod value;
+pub mod why;

@@ -242,7 +242,7 @@ fn objection(finding: &Finding, policy: &Policy) -> Option<String> {
     if finding.mode == Mode::Data || finding.action == FindingAction::Read {
         return None;
     }
-    if finding.irreversible {
+    if finding.irreversible.is_some() {
         return Some(format!(
             "{address}: {} may lose data and is never automatic",
             finding.action.as_str()
@@ -271,7 +271,7 @@ fn objection(finding: &Finding, policy: &Policy) -> Option<String> {
 
 fn grave_unenforced(finding: &Finding) -> Option<String> {
     (finding.origin == Origin::Unenforced
-        && !finding.suppressed
+        && finding.suppressed.is_none()
         && finding.severity >= Severity::High)
         .then(|| {
             format!(
@@ -306,7 +306,9 @@ fn update(finding: &Finding, policy: &Policy) -> Option<String> {
         .attributes
         .iter()
         .find(|attribute| match attribute.origin {
-            Origin::Unenforced => finding.severity >= Severity::High && !finding.suppressed,
+            Origin::Unenforced => {
+                finding.severity >= Severity::High && finding.suppressed.is_none()
+            }
             // Unknown-only inside a resource that is being repaired anyway.
             Origin::Consequence if allowed_elsewhere => false,
             Origin::Consequence | Origin::Drift => !covered(finding, &attribute.subject, policy),

@@ -76,13 +76,14 @@ const GRAVE: &[&str] = &[
     "deletion_protection",
 ];
 
-/// The severity of a finding.
-pub fn severity(finding: &Finding, rules: &SeverityRules) -> Severity {
-    rules
-        .0
-        .iter()
-        .find(|rule| matches(rule, finding))
-        .map_or_else(|| built_in(finding), |rule| rule.severity)
+/// The severity of a finding, and why.
+pub fn severity(finding: &Finding, rules: &SeverityRules) -> (Severity, String) {
+    let rule = rules.0.iter().find(|rule| matches(rule, finding));
+    let (severity, reason) = rule.map_or_else(
+        || built_in(finding),
+        |rule| (rule.severity, "as configured"),
+    );
+    (severity, reason.to_owned())
 }
 
 fn matches(rule: &SeverityRule, finding: &Finding) -> bool {
@@ -107,7 +108,7 @@ fn only_follows(finding: &Finding) -> bool {
     finding.origin == Origin::Consequence && attributes.all(|a| a.origin == Origin::Consequence)
 }
 
-fn built_in(finding: &Finding) -> Severity {
+fn built_in(finding: &Finding) -> (Severity, &'static str) {
     let only = |names: &[&str]| {
         !finding.attributes.is_empty()
             && finding
@@ -124,17 +125,17 @@ fn built_in(finding: &Finding) -> Severity {
     let security = SECURITY
         .iter()
         .any(|prefix| finding.resource_type.starts_with(prefix));
-    if finding.irreversible {
-        Severity::Critical
+    if finding.irreversible.is_some() {
+        (Severity::Critical, "it could lose data")
     } else if finding.action == FindingAction::Read || only_follows(finding) {
-        Severity::Info
+        (Severity::Info, "it follows from other changes")
     } else if only(COSMETIC) {
-        Severity::Low
+        (Severity::Low, "only labels changed")
     } else if security || any(GRAVE) {
-        Severity::High
+        (Severity::High, "it opens or closes a door")
     } else if finding.origin == Origin::Unenforced {
-        Severity::Low
+        (Severity::Low, "no configuration looks there")
     } else {
-        Severity::Medium
+        (Severity::Medium, "nothing special is known of it")
     }
 }

@@ -22,9 +22,9 @@ pub fn holds_data(resource_type: &str) -> Option<&'static str> {
     STATEFUL.get(resource_type).copied()
 }
 
-/// Whether applying this change could lose data: delete, replace or forget of something that may
+/// Why applying this change could lose data, if it could: delete, replace or forget of something that may
 /// hold data, an action this program does not know, or its re-creation (empty) after somebody deleted it.
-pub fn is_irreversible(finding: &Finding) -> bool {
+pub fn irreversible(finding: &Finding) -> Option<String> {
     let recreated = finding.action == FindingAction::Create
         && finding
             .attributes
@@ -37,7 +37,8 @@ pub fn is_irreversible(finding: &Finding) -> bool {
             | FindingAction::Forget
             | FindingAction::Other
     );
-    (gone || recreated) && holds_data(&finding.resource_type).is_some()
+    let why = holds_data(&finding.resource_type).filter(|_| gone || recreated);
+    why.map(str::to_owned)
 }
 
 #[cfg(test)]

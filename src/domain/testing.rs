@@ -62,17 +62,15 @@ pub(crate) fn finding(
         },
         origin,
         severity: Severity::Medium,
-        irreversible: false,
-        suppressed: false,
+        severity_reason: String::new(),
+        irreversible: None,
+        suppressed: None,
         reason: None,
-        attributes: vec![AttributeChange {
-            subject: Subject::Attribute(path_of(path)),
+        attributes: vec![AttributeChange::new(
+            Subject::Attribute(path_of(path)),
             origin,
-            state: text(state),
-            real: text(real),
-            want: text(want),
-            forces_replacement: false,
-        }],
+            [text(state), text(real), text(want)],
+        )],
     }
 }
 

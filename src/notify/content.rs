@@ -142,7 +142,7 @@ fn facts(at: Timestamp, check: &StackCheck) -> String {
 /// Whether a finding is what this kind of alert is about.
 fn concerns(kind: AlertKind, finding: &Finding) -> bool {
     let unenforced = finding.origin == Origin::Unenforced
-        && !finding.suppressed
+        && finding.suppressed.is_none()
         && finding.severity >= UNENFORCED_FROM;
     match kind {
         AlertKind::Drift => finding.is_drift() || unenforced,

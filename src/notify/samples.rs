@@ -44,17 +44,8 @@ fn hidden(fingerprint: &str) -> Value {
 }
 
 fn attribute(path: &[&str], origin: Origin, sides: [Value; 3]) -> AttributeChange {
-    let [state, real, want] = sides;
-    AttributeChange {
-        subject: Subject::Attribute(AttributePath::new(
-            path.iter().map(|&key| key.to_owned()).collect(),
-        )),
-        origin,
-        state,
-        real,
-        want,
-        forces_replacement: false,
-    }
+    let path = AttributePath::new(path.iter().map(|&key| key.to_owned()).collect());
+    AttributeChange::new(Subject::Attribute(path), origin, sides)
 }
 
 fn finding(
@@ -77,8 +68,9 @@ fn finding(
         },
         origin,
         severity,
-        irreversible: false,
-        suppressed: false,
+        severity_reason: String::new(),
+        irreversible: None,
+        suppressed: None,
         reason: None,
         attributes,
     }
@@ -193,7 +185,7 @@ pub(super) fn deleted() -> Notice {
         }],
     );
     database.action = FindingAction::Create;
-    database.irreversible = true;
+    database.irreversible = Some("AWS::RDS::DBInstance".to_owned());
     let waiting = finding(
         "aws_sqs_queue.jobs",
         Severity::Medium,

@@ -61,7 +61,7 @@ fn quoted(word: &str) -> String {
 /// What an apply of the whole plan would destroy or create empty.
 fn losses(alert: &AlertNotice) -> Option<Item> {
     let mut lost = alert.check.findings.resources.iter().filter(|f| {
-        f.irreversible
+        f.irreversible.is_some()
             && matches!(
                 f.action,
                 FindingAction::Create
@@ -180,7 +180,7 @@ fn drifted_by_deletion(alert: &AlertNotice) -> bool {
 
 fn is_told_unenforced(finding: &Finding) -> bool {
     finding.origin == Origin::Unenforced
-        && !finding.suppressed
+        && finding.suppressed.is_none()
         && finding.severity >= super::content::UNENFORCED_FROM
 }
 

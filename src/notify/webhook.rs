@@ -305,8 +305,8 @@ fn finding(finding: &Finding) -> FindingBody<'_> {
         action: finding.action.as_str(),
         origin: finding.origin.as_str(),
         severity: finding.severity.as_str(),
-        irreversible: finding.irreversible,
-        suppressed: finding.suppressed,
+        irreversible: finding.irreversible.is_some(),
+        suppressed: finding.suppressed.is_some(),
         attributes: finding.attributes.iter().map(attribute).collect(),
     }
 }

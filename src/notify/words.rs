@@ -221,7 +221,7 @@ pub(super) fn nature(finding: &Finding) -> String {
         Some((Subject::Deleted, Origin::Unenforced)) => {
             "deleted by hand; the configuration does not have it any more either".to_owned()
         }
-        Some((Subject::Deleted, _)) if finding.irreversible => {
+        Some((Subject::Deleted, _)) if finding.irreversible.is_some() => {
             format!("deleted by hand; an apply creates it again, {EMPTY}")
         }
         Some((Subject::Deleted, _)) => "deleted by hand; an apply creates it again".to_owned(),
@@ -252,7 +252,7 @@ pub(super) fn nature(finding: &Finding) -> String {
     if finding.importing {
         text.push_str("; to be imported");
     }
-    if finding.irreversible && !text.ends_with(EMPTY) {
+    if finding.irreversible.is_some() && !text.ends_with(EMPTY) {
         text.push_str("; data may be lost");
     }
     text
@@ -269,14 +269,8 @@ mod tests {
     use super::*;
 
     fn change(origin: Origin, state: Value, real: Value, want: Value) -> AttributeChange {
-        AttributeChange {
-            subject: Subject::Attribute(AttributePath::new(vec!["p".into()])),
-            origin,
-            state,
-            real,
-            want,
-            forces_replacement: false,
-        }
+        let subject = Subject::Attribute(AttributePath::new(vec!["p".into()]));
+        AttributeChange::new(subject, origin, [state, real, want])
     }
 
     fn text(text: &str) -> Value {

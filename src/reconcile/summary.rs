@@ -143,7 +143,9 @@ fn line(record: &StackRecord, verdict: Verdict) -> Option<SummaryLine> {
         .last
         .iter()
         .flat_map(|check| &check.findings.resources);
-    let findings: Vec<&Finding> = findings.filter(|finding| !finding.suppressed).collect();
+    let findings: Vec<&Finding> = findings
+        .filter(|finding| finding.suppressed.is_none())
+        .collect();
     let worst = findings
         .iter()
         .max_by_key(|finding| finding.severity)

@@ -6,10 +6,11 @@ use serde_json::Value as Json;
 use super::Summary;
 use crate::domain::check::StackCheck;
 use crate::domain::failure::Failure;
-use crate::domain::finding::{AttributeChange, Finding, FindingAction, Origin, OutputFinding};
-use crate::domain::finding::{Severity, Verdict};
+use crate::domain::finding::{AttributeChange, Finding, FindingAction, Note, Origin};
+use crate::domain::finding::{OutputFinding, Severity, Verdict};
 use crate::domain::plan::{Check, Mode};
 use crate::domain::policy::Decision;
+use crate::domain::why::why;
 
 /// The whole document.
 #[derive(Debug, Clone, Serialize)]
@@ -74,10 +75,16 @@ pub struct FindingReport<'a> {
     pub origin: Origin,
     /// How much it matters.
     pub severity: Severity,
+    /// Why it matters that much.
+    pub severity_reason: &'a str,
     /// Whether the change could lose data.
     pub irreversible: bool,
-    /// Whether a rule suppresses it.
+    /// Why it could.
+    pub irreversible_reason: Option<&'a str>,
+    /// Whether it is known noise.
     pub suppressed: bool,
+    /// Why it is.
+    pub suppressed_reason: Option<&'a str>,
     /// Terraform's reason or the history behind it.
     pub reason: Option<&'a str>,
     /// The differences.
@@ -104,6 +111,10 @@ pub struct AttributeReport {
     pub unknown: bool,
     /// Whether it forces a replacement.
     pub forces_replacement: bool,
+    /// Why it has its origin.
+    pub why: String,
+    /// What its values do not show at once.
+    pub note: Option<Note>,
 }
 
 /// The JSON report over these stacks, in their order.
@@ -147,8 +158,11 @@ fn finding(finding: &Finding) -> FindingReport<'_> {
         action: finding.action,
         origin: finding.origin,
         severity: finding.severity,
-        irreversible: finding.irreversible,
-        suppressed: finding.suppressed,
+        severity_reason: &finding.severity_reason,
+        irreversible: finding.irreversible.is_some(),
+        irreversible_reason: finding.irreversible.as_deref(),
+        suppressed: finding.suppressed.is_some(),
+        suppressed_reason: finding.suppressed.as_deref(),
         reason: finding.reason.as_deref(),
         attributes: finding.attributes.iter().map(attribute).collect(),
     }
@@ -164,5 +178,7 @@ fn attribute(change: &AttributeChange) -> AttributeReport {
         sensitive: change.sensitive(),
         unknown: change.want.has_unknown(),
         forces_replacement: change.forces_replacement,
+        why: why(change),
+        note: change.note,
     }
 }

@@ -23,17 +23,8 @@ fn text_value(text: &str) -> Value {
 }
 
 fn attribute(path: &[&str], origin: Origin, sides: [Value; 3]) -> AttributeChange {
-    let [state, real, want] = sides;
-    AttributeChange {
-        subject: Subject::Attribute(AttributePath::new(
-            path.iter().map(|s| (*s).to_owned()).collect(),
-        )),
-        origin,
-        state,
-        real,
-        want,
-        forces_replacement: false,
-    }
+    let path = AttributePath::new(path.iter().map(|s| (*s).to_owned()).collect());
+    AttributeChange::new(Subject::Attribute(path), origin, sides)
 }
 
 fn whole(subject: Subject, origin: Origin) -> AttributeChange {
@@ -54,8 +45,9 @@ fn finding(address: &str, action: FindingAction, attributes: Vec<AttributeChange
         action,
         origin: attributes.first().map_or(Origin::Pending, |a| a.origin),
         severity: Severity::Low,
-        irreversible: false,
-        suppressed: false,
+        severity_reason: "something changed".to_owned(),
+        irreversible: None,
+        suppressed: None,
         reason: None,
         attributes,
     }
@@ -140,7 +132,7 @@ fn drifted() -> StackCheck {
         vec![whole(Subject::Deleted, Origin::Drift)],
     );
     queue.severity = Severity::Critical;
-    queue.irreversible = true;
+    queue.irreversible = Some("messages".to_owned());
     let mut table = finding(
         "aws_dynamodb_table.t",
         FindingAction::Replace,
@@ -378,7 +370,7 @@ fn suppressed_findings_are_counted_and_shown_on_request() {
         [Value::Null, text_value("1"), text_value("1")],
     );
     check.findings.resources = vec![Finding {
-        suppressed: true,
+        suppressed: Some("a server's own time stamp".to_owned()),
         ..finding("t.x", FindingAction::None, vec![change])
     }];
     let quiet = text(std::slice::from_ref(&check), &PLAIN);
@@ -516,7 +508,9 @@ fn json_has_the_fixed_shape() {
     assert_eq!(
         stack["findings"][0]["attributes"][0],
         json!({"path": "tags.Env", "origin": "drift", "state": "prod", "real": "hacked",
-               "want": "prod", "sensitive": false, "unknown": false, "forces_replacement": false})
+               "want": "prod", "sensitive": false, "unknown": false, "forces_replacement": false,
+               "why": "state and configuration agree, the real value differs: the world moved, \
+                       and an apply would put it back", "note": null})
     );
     let unknown = &stack["findings"][0]["attributes"][1];
     assert_eq!(unknown["path"], "tags.\"a.b\"");
@@ -534,10 +528,13 @@ fn json_has_the_fixed_shape() {
         json!({
             "address": "aws_sqs_queue.jobs[\"x\"]", "type": "aws_sqs_queue", "mode": "managed",
             "deposed": null, "previous_address": null, "importing": false, "action": "create",
-            "origin": "drift", "severity": "critical", "irreversible": true, "suppressed": false,
-            "reason": null,
+            "origin": "drift", "severity": "critical", "severity_reason": "something changed",
+            "irreversible": true, "irreversible_reason": "messages",
+            "suppressed": false, "suppressed_reason": null, "reason": null,
             "attributes": [{"path": "<deleted>", "origin": "drift", "state": null, "real": null,
-                "want": null, "sensitive": false, "unknown": false, "forces_replacement": false}],
+                "want": null, "sensitive": false, "unknown": false, "forces_replacement": false,
+                "why": "the state has it, the refresh did not find it, and the configuration \
+                        wants it", "note": null}],
         })
     );
     assert_eq!(
@@ -587,7 +584,7 @@ fn exit_codes_tell_failures_before_findings() {
     assert_eq!(exit_code(std::slice::from_ref(&open)), 0);
     open.findings.resources[0].severity = Severity::High;
     assert_eq!(exit_code(std::slice::from_ref(&open)), 2);
-    open.findings.resources[0].suppressed = true;
+    open.findings.resources[0].suppressed = Some("a server's own time stamp".to_owned());
     assert_eq!(exit_code(&[open]), 0);
 }
 

@@ -104,7 +104,7 @@ impl Page {
             .findings
             .resources
             .iter()
-            .filter(|finding| self.options.verbose || !finding.suppressed)
+            .filter(|finding| self.options.verbose || finding.suppressed.is_none())
             .collect();
         let hidden = check.findings.resources.len() - shown.len();
         let title = terminal(&words::title(check));

@@ -95,10 +95,10 @@ pub(super) fn happening(finding: &Finding) -> Vec<String> {
         }
         _ => {}
     }
-    if finding.irreversible {
+    if finding.irreversible.is_some() {
         told.push("may lose data".to_owned());
     }
-    if finding.suppressed {
+    if finding.suppressed.is_some() {
         told.push("suppressed".to_owned());
     }
     told.extend(finding.reason.as_deref().map(reason));

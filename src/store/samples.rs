@@ -11,8 +11,8 @@ use crate::domain::approval::{Approver, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{
-    AttributeChange, Finding, FindingAction, Findings, Origin, OutputFinding, Severity, Subject,
-    Verdict,
+    AttributeChange, Evidence, Finding, FindingAction, Findings, Note, Origin, OutputFinding,
+    Severity, Subject, Verdict,
 };
 use crate::domain::ids::{
     Address, AlertId, ChangeDigest, CommitId, Fingerprint, MessageId, RunId, SourceName, StackId,
@@ -122,8 +122,9 @@ pub(super) fn check(stack: &str) -> StackCheck {
                 action: FindingAction::Update,
                 origin: Origin::Both,
                 severity: Severity::High,
-                irreversible: true,
-                suppressed: true,
+                severity_reason: "a port".to_owned(),
+                irreversible: Some("rows".to_owned()),
+                suppressed: Some("noise".to_owned()),
                 reason: Some("tainted".into()),
                 attributes: vec![
                     AttributeChange {
@@ -136,15 +137,12 @@ pub(super) fn check(stack: &str) -> StackCheck {
                         real: Value::Null,
                         want: Value::Unknown,
                         forces_replacement: true,
+                        evidence: Evidence::Absorbed {
+                            since: Timestamp::UNIX_EPOCH,
+                        },
+                        note: Some(Note::SameItems),
                     },
-                    AttributeChange {
-                        subject: Subject::Deleted,
-                        origin: Origin::Drift,
-                        state: Value::Null,
-                        real: Value::Null,
-                        want: Value::Null,
-                        forces_replacement: false,
-                    },
+                    AttributeChange::whole(Subject::Deleted, Origin::Drift),
                 ],
             }],
             outputs: vec![OutputFinding {

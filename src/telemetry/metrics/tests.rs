@@ -147,8 +147,9 @@ fn a_finding_that_is_gone_is_not_counted_any_more() {
         action: crate::domain::finding::FindingAction::Update,
         origin: Origin::Drift,
         severity: Severity::High,
-        irreversible: false,
-        suppressed: false,
+        severity_reason: String::new(),
+        irreversible: None,
+        suppressed: None,
         reason: None,
         attributes: Vec::new(),
     };
