@@ -2,11 +2,16 @@
 //! environment variable holds them, and a file is read again at each use, so that a rotated
 //! secret is picked up without a restart.
 
+mod encoded;
+mod known;
+mod looks_secret;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use secrecy::SecretString;
+
+use known::Known;
 
 /// A place that holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,39 +75,34 @@ impl SecretSource {
 /// Shorter secrets are not searched for inside other text: they would hide innocent words.
 pub const SHORTEST_MASKED: usize = 8;
 
-/// Cuts known secrets out of text that people or logs will see.
+/// What stands where a secret stood.
+const MASK: &str = "(sensitive)";
+
+/// Cuts secrets out of text that people or logs will see: known ones wherever and however they stand
+/// in it (as they are, escaped in JSON or a URL, in base64), and what looks like a credential.
 #[derive(Clone, Default)]
-pub struct Masker(Option<Arc<AhoCorasick>>);
+pub struct Masker(Option<Arc<Known>>);
 
 impl Masker {
     /// A masker for these secrets; those of fewer than eight characters are left out. A secret with
     /// several lines is masked line by line as well, because tools indent what they quote.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let patterns: std::collections::BTreeSet<&str> = secrets
-            .into_iter()
-            .flat_map(|secret| secret.lines().map(str::trim).chain([secret]))
-            .filter(|text| text.chars().count() >= SHORTEST_MASKED)
-            .collect();
-        if patterns.is_empty() {
-            return Self(None);
-        }
-        let search = AhoCorasick::builder()
-            .match_kind(aho_corasick::MatchKind::LeftmostLongest)
-            .build(patterns);
-        Self(search.ok().map(Arc::new))
+        let known = Known::new(secrets);
+        Self((!known.is_empty()).then(|| Arc::new(known)))
     }
 
-    /// The text with every known secret replaced by `(sensitive)`; `None` if there was none in it.
+    /// The text with every secret replaced by `(sensitive)`; `None` if there was none in it.
     pub fn redact(&self, text: &str) -> Option<String> {
-        let search = self.0.as_ref()?;
-        search.is_match(text).then(|| {
-            let mut masked = String::with_capacity(text.len());
-            search.replace_all_with(text, &mut masked, |_, _, out| {
-                out.push_str("(sensitive)");
-                true
-            });
-            masked
-        })
+        let masked = self.0.as_ref().and_then(|known| known.redact(text));
+        match looks_secret::redact(masked.as_deref().unwrap_or(text)) {
+            Some(masked) => Some(masked),
+            None => masked,
+        }
+    }
+
+    /// Whether a known secret occurs in the text.
+    pub fn knows_any_of(&self, text: &str) -> bool {
+        self.0.as_ref().is_some_and(|known| known.occurs_in(text))
     }
 
     /// The text, masked where needed.

@@ -110,6 +110,11 @@ fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Fin
             vec![AttributeChange::whole(Subject::Forget, Origin::Pending)],
         ),
         PlannedAction::Replace => (FindingAction::Replace, replacement(change, state)),
+        PlannedAction::Supersede => {
+            let mut attributes = replacement(change, state);
+            attributes.push(AttributeChange::whole(Subject::Forget, Origin::Pending));
+            (FindingAction::Replace, attributes)
+        }
         PlannedAction::Read => (FindingAction::Read, Vec::new()),
         PlannedAction::Other(_) => (
             FindingAction::Other,

@@ -35,7 +35,8 @@ impl<'a> Joined<'a> {
                 .previous_address
                 .as_ref()
                 .map(|from| key(change, from));
-            let before = before.filter(|before| !present.contains(before));
+            let before = before
+                .filter(|before| !present.contains(before) && !plan.reoccupied.contains(before.0));
             let own = drift.remove(&key(change, &change.address));
             let entry = own.or_else(|| before.and_then(|before| drift.remove(&before)));
             (change, entry)
@@ -43,7 +44,9 @@ impl<'a> Joined<'a> {
         let pairs: Vec<_> = pairs.collect();
         let moved = |entry: &ResourceChange| {
             let from = entry.previous_address.as_ref();
-            from.is_some_and(|from| present.contains(&key(entry, from)))
+            from.is_some_and(|from| {
+                present.contains(&key(entry, from)) || plan.reoccupied.contains(from)
+            })
         };
         let rest = drift.into_values().filter(|entry| !moved(entry)).collect();
         Self { pairs, rest }

@@ -33,6 +33,16 @@ const MIRRORS: &[Mirror] = &[
     },
 ];
 
+/// Whether objects of this type show again what others declare.
+pub fn shows(resource_type: &str) -> bool {
+    MIRRORS.iter().any(|mirror| mirror.of.0 == resource_type)
+}
+
+/// Whether objects of this type declare what others show again.
+pub fn declares(resource_type: &str) -> bool {
+    MIRRORS.iter().any(|mirror| mirror.by.0 == resource_type)
+}
+
 /// Whether all that was added to an attribute is declared by other resources of the stack, and
 /// nothing was taken away.
 pub fn is_mirrored(

@@ -1,5 +1,7 @@
 //! A plan as Terraform or OpenTofu made it, read into values that hold no secret.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::Address;
@@ -17,13 +19,16 @@ pub struct Plan {
     /// It only compares the recorded state with what is there, and says nothing about what the
     /// configuration wants.
     pub refresh_only: bool,
-    /// What would be done, no-op entries included.
+    /// What would be done. Objects that stay as they are are listed only where something else in
+    /// the plan, or whoever had it read, needs them.
     pub changes: Vec<ResourceChange>,
+    /// Addresses that an object left by a move and another one has now.
+    pub reoccupied: BTreeSet<Address>,
     /// What the refresh saw differ from the recorded state.
     pub drift: Vec<ResourceChange>,
     /// Output values that would change (no-op ones left out).
     pub outputs: Vec<OutputChange>,
-    /// Check blocks, pre- and postconditions that have been evaluated.
+    /// Check blocks, pre- and postconditions that did not pass.
     pub checks: Vec<Check>,
     /// Attributes that outputs and changes depend on.
     pub relevant: Vec<RelevantAttribute>,
@@ -67,6 +72,8 @@ pub enum PlannedAction {
     Delete,
     /// Destroy and create it, in either order.
     Replace,
+    /// Create another in its place and remove the old one from the state only.
+    Supersede,
     /// Remove it from the state only.
     Forget,
     /// Names this program does not know, as written.

@@ -1,23 +1,25 @@
-//! From the wire format to the domain: objects are paired with what the refresh saw of them, then
+//! From what was gathered to the domain: objects are paired with what the refresh saw of them, then
 //! everything hidden is taken out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
 use crate::domain::digest::DigestKey;
 use crate::domain::plan::{
-    Check, CheckStatus, Mode, OutputChange, Plan, PlannedAction, RelevantAttribute, ResourceChange,
+    Check, CheckStatus, OutputChange, Plan, PlannedAction, RelevantAttribute,
 };
-use crate::domain::value::{AttributePath, Value};
 
-use super::Reading;
+use super::clear::Clear;
+use super::configuration;
+use super::gather::{Gathered, ObjectKey};
 use super::marks::Marks;
+use super::object::{Object, path};
 use super::redact::Redactor;
 use super::refresh_only::is_refresh_only;
-use super::state::{self, ObjectKey, Seen};
-use super::value::{value, with_unknown};
-use super::wire;
+use super::schema::Schema;
+use super::wire::{self, Raw};
+use super::{ReadError, Reading};
 
 /// Attributes that stay readable in plans of versions that mark too little.
 const NEVER_SECRET: &[&str] = &["arn", "id", "name", "tags", "tags_all"];
@@ -25,83 +27,57 @@ const NEVER_SECRET: &[&str] = &["arn", "id", "name", "tags", "tags_all"];
 /// Earlier versions leave out marks that only a provider's schema sets.
 const MARKS_SCHEMA_SINCE: (u64, u64) = (1, 1);
 
-/// One entry of `resource_changes` or `resource_drift`, in clear.
-struct Object {
-    address: String,
-    previous_address: Option<String>,
-    deposed: Option<String>,
-    mode: Mode,
-    resource_type: String,
-    action: PlannedAction,
-    before: Value,
-    after: Value,
-    replace_paths: Vec<AttributePath>,
-    reason: Option<String>,
-    importing: Option<String>,
-    marks: Marks,
-}
-
 /// Converts a whole plan.
-pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
-    let mut warnings = Vec::new();
+pub(super) fn plan<'de, R: Raw<'de>>(
+    mut wire: Gathered<'_, R>,
+    key: &DigestKey,
+    schema: &Schema,
+) -> Result<Reading, ReadError> {
     let blunt = !marks_schema(wire.terraform_version.as_deref());
-    if blunt {
-        warnings.push(format!(
-            "this plan was made by version {}, which does not mark every sensitive attribute: all \
-             text is masked, except names, ids and tags",
-            wire.terraform_version.as_deref().unwrap_or("unknown"),
-        ));
-    }
     let refresh_only = is_refresh_only(&wire);
-    let mut seen = Seen::default();
-    state::variables(&mut seen, &mut wire);
-    for values in [
-        wire.prior_state.take().and_then(|prior| prior.values),
-        wire.planned_values.take(),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        state::values(&mut seen, values);
-    }
+    configuration::declared(&mut wire);
+    let mut changes = list(std::mem::take(&mut wire.changes), "resource_changes")?;
+    let mut drift = list(std::mem::take(&mut wire.drift), "resource_drift")?;
+    let mut outputs = outputs(std::mem::take(&mut wire.outputs))?;
 
-    let mut changes: Vec<Object> = list(wire.resource_changes);
-    let mut drift: Vec<Object> = list(wire.resource_drift);
-    let mut outputs: Vec<(String, Object)> = wire
-        .output_changes
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, change)| (name, from_change(change)))
-        .collect();
+    let mut wants_schema = BTreeSet::new();
     let pairs = pairs(&changes, &drift);
     for object in changes.iter_mut().chain(&mut drift) {
-        let marks = seen.marks(&key_of(&object.address, object));
-        let before_move = object.previous_address.as_deref();
-        let moved = before_move.map(|from| seen.marks(&key_of(from, object)));
+        let deposed = object.deposed.as_deref();
+        let marks = wire.marks_at(&object.address, deposed);
+        let from = object.previous_address.as_deref();
+        let moved = from.map(|from| wire.marks_at(from, deposed));
         object.mark(marks.union(moved.unwrap_or_default()));
-        if blunt {
-            object.mark(blunt_marks(object));
-        }
+        by_schema(object, schema, blunt, &mut wants_schema);
     }
     share(&mut changes, &mut drift, &pairs);
     for (name, output) in &mut outputs {
-        if seen.sensitive_outputs.contains(name) {
+        if wire.sensitive_outputs.contains(name) {
             output.mark(Marks::All);
         } else if blunt {
             output.mark(Marks::Strings);
         }
     }
     for object in all(&changes, &drift, &outputs) {
-        seen.secrets.collect(&object.before, &object.marks);
-        seen.secrets.collect(&object.after, &object.marks);
+        wire.secrets.collect(&object.before, &object.marks);
+        wire.secrets.collect(&object.after, &object.marks);
     }
 
     let redactor = Redactor {
         key,
-        masker: seen.secrets.masker(),
+        masker: wire.secrets.masker(),
     };
+    let version = wire.terraform_version.take();
+    let mut warnings = Vec::new();
+    if blunt && !(wants_schema.is_empty() && outputs.is_empty()) {
+        warnings.push(format!(
+            "this plan was made by version {}, which does not mark every sensitive attribute: all \
+             text is masked, except names, ids and tags",
+            version.as_deref().unwrap_or("unknown"),
+        ));
+    }
     warnings.extend(unknown_actions(&changes, &redactor));
-    if !seen.secrets.is_empty() {
+    if !wire.secrets.is_empty() {
         for object in changes.iter_mut().chain(&mut drift) {
             object.mark_occurrences(&redactor);
         }
@@ -111,11 +87,18 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
         share(&mut changes, &mut drift, &pairs);
     }
 
+    let moves = changes.iter().chain(&drift);
+    let moves = moves.filter_map(|object| {
+        let from = object.previous_address.as_deref()?;
+        (from != object.address && wire.holds(from)).then(|| redactor.address(from))
+    });
+    let reoccupied = moves.collect();
     let errored = wire.errored.unwrap_or(false);
     let plan = Plan {
         errored,
         complete: !refresh_only && wire.complete.unwrap_or(!errored),
         refresh_only,
+        reoccupied,
         changes: changes.into_iter().map(|o| o.finish(&redactor)).collect(),
         drift: drift.into_iter().map(|o| o.finish(&redactor)).collect(),
         outputs: outputs
@@ -128,21 +111,22 @@ pub(super) fn plan(mut wire: wire::Plan<'_>, key: &DigestKey) -> Reading {
             .map(|check| self::check(check, &redactor))
             .collect(),
         relevant: wire
-            .relevant_attributes
+            .relevant
             .into_iter()
             .map(|relevant| RelevantAttribute {
                 resource: redactor.address(&relevant.resource),
                 path: redactor.path(&path(&Json::Array(relevant.attribute))),
             })
             .collect(),
-        deferred: wire.deferred_changes.len(),
-        terraform_version: wire.terraform_version,
+        deferred: wire.deferred,
+        terraform_version: version,
     };
-    Reading {
+    Ok(Reading {
         plan,
         masker: redactor.masker,
         warnings,
-    }
+        wants_schema,
+    })
 }
 
 fn marks_schema(version: Option<&str>) -> bool {
@@ -156,11 +140,27 @@ fn marks_schema(version: Option<&str>) -> bool {
     }
 }
 
+/// What the provider's schema says of an object: what is sensitive in it, and which of its lists
+/// have no order. Without it, and where the tool marks too little, all text is.
+fn by_schema(object: &mut Object, schema: &Schema, blunt: bool, wanted: &mut BTreeSet<String>) {
+    let kind = object.resource_type.as_str();
+    if let Some(known) = schema.of(object.mode, kind) {
+        object.mark(known.sensitive());
+        let marks = object.marks.clone();
+        known.sort_sets(&mut object.before, &marks);
+        known.sort_sets(&mut object.after, &marks);
+    } else if blunt {
+        wanted.insert(kind.to_owned());
+        let marks = blunt_marks(object);
+        object.mark(marks);
+    }
+}
+
 fn blunt_marks(object: &Object) -> Marks {
     let keys = [&object.before, &object.after]
         .into_iter()
         .flat_map(|side| match side {
-            Value::Object(fields) => fields.keys().cloned().collect(),
+            Clear::Object(fields) => fields.keys().cloned().collect(),
             _ => Vec::new(),
         });
     Marks::fields(
@@ -173,91 +173,23 @@ fn key_of(address: &str, object: &Object) -> ObjectKey {
     (address.to_owned(), object.deposed.clone())
 }
 
-fn list(entries: Option<Vec<wire::ResourceChange>>) -> Vec<Object> {
-    let entries = entries.unwrap_or_default().into_iter();
-    entries
-        .map(|entry| Object {
-            address: entry.address,
-            previous_address: entry.previous_address,
-            deposed: entry.deposed,
-            mode: match entry.mode.as_str() {
-                "managed" => Mode::Managed,
-                "data" => Mode::Data,
-                _ => Mode::Other,
-            },
-            resource_type: entry.resource_type,
-            reason: entry.action_reason,
-            ..from_change(entry.change)
-        })
-        .collect()
+fn list<'de, R: Raw<'de>>(
+    entries: Vec<wire::ResourceChange<R>>,
+    part: &'static str,
+) -> Result<Vec<Object>, ReadError> {
+    let entries = entries.into_iter();
+    entries.map(|entry| Object::of_entry(entry, part)).collect()
 }
 
-fn from_change(change: wire::Change) -> Object {
-    let unknown = Marks::read(&change.after_unknown);
-    Object {
-        address: String::new(),
-        previous_address: None,
-        deposed: None,
-        mode: Mode::Other,
-        resource_type: String::new(),
-        action: action(change.actions),
-        before: value(change.before),
-        after: with_unknown(value(change.after), unknown),
-        replace_paths: change
-            .replace_paths
-            .iter()
-            .map(path)
-            .filter(|path| !path.segments().is_empty())
-            .collect(),
-        reason: None,
-        importing: change.importing.map(|importing| {
-            let unnamed = if importing.identity.is_some() {
-                "(identity)"
-            } else {
-                "(unknown)"
-            };
-            importing.id.unwrap_or_else(|| unnamed.to_owned())
-        }),
-        marks: Marks::read(&change.before_sensitive).union(Marks::read(&change.after_sensitive)),
-    }
-}
-
-impl Object {
-    fn mark(&mut self, marks: Marks) {
-        self.marks = std::mem::take(&mut self.marks).union(marks);
-    }
-
-    /// Marks text in which a secret occurs, unless it is hidden already.
-    fn mark_occurrences(&mut self, redactor: &Redactor<'_>) {
-        let before = redactor.occurrences(&self.before);
-        let after = redactor.occurrences(&self.after);
-        let known = std::mem::take(&mut self.marks);
-        let known = known
-            .clone()
-            .fitted(&self.before)
-            .union(known.fitted(&self.after));
-        self.marks = known.union(before.union(after));
-    }
-
-    fn finish(self, redactor: &Redactor<'_>) -> ResourceChange {
-        ResourceChange {
-            before: redactor.redact_resource(self.before, self.marks.clone()),
-            after: redactor.redact_resource(self.after, self.marks),
-            address: redactor.address(&self.address),
-            previous_address: self.previous_address.map(|from| redactor.address(&from)),
-            mode: self.mode,
-            resource_type: self.resource_type,
-            deposed: self.deposed,
-            action: self.action,
-            replace_paths: self
-                .replace_paths
-                .iter()
-                .map(|path| redactor.path(path))
-                .collect(),
-            reason: self.reason.map(|reason| redactor.masker.mask(&reason)),
-            importing: self.importing.map(|id| redactor.masker.mask(&id)),
-        }
-    }
+fn outputs<'de, R: Raw<'de>>(
+    changes: BTreeMap<String, wire::Change<R>>,
+) -> Result<Vec<(String, Object)>, ReadError> {
+    let changes = changes.into_iter();
+    let read = changes.map(|(name, change)| {
+        let output = Object::of_change(change, "output_changes")?;
+        Ok((name, output))
+    });
+    read.collect()
 }
 
 /// For each drift entry the change entry of the same object, also across a move.
@@ -304,20 +236,6 @@ fn all<'a>(
     changes.iter().chain(drift).chain(outputs)
 }
 
-fn action(names: Vec<String>) -> PlannedAction {
-    let words: Vec<&str> = names.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["no-op"] => PlannedAction::NoOp,
-        ["create"] => PlannedAction::Create,
-        ["read"] => PlannedAction::Read,
-        ["update"] => PlannedAction::Update,
-        ["delete"] => PlannedAction::Delete,
-        ["forget"] => PlannedAction::Forget,
-        ["delete", "create"] | ["create", "delete"] => PlannedAction::Replace,
-        _ => PlannedAction::Other(names),
-    }
-}
-
 fn unknown_actions(changes: &[Object], redactor: &Redactor<'_>) -> impl Iterator<Item = String> {
     changes.iter().filter_map(|change| match &change.action {
         PlannedAction::Other(names) => Some(format!(
@@ -327,13 +245,6 @@ fn unknown_actions(changes: &[Object], redactor: &Redactor<'_>) -> impl Iterator
         )),
         _ => None,
     })
-}
-
-/// A path of keys, cut at the first list index.
-fn path(json: &Json) -> AttributePath {
-    let steps = json.as_array().map(Vec::as_slice).unwrap_or_default();
-    let keys = steps.iter().map_while(Json::as_str).map(str::to_owned);
-    AttributePath::new(keys.collect())
 }
 
 fn output_change(name: String, output: Object, redactor: &Redactor<'_>) -> Option<OutputChange> {
@@ -367,7 +278,6 @@ fn check(check: wire::Check, redactor: &Redactor<'_>) -> Check {
     }
     Check {
         status: match check.status.as_str() {
-            "pass" => CheckStatus::Pass,
             "fail" => CheckStatus::Fail,
             "error" => CheckStatus::Error,
             _ => CheckStatus::Unknown,

@@ -1,111 +1,116 @@
-//! From the bytes of a file to the text of one JSON document: byte order marks, UTF-16, and lines
-//! that a shell or wrapper printed before it.
+//! From the bytes of a file to one JSON document in UTF-8: byte order marks, UTF-16, and lines that
+//! a shell or wrapper printed before it.
 
-use std::borrow::Cow;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+
+use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 
 use super::ReadError;
 
-/// Objects and lists may be nested this deep; real plans stay below a few dozen levels.
-pub(super) const DEEPEST: usize = 5_000;
+/// How much of what is read from a stream is held at once, in bytes.
+const CHUNK: usize = 64 << 10;
 
-/// A JSON document within a file.
-#[derive(Debug)]
-pub(super) struct Document<'a> {
-    /// The document itself, from its opening brace.
-    pub(super) text: Cow<'a, str>,
-    /// Lines of the file before it.
-    pub(super) skipped_lines: usize,
-    /// How deep its objects and lists are nested.
-    pub(super) depth: usize,
+/// No wrapper prints more than this before a plan.
+const LONGEST_PREAMBLE: usize = 1 << 20;
+
+const ZIP: &[u8] = b"PK\x03\x04";
+const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
+const WIDE_MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
+
+/// Whether these bytes are UTF-16, as their byte order mark says.
+pub(super) fn is_wide(bytes: &[u8]) -> bool {
+    WIDE_MARKS.iter().any(|mark| bytes.starts_with(mark))
 }
 
-/// Finds the JSON document in the bytes of a file.
-pub(super) fn document(bytes: &[u8]) -> Result<Document<'_>, ReadError> {
-    if bytes.starts_with(b"PK\x03\x04") {
-        return Err(ReadError::NotAPlan {
-            what: "a saved plan file",
-        });
-    }
-    if bytes.trim_ascii().is_empty() {
-        return Err(ReadError::NotAPlan { what: "empty" });
-    }
-    let text = decode(bytes)?;
-    let (start, skipped_lines) = opening(&text).ok_or(ReadError::NotAPlan { what: "not JSON" })?;
-    let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(start..).unwrap_or_default()),
-        Cow::Owned(text) => Cow::Owned(text.get(start..).unwrap_or_default().to_owned()),
-    };
-    let depth = depth(text.as_bytes());
-    if depth > DEEPEST {
-        return Err(ReadError::TooDeep { depth });
-    }
-    Ok(Document {
-        text,
-        skipped_lines,
-        depth,
-    })
+/// A stream as UTF-8 without a byte order mark.
+pub(super) fn decoded<R: Read>(source: R) -> BufReader<DecodeReaderBytes<R, Vec<u8>>> {
+    let mut decoder = DecodeReaderBytesBuilder::new();
+    decoder
+        .bom_sniffing(true)
+        .utf8_passthru(true)
+        .strip_bom(true);
+    BufReader::with_capacity(CHUNK, decoder.build(source))
 }
 
-fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
-    let not_text = || ReadError::NotAPlan { what: "not JSON" };
-    if let Some(rest) = bytes.strip_prefix(b"\xFF\xFE") {
-        return wide(rest, u16::from_le_bytes).ok_or_else(not_text);
-    }
-    if let Some(rest) = bytes.strip_prefix(b"\xFE\xFF") {
-        return wide(rest, u16::from_be_bytes).ok_or_else(not_text);
-    }
-    let rest = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    std::str::from_utf8(rest)
-        .map(Cow::Borrowed)
-        .map_err(|_| not_text())
-}
-
-fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Cow<'static, str>> {
-    let (pairs, odd) = bytes.as_chunks::<2>();
-    if !odd.is_empty() {
-        return None;
-    }
-    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
-    String::from_utf16(&units).ok().map(Cow::Owned)
-}
-
-/// Where the first line begins that opens an object, and how many lines stand before it.
-fn opening(text: &str) -> Option<(usize, usize)> {
-    let mut offset = 0;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let indent = line.len() - line.trim_start().len();
-        if line.trim_start().starts_with('{') {
-            return Some((offset + indent, number));
+/// The text from its document on, and how many lines stand before it.
+pub(super) fn document(bytes: &[u8]) -> Result<(&str, usize), ReadError> {
+    let mut rest = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
+    let skipped_lines = skip_to_document(&mut rest)?;
+    match std::str::from_utf8(rest) {
+        Ok(text) => Ok((text, skipped_lines)),
+        Err(error) => {
+            let before = rest.get(..error.valid_up_to()).unwrap_or_default();
+            let lines = before.iter().filter(|byte| **byte == b'\n').count();
+            let column = before
+                .iter()
+                .rev()
+                .take_while(|byte| **byte != b'\n')
+                .count();
+            Err(ReadError::Syntax {
+                line: skipped_lines + lines + 1,
+                column: column + 1,
+                cause: "bytes that are no UTF-8".to_owned(),
+            })
         }
-        offset += line.len();
     }
-    None
 }
 
-/// The deepest nesting, found without recursion.
-fn depth(text: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => {
-                depth += 1;
-                deepest = deepest.max(depth);
+/// Consumes everything before the first line that opens an object, and counts its lines.
+pub(super) fn skip_to_document(source: &mut impl BufRead) -> Result<usize, ReadError> {
+    let (mut lines, mut skipped) = (0, 0);
+    let mut blank = true;
+    let mut head = Vec::with_capacity(ZIP.len());
+    let mut at_line_start = true;
+    loop {
+        let chunk = match source.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(ReadError::Io(error)),
+        };
+        if chunk.is_empty() || skipped > LONGEST_PREAMBLE {
+            let what = if blank { "empty" } else { "not JSON" };
+            return Err(ReadError::NotAPlan { what });
+        }
+        let mut taken = 0;
+        for byte in chunk {
+            if head.len() < ZIP.len() {
+                head.push(*byte);
+                if head == ZIP {
+                    let what = "a saved plan file";
+                    return Err(ReadError::NotAPlan { what });
+                }
             }
-            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
+            match byte {
+                b'{' if at_line_start => {
+                    source.consume(taken);
+                    return Ok(lines);
+                }
+                b'\n' => {
+                    lines += 1;
+                    at_line_start = true;
+                }
+                byte if byte.is_ascii_whitespace() => {}
+                _ => (at_line_start, blank) = (false, false),
+            }
+            taken += 1;
         }
+        skipped += taken;
+        source.consume(taken);
     }
-    deepest
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+
+    fn streamed(bytes: &[u8]) -> Result<(String, usize), ReadError> {
+        let mut source = decoded(bytes);
+        let lines = skip_to_document(&mut source)?;
+        let mut text = String::new();
+        source.read_to_string(&mut text).unwrap();
+        Ok((text, lines))
+    }
 
     #[test]
     fn a_document_is_found_in_every_common_encoding() {
@@ -114,36 +119,62 @@ mod tests {
             let units = json.encode_utf16().flat_map(bytes);
             bom.into_iter().chain(units).collect::<Vec<u8>>()
         };
-        let files = [
+        let narrow = [
             json.as_bytes().to_vec(),
-            [b"\xEF\xBB\xBF", json.as_bytes()].concat(),
+            [UTF8_MARK, json.as_bytes()].concat(),
+        ];
+        let wide = [
             utf16(u16::to_le_bytes, [0xFF, 0xFE]),
             utf16(u16::to_be_bytes, [0xFE, 0xFF]),
         ];
-        for file in files {
-            assert_eq!(document(&file).unwrap().text, json);
+        for file in &narrow {
+            assert!(!is_wide(file));
+            assert_eq!(document(file).unwrap(), (json, 0));
+        }
+        assert!(wide.iter().all(|file| is_wide(file)));
+        for file in narrow.iter().chain(&wide) {
+            assert_eq!(streamed(file).unwrap(), (json.to_owned(), 0));
         }
     }
 
     #[test]
     fn lines_before_the_document_are_skipped_and_counted() {
-        let found =
-            document(b"$ terraform show -json p\r\n\r\n  {\"a\": [1, \"{[\"]}\r\n").unwrap();
-        assert_eq!(found.text, "{\"a\": [1, \"{[\"]}\r\n");
-        assert_eq!((found.skipped_lines, found.depth), (2, 2));
+        let file = b"$ terraform show -json p | {\r\n\r\n  {\"a\": [1, \"{[\"]}\r\n";
+        let document = "{\"a\": [1, \"{[\"]}\r\n";
+        assert_eq!(super::document(file).unwrap(), (document, 2));
+        assert_eq!(streamed(file).unwrap(), (document.to_owned(), 2));
     }
 
     #[test]
     fn what_holds_no_document_is_named() {
+        let endless = vec![b'x'; 2 * LONGEST_PREAMBLE];
         for (bytes, what) in [
             (&b"PK\x03\x04rest"[..], "a saved plan file"),
             (b"Error: no such file\n", "not JSON"),
             (b" \n", "empty"),
-            (b"\xFF\xFE\x00", "not JSON"),
+            (b"", "empty"),
             (b"\xC3\x28{", "not JSON"),
+            (&endless, "not JSON"),
         ] {
-            let error = document(bytes).unwrap_err();
-            assert!(matches!(error, ReadError::NotAPlan { what: w } if w == what));
+            for error in [document(bytes).unwrap_err(), streamed(bytes).unwrap_err()] {
+                assert!(matches!(error, ReadError::NotAPlan { what: w } if w == what));
+            }
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_placed() {
+        let error = document(b"x\n{\"a\":\n \"\xC3\x28\"}").unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ReadError::Syntax {
+                    line: 3,
+                    column: 3,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 }

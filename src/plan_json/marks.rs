@@ -4,7 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::domain::value::Value;
+use super::clear::{Clear, nesting};
+
+/// Marks nested deeper than this are not told apart.
+const DEEPEST: usize = 100;
+
+/// Whether marks written so can mark anything; most mark nothing.
+pub(super) fn may_mark(raw: &str) -> bool {
+    raw.contains("true")
+}
 
 /// Which parts of a value are marked. Normalised: `Fields` and `Items` hold at least one mark.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,8 +34,20 @@ pub(super) enum Marks {
 }
 
 impl Marks {
+    /// Marks from a part of the document; nothing where there is none. Parts that are nested too
+    /// deeply or broken count as marked.
+    pub(super) fn parse(raw: Option<&str>) -> Self {
+        let Some(raw) = raw.filter(|raw| may_mark(raw)) else {
+            return Self::Nothing;
+        };
+        if nesting(raw) > DEEPEST {
+            return Self::All;
+        }
+        serde_json::from_str(raw).map_or(Self::All, |marks| Self::read(&marks))
+    }
+
     /// Reads `before_sensitive`, `after_sensitive`, `sensitive_values` or `after_unknown`.
-    pub(super) fn read(marks: &Json) -> Self {
+    fn read(marks: &Json) -> Self {
         match marks {
             Json::Bool(true) => Self::All,
             Json::Object(fields) => {
@@ -90,9 +110,9 @@ impl Marks {
 
     /// The marks drawn out to the lists of this value, so that a union with other marks leaves no
     /// item of it unmarked.
-    pub(super) fn fitted(self, value: &Value) -> Self {
+    pub(super) fn fitted(self, value: &Clear) -> Self {
         match (self, value) {
-            (marks @ Self::Items(_), Value::List(items)) => {
+            (marks @ Self::Items(_), Clear::List(items)) => {
                 let marks = marks.each(items.len());
                 let mut values = items.iter();
                 Self::Items(
@@ -105,7 +125,7 @@ impl Marks {
                         .collect(),
                 )
             }
-            (Self::Fields(fields), Value::Object(values)) => Self::Fields(
+            (Self::Fields(fields), Clear::Object(values)) => Self::Fields(
                 fields
                     .into_iter()
                     .map(|(key, marks)| match values.get(&key) {

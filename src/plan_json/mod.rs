@@ -1,25 +1,43 @@
 //! Reads `terraform show -json PLAN` (and OpenTofu's) into a [`Plan`] that holds no secret.
 //!
-//! The way of the bytes: `encoding` finds the document, `wire` is its format, `state` and `marks`
-//! say what is hidden, `value` and `convert` make the plan and `redact` takes the secrets out.
+//! The way of the bytes: `encoding` finds the document, `scan` passes once over it in the format of
+//! `wire`, `gather` keeps what changes together with the marks and secrets it comes by, `object` and
+//! `clear` read the values of that, `convert` pairs them and `redact` takes the secrets out.
 
+mod clear;
+mod configuration;
 mod convert;
-mod encoded;
 mod encoding;
+mod gather;
+mod map;
 mod marks;
+mod object;
 mod redact;
 mod refresh_only;
-mod state;
-mod value;
+mod scan;
+mod schema;
 mod wire;
 
-use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use serde::de::DeserializeSeed;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::ids::Address;
 use crate::domain::plan::Plan;
 use crate::secret::Masker;
+
+use gather::Gathered;
+use scan::{Outline, Scan};
+pub use schema::{Schema, SchemaError};
+use wire::Raw;
 
 /// A plan that was read.
 #[derive(Debug)]
@@ -31,6 +49,8 @@ pub struct Reading {
     pub masker: Masker,
     /// What the reader of a report should know about the reading, one sentence each.
     pub warnings: Vec<String>,
+    /// Types whose schema would tell what in them is secret; until then all their text is masked.
+    pub wants_schema: BTreeSet<String>,
 }
 
 /// Why something cannot be read as a plan. No variant repeats any of the content.
@@ -58,21 +78,17 @@ pub enum ReadError {
         /// What is wrong there.
         cause: String,
     },
-    /// It is nested more deeply than this program follows.
-    #[error(
-        "the plan is nested {depth} levels deep; at most {} are read",
-        encoding::DEEPEST
-    )]
-    TooDeep {
-        /// Its depth.
-        depth: usize,
+    /// A value in one of its lists is broken.
+    #[error("the plan cannot be read in {part}: {cause}")]
+    Part {
+        /// The list.
+        part: &'static str,
+        /// What is wrong there.
+        cause: String,
     },
-    /// The thread for a deeply nested plan cannot be started.
-    #[error("no thread can be started to read a deeply nested plan: {cause}")]
-    Thread {
-        /// Why.
-        cause: std::io::Error,
-    },
+    /// The file or stream cannot be read.
+    #[error("the plan cannot be read: {0}")]
+    Io(std::io::Error),
 }
 
 impl ReadError {
@@ -86,11 +102,10 @@ impl ReadError {
                  `terraform show -json FILE`"
             }
             Self::UnknownFormat { .. } => "use a version of Mooring that knows this format",
-            Self::Syntax { .. } => {
+            Self::Syntax { .. } | Self::Part { .. } => {
                 "check that the output of `terraform show -json` was saved completely"
             }
-            Self::TooDeep { .. } => "no provider makes such plans; check where it comes from",
-            Self::Thread { .. } => "raise the limits on threads or memory",
+            Self::Io(_) => "check that it exists, can be read and is not being written",
         }
     }
 }
@@ -101,90 +116,149 @@ impl From<ReadError> for Failure {
     }
 }
 
-/// Up to this depth the caller's own stack is enough.
-const SHALLOW: usize = 128;
+/// Files from this size on are mapped, in bytes; smaller ones are copied into memory.
+const MAPPED_FROM: u64 = 1 << 20;
 
-/// Stack for each level of a deeper document, in bytes (an unoptimised build needs the most).
-const STACK_PER_LEVEL: usize = 32 * 1024;
+static NOTHING_KEPT: BTreeSet<Address> = BTreeSet::new();
+static NO_SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::default);
 
-/// Reads a plan. Sensitive values become fingerprints under `key`.
-///
-/// Accepts UTF-8 and UTF-16 with or without a byte order mark where that is possible, and lines
-/// before the document.
-///
-/// # Errors
-/// If it is no plan, of an unknown format, broken, or nested too deeply.
-pub fn read(bytes: &[u8], key: &DigestKey) -> Result<Reading, ReadError> {
-    let document = encoding::document(bytes)?;
-    if document.depth <= SHALLOW {
-        return parse(&document, key);
+/// How plans are read. Accepts UTF-8 and UTF-16 with or without a byte order mark where that is
+/// possible, and lines before the document. Objects that stay as they are are left out of the plan,
+/// unless something else in it needs them.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    key: &'a DigestKey,
+    keep: &'a BTreeSet<Address>,
+    schema: &'a Schema,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader that makes sensitive values fingerprints under `key`.
+    pub fn new(key: &'a DigestKey) -> Self {
+        Self {
+            key,
+            keep: &NOTHING_KEPT,
+            schema: &NO_SCHEMA,
+        }
     }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .name("plan-json".to_owned())
-            .stack_size((document.depth + SHALLOW) * STACK_PER_LEVEL)
-            .spawn_scoped(scope, || parse(&document, key))
-            .map_err(|cause| ReadError::Thread { cause })?;
-        let panicked = |_| ReadError::Thread {
-            cause: std::io::Error::other("it stopped unexpectedly"),
+
+    /// Keeps these objects in the plan although they stay as they are.
+    #[must_use]
+    pub const fn keeping(self, keep: &'a BTreeSet<Address>) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// Reads with what the providers say of their types.
+    #[must_use]
+    pub const fn with_schema(self, schema: &'a Schema) -> Self {
+        Self { schema, ..self }
+    }
+
+    /// Reads a plan in memory.
+    ///
+    /// # Errors
+    /// If it is no plan, of an unknown format, or broken.
+    pub fn read(&self, bytes: &[u8]) -> Result<Reading, ReadError> {
+        if encoding::is_wide(bytes) {
+            return self.read_from(bytes);
+        }
+        let (text, skipped_lines) = encoding::document(bytes)?;
+        let reader = serde_json::Deserializer::from_str(text);
+        self.pass::<&RawValue, _>(reader, skipped_lines)
+    }
+
+    /// Reads a plan as it comes, in one pass and without holding it.
+    ///
+    /// # Errors
+    /// As [`Self::read`], or if the source fails.
+    pub fn read_from(&self, source: impl Read) -> Result<Reading, ReadError> {
+        let mut source = encoding::decoded(source);
+        let skipped_lines = encoding::skip_to_document(&mut source)?;
+        let reader = serde_json::Deserializer::from_reader(source);
+        self.pass::<Box<RawValue>, _>(reader, skipped_lines)
+    }
+
+    /// Reads a plan in a file, which is mapped if it is large.
+    ///
+    /// # Errors
+    /// As [`Self::read`], or if the file cannot be read.
+    pub fn read_file(&self, path: &Path) -> Result<Reading, ReadError> {
+        let file = File::open(path).map_err(ReadError::Io)?;
+        let about = file.metadata().map_err(ReadError::Io)?;
+        if about.is_file() && about.len() >= MAPPED_FROM {
+            let map = map::map(&file).map_err(ReadError::Io)?;
+            return self.read(&map);
+        }
+        self.read_from(file)
+    }
+
+    fn pass<'de, R: Raw<'de>, S: serde_json::de::Read<'de>>(
+        &self,
+        mut reader: serde_json::Deserializer<S>,
+        skipped_lines: usize,
+    ) -> Result<Reading, ReadError> {
+        let mut gathered = Gathered::<R>::new(self.keep);
+        let mut outline = Outline::default();
+        let scan = Scan {
+            gathered: &mut gathered,
+            outline: &mut outline,
         };
-        thread.join().map_err(panicked)?
-    })
-}
-
-fn parse(document: &encoding::Document<'_>, key: &DigestKey) -> Result<Reading, ReadError> {
-    let mut reader = serde_json::Deserializer::from_str(&document.text);
-    reader.disable_recursion_limit();
-    let parsed = wire::Plan::deserialize(&mut reader).and_then(|plan| reader.end().map(|()| plan));
-    let plan = parsed.map_err(|error| {
-        outline(&document.text)
-            .err()
-            .unwrap_or_else(|| broken(&error, document.skipped_lines))
-    })?;
-    if plan.planned_values.is_none() || plan.format_version.is_none() {
-        outline(&document.text)?;
+        let scanned = scan.deserialize(&mut reader);
+        let version = format_warning(gathered.format_version.as_ref());
+        let version = match scanned {
+            Ok(()) => {
+                if let Some(what) = outline.other_than_plan() {
+                    return Err(ReadError::NotAPlan { what });
+                }
+                version?
+            }
+            // What is of another kind or format need not have our types.
+            Err(error) if error.is_data() => {
+                if let Some(what) = outline.surely_other() {
+                    return Err(ReadError::NotAPlan { what });
+                }
+                if gathered.format_version.is_some() {
+                    version?;
+                }
+                return Err(broken(error, skipped_lines));
+            }
+            Err(error) => return Err(broken(error, skipped_lines)),
+        };
+        reader.end().map_err(|error| broken(error, skipped_lines))?;
+        let mut reading = convert::plan(gathered, self.key, self.schema)?;
+        reading.warnings.extend(version);
+        Ok(reading)
     }
-    let warning = format_warning(plan.format_version.as_deref())?;
-    let mut reading = convert::plan(plan, key);
-    reading.warnings.extend(warning);
-    Ok(reading)
-}
-
-/// An error if the document, as far as it can be read, is no plan or has an unknown format.
-fn outline(text: &str) -> Result<(), ReadError> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    reader.disable_recursion_limit();
-    let Ok(outline) = wire::Outline::deserialize(&mut reader) else {
-        return Ok(());
-    };
-    if let Some(what) = outline.other_than_plan() {
-        return Err(ReadError::NotAPlan { what });
-    }
-    let version = outline.format_version.as_ref();
-    format_warning(version.and_then(serde_json::Value::as_str)).map(|_| ())
 }
 
 /// The position and cause; of a wrong type only that it is one, since the library's message quotes
 /// the value.
-fn broken(error: &serde_json::Error, skipped_lines: usize) -> ReadError {
-    let text = error.to_string();
-    let position = format!(" at line {} column {}", error.line(), error.column());
-    let cause = match error.classify() {
-        Category::Data => "a value of another type than the format says",
-        Category::Syntax | Category::Eof | Category::Io => {
-            text.strip_suffix(&position).unwrap_or(&text)
-        }
-    };
+fn broken(error: serde_json::Error, skipped_lines: usize) -> ReadError {
+    if error.is_io() {
+        return ReadError::Io(error.into());
+    }
     ReadError::Syntax {
         line: error.line() + skipped_lines,
         column: error.column(),
-        cause: cause.to_owned(),
+        cause: cause(&error),
+    }
+}
+
+fn cause(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    match error.classify() {
+        Category::Data => "a value of another type than the format says".to_owned(),
+        Category::Syntax | Category::Eof | Category::Io => {
+            text.strip_suffix(&position).unwrap_or(&text).to_owned()
+        }
     }
 }
 
 /// Refuses an unknown major version, warns of an unknown minor one.
-fn format_warning(version: Option<&str>) -> Result<Option<String>, ReadError> {
-    let text = version.unwrap_or("(none)");
+fn format_warning(version: Option<&serde_json::Value>) -> Result<Option<String>, ReadError> {
+    let text = version.and_then(serde_json::Value::as_str);
+    let text = text.unwrap_or("(none)");
     let unknown = || ReadError::UnknownFormat {
         version: text.chars().take(20).collect(),
     };

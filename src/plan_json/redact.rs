@@ -1,55 +1,52 @@
 //! Hiding: what is marked, and every text in which a marked value occurs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
-use crate::domain::digest::{DigestKey, canonical_bytes};
-use crate::domain::ids::Address;
+use crate::domain::digest::DigestKey;
+use crate::domain::ids::{Address, Fingerprint};
 use crate::domain::value::{AttributePath, Value};
 use crate::secret::{Masker, SHORTEST_MASKED};
 
-use super::encoded;
+use super::clear::{Clear, strings};
 use super::marks::Marks;
-
-/// Longer secrets (whole files) are looked for as they are only.
-const LONGEST_ENCODED: usize = 4096;
-
-/// Parts nested deeper than this are compared by fingerprint and not shown, so that whatever walks
-/// a value later needs little stack.
-const SHOWN_DEEPEST: usize = 128;
 
 /// What a part shows that is nested too deeply.
 const TOO_DEEP: &str = "(nested too deeply to show)";
 
 /// Secrets seen so far, long enough to be looked for inside other text.
 #[derive(Default)]
-pub(super) struct Secrets(BTreeSet<String>);
+pub(super) struct Secrets(HashSet<Box<str>>);
 
 impl Secrets {
-    /// Takes in every string and number of the marked parts of a value. Strings that are hidden
-    /// only because the tool marks too little are no known secrets.
-    pub(super) fn collect(&mut self, value: &Value, marks: &Marks) {
+    /// Takes in every string of the marked parts of a value. Strings that are hidden only because
+    /// the tool marks too little are no known secrets; numbers and booleans would hide innocent
+    /// ones.
+    pub(super) fn collect(&mut self, value: &Clear, marks: &Marks) {
         match (value, marks) {
             (_, Marks::Nothing | Marks::Text | Marks::Strings)
-            | (Value::Null | Value::Bool(_) | Value::Unknown, _)
-            | (Value::Sensitive { .. } | Value::Redacted { .. }, _) => {}
-            (Value::String(text), _) => self.add(text),
-            (Value::Number(number), _) => self.add(number.as_str()),
-            (Value::List(items), Marks::Items(_)) => {
+            | (Clear::Null | Clear::Bool(_) | Clear::Number(_) | Clear::Unknown, _) => {}
+            (Clear::String(text), _) => self.add(text),
+            (Clear::Deep(raw), _) => {
+                for text in strings(raw) {
+                    self.add(&text);
+                }
+            }
+            (Clear::List(items), Marks::Items(_)) => {
                 for (item, marks) in items.iter().zip(marks.clone().each(items.len())) {
                     self.collect(item, &marks);
                 }
             }
-            (Value::List(items), _) => {
+            (Clear::List(items), _) => {
                 for item in items {
                     self.collect(item, &Marks::All);
                 }
             }
-            (Value::Object(fields), Marks::Fields(_)) => {
+            (Clear::Object(fields), Marks::Fields(_)) => {
                 for (key, field) in fields {
                     self.collect(field, &marks.field(key));
                 }
             }
-            (Value::Object(fields), _) => {
+            (Clear::Object(fields), _) => {
                 for field in fields.values() {
                     self.collect(field, &Marks::All);
                 }
@@ -57,29 +54,11 @@ impl Secrets {
         }
     }
 
-    /// A secret, how it looks inside a JSON string (policies, user data), also as Terraform's
-    /// `jsonencode` escapes it, inside a URL and inside base64.
     fn add(&mut self, text: &str) {
-        if text.chars().count() < SHORTEST_MASKED {
-            return;
+        let long = text.chars().nth(SHORTEST_MASKED - 1).is_some();
+        if long && !self.0.contains(text) {
+            self.0.insert(text.into());
         }
-        if text.len() <= LONGEST_ENCODED {
-            self.0.extend(encoded::percent(text));
-            self.0.extend(encoded::base64(text.as_bytes()));
-        }
-        let quoted = serde_json::Value::from(text).to_string();
-        let escaped = quoted
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'));
-        if let Some(escaped) = escaped.filter(|escaped| *escaped != text) {
-            self.0.insert(escaped.to_owned());
-        }
-        if text.contains(['<', '>', '&']) {
-            let html = escaped.unwrap_or(text).replace('&', "\\u0026");
-            self.0
-                .insert(html.replace('<', "\\u003c").replace('>', "\\u003e"));
-        }
-        self.0.insert(text.to_owned());
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -87,7 +66,7 @@ impl Secrets {
     }
 
     pub(super) fn masker(&self) -> Masker {
-        Masker::new(self.0.iter().map(String::as_str))
+        Masker::new(self.0.iter().map(|secret| &**secret))
     }
 }
 
@@ -117,12 +96,11 @@ pub(super) struct Redactor<'k> {
 
 impl Redactor<'_> {
     /// Where in a value a known secret occurs in other text.
-    pub(super) fn occurrences(&self, value: &Value) -> Marks {
+    pub(super) fn occurrences(&self, value: &Clear) -> Marks {
         match value {
-            Value::String(text) if self.masker.redact(text).is_some() => Marks::Text,
-            Value::Number(number) if self.masker.redact(number.as_str()).is_some() => Marks::Text,
-            Value::List(items) => Marks::items(items.iter().map(|item| self.occurrences(item))),
-            Value::Object(fields) => Marks::fields(
+            Clear::String(text) if self.masker.knows_any_of(text) => Marks::Text,
+            Clear::List(items) => Marks::items(items.iter().map(|item| self.occurrences(item))),
+            Clear::Object(fields) => Marks::fields(
                 fields
                     .iter()
                     .map(|(key, field)| (key.clone(), self.occurrences(field))),
@@ -132,45 +110,34 @@ impl Redactor<'_> {
     }
 
     /// The value with everything hidden that is marked or holds a known secret, keys included.
-    pub(super) fn redact(&self, value: Value, marks: Marks) -> Value {
+    pub(super) fn redact(&self, value: Clear, marks: Marks) -> Value {
         self.hide(value, marks, 1)
     }
 
     /// The same for an object of a resource, whose own keys are the provider's words: a secret that
     /// happens to be one of them must not change what an attribute is called.
-    pub(super) fn redact_resource(&self, value: Value, marks: Marks) -> Value {
+    pub(super) fn redact_resource(&self, value: Clear, marks: Marks) -> Value {
         self.hide(value, marks, 0)
     }
 
-    fn hide(&self, value: Value, marks: Marks, depth: usize) -> Value {
+    fn hide(&self, value: Clear, marks: Marks, depth: usize) -> Value {
         match (value, marks) {
             // That there is nothing, or nothing known yet, is no secret.
-            (value @ (Value::Null | Value::Unknown), _) => value,
-            (value @ (Value::List(_) | Value::Object(_)), _) if depth >= SHOWN_DEEPEST => {
-                let fingerprint = self.key.fingerprint(&canonical_bytes(&value));
-                let text = TOO_DEEP.to_owned();
-                Value::Redacted { text, fingerprint }
-            }
+            (Clear::Null, _) => Value::Null,
+            (Clear::Unknown, _) => Value::Unknown,
             (value, Marks::All) => self.whole(&value),
-            (Value::String(text), marks) => match self.masker.redact(&text) {
-                _ if !matches!(marks, Marks::Nothing | Marks::Text) => {
-                    self.whole(&Value::String(text))
-                }
-                Some(masked) => Value::Redacted {
-                    text: masked,
-                    fingerprint: self.fingerprint(&Value::String(text)),
-                },
-                None if marks == Marks::Text => self.whole(&Value::String(text)),
-                None => Value::String(text),
+            (value @ Clear::Deep(_), marks) if !marks.any() => Value::Redacted {
+                text: TOO_DEEP.to_owned(),
+                fingerprint: self.fingerprint(&value),
             },
-            (value @ Value::Number(_), Marks::Nothing | Marks::Strings) => match &value {
-                Value::Number(number) if self.masker.redact(number.as_str()).is_some() => {
-                    self.whole(&value)
-                }
-                _ => value,
+            (Clear::String(text), Marks::Nothing) => self.text(text),
+            (Clear::String(text), Marks::Text) => match self.masker.redact(&text) {
+                Some(masked) => self.redacted(masked, text),
+                None => self.whole(&Clear::String(text)),
             },
-            (value @ Value::Bool(_), Marks::Nothing | Marks::Strings | Marks::Text) => value,
-            (Value::List(items), marks @ (Marks::Items(_) | Marks::Nothing | Marks::Strings)) => {
+            (Clear::Number(number), Marks::Nothing | Marks::Strings) => Value::Number(number),
+            (Clear::Bool(b), Marks::Nothing | Marks::Strings | Marks::Text) => Value::Bool(b),
+            (Clear::List(items), marks @ (Marks::Items(_) | Marks::Nothing | Marks::Strings)) => {
                 let marks = marks.each(items.len());
                 let hidden = items
                     .into_iter()
@@ -178,10 +145,10 @@ impl Redactor<'_> {
                     .map(|(item, marks)| self.hide(item, marks, depth + 1));
                 Value::List(hidden.collect())
             }
-            (Value::Object(fields), Marks::Fields(mut marks)) => {
+            (Clear::Object(fields), Marks::Fields(mut marks)) => {
                 self.object(fields, depth, |key| marks.remove(key).unwrap_or_default())
             }
-            (Value::Object(fields), marks @ (Marks::Nothing | Marks::Strings)) => {
+            (Clear::Object(fields), marks @ (Marks::Nothing | Marks::Strings)) => {
                 self.object(fields, depth, |_| marks.clone())
             }
             // Marks of another shape than the value: hidden as a whole rather than guessed at.
@@ -189,9 +156,23 @@ impl Redactor<'_> {
         }
     }
 
+    fn text(&self, text: String) -> Value {
+        match self.masker.redact(&text) {
+            Some(masked) => self.redacted(masked, text),
+            None => Value::String(text),
+        }
+    }
+
+    fn redacted(&self, masked: String, text: String) -> Value {
+        Value::Redacted {
+            text: masked,
+            fingerprint: self.fingerprint(&Clear::String(text)),
+        }
+    }
+
     fn object(
         &self,
-        fields: BTreeMap<String, Value>,
+        fields: BTreeMap<String, Clear>,
         depth: usize,
         mut marks: impl FnMut(&str) -> Marks,
     ) -> Value {
@@ -209,7 +190,7 @@ impl Redactor<'_> {
         let Some(masked) = self.masker.redact(&key) else {
             return key;
         };
-        let fingerprint = self.fingerprint(&Value::String(key));
+        let fingerprint = self.fingerprint(&Clear::String(key));
         let piece = fingerprint.as_str().get(..16).unwrap_or_default();
         format!("{masked}#{piece}")
     }
@@ -239,15 +220,15 @@ impl Redactor<'_> {
         Address::new(shown)
     }
 
-    fn whole(&self, value: &Value) -> Value {
+    fn whole(&self, value: &Clear) -> Value {
         Value::Sensitive {
             fingerprint: self.fingerprint(value),
             empty: value.is_empty(),
         }
     }
 
-    fn fingerprint(&self, value: &Value) -> crate::domain::ids::Fingerprint {
-        self.key.fingerprint(&canonical_bytes(value))
+    fn fingerprint(&self, value: &Clear) -> Fingerprint {
+        self.key.fingerprint(&value.canonical())
     }
 }
 
@@ -256,8 +237,11 @@ impl Redactor<'_> {
 mod tests {
     use serde_json::json;
 
-    use super::super::value::value;
     use super::*;
+
+    fn value(json: serde_json::Value) -> Clear {
+        Clear::parse(&json.to_string()).unwrap()
+    }
 
     const KEY: DigestKey = DigestKey::new([7; 32]);
 
@@ -277,7 +261,7 @@ mod tests {
         json: serde_json::Value,
         marks: &serde_json::Value,
     ) -> String {
-        let hidden = redactor.redact(value(json), Marks::read(marks));
+        let hidden = redactor.redact(value(json), Marks::parse(Some(&marks.to_string())));
         hidden.to_json().to_string()
     }
 
@@ -310,22 +294,22 @@ mod tests {
 
     #[test]
     fn a_secret_is_cut_out_of_text_keys_numbers_and_quoted_json() {
-        let redactor = redactor(&["p<\"w\">12345", "1234567890123"]);
+        let redactor = redactor(&["p<\"w\">12345", "key-of-something"]);
         assert_eq!(
             shown(
                 &redactor,
-                json!({"url": "db://u:p<\"w\">12345@h", "n": 1_234_567_890_123_u64,
+                json!({"url": "db://h/p<\"w\">12345@h", "n": 1_234_567_890_123_u64,
                        "policy": "{\"k\":\"p\\u003c\\\"w\\\"\\u003e12345\"}"}),
                 &json!(false)
             ),
-            r#"{"n":"(sensitive)","policy":"{\"k\":\"(sensitive)\"}","url":"db://u:(sensitive)@h"}"#
+            r#"{"n":1234567890123,"policy":"{\"k\":\"(sensitive)\"}","url":"db://h/(sensitive)@h"}"#
         );
-        let keys = shown(&redactor, json!({"1234567890123": 1}), &json!(false));
+        let keys = shown(&redactor, json!({"key-of-something": 1}), &json!(false));
         assert!(keys.starts_with(r#"{"(sensitive)#"#), "{keys}");
 
-        let named = Value::Object([("1234567890123".to_owned(), Value::Bool(true))].into());
-        let kept = redactor.redact_resource(named.clone(), Marks::Nothing);
-        assert_eq!(kept, named);
+        let named = value(json!({"key-of-something": true}));
+        let kept = redactor.redact_resource(named, Marks::Nothing);
+        assert_eq!(kept.to_json(), json!({"key-of-something": true}));
     }
 
     #[test]
@@ -375,7 +359,7 @@ mod tests {
     #[test]
     fn equal_secrets_have_equal_fingerprints_and_others_have_not() {
         let redactor = redactor(&[]);
-        let hide = |text: &str| redactor.redact(Value::String(text.into()), Marks::All);
+        let hide = |text: &str| redactor.redact(Clear::String(text.into()), Marks::All);
         assert_eq!(hide("one"), hide("one"));
         assert_ne!(hide("one"), hide("two"));
         assert!(hide("").is_empty());

@@ -40,7 +40,7 @@ pub fn from_json(bytes: &[u8]) -> Result<StackCheck, Failure> {
             "make /dev/urandom readable",
         )
     })?;
-    let reading = plan_json::read(bytes, &key)?;
+    let reading = plan_json::Reader::new(&key).read(bytes)?;
     for warning in &reading.warnings {
         tracing::warn!("{warning}");
     }

@@ -1,6 +1,7 @@
 //! One look at a stack: init when needed, plan, show, read, classify. The same for the daemon and
 //! for `check`; it changes nothing.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -10,11 +11,11 @@ use crate::domain::classify::classify;
 use crate::domain::digest::{DigestKey, change_digest};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, Verdict, verdict};
-use crate::domain::ids::ChangeDigest;
+use crate::domain::ids::{Address, ChangeDigest};
 use crate::domain::ledger::{LedgerEntry, carry};
 use crate::domain::severity::SeverityRules;
 use crate::domain::stack::StateIdentity;
-use crate::plan_json::{self, Reading};
+use crate::plan_json::{Reader, Reading};
 use crate::secret::Masker;
 use crate::terraform::{self, Backend, PlanFile, Planned, Selections, Workdir};
 
@@ -160,7 +161,9 @@ async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sig
         (Err(unreadable), None) => return Err(unreadable),
     };
     let key = lens.key.clone();
-    let read = tokio::task::spawn_blocking(move || plan_json::read(&bytes, &key)).await;
+    let keep: BTreeSet<Address> = lens.ledger.iter().map(|e| e.address.clone()).collect();
+    let read = move || Reader::new(&key).keeping(&keep).read(&bytes);
+    let read = tokio::task::spawn_blocking(read).await;
     let reading = match read {
         Ok(Ok(reading)) => reading,
         Ok(Err(unreadable)) => return Err(planned.failure.clone().unwrap_or(unreadable.into())),

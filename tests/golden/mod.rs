@@ -10,7 +10,7 @@ use mooring::domain::digest::DigestKey;
 use mooring::domain::finding::{FindingAction, Findings, PlanExit, Verdict, verdict};
 use mooring::domain::plan::Plan;
 use mooring::domain::severity::SeverityRules;
-use mooring::plan_json::{Reading, read};
+use mooring::plan_json::{Reader, Reading};
 use serde_json::{Value as Json, json};
 
 pub(crate) const KEY: DigestKey = DigestKey::new([42; 32]);
@@ -35,7 +35,13 @@ pub(crate) fn plans() -> Vec<(String, Vec<u8>)> {
 }
 
 pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
-    let reading = read(bytes, &KEY).unwrap();
+    let reading = Reader::new(&KEY).read(bytes).unwrap();
+    let streamed = Reader::new(&KEY).read_from(bytes).unwrap();
+    assert_eq!(
+        reading.plan, streamed.plan,
+        "one pass over a stream says the same"
+    );
+    assert_eq!(reading.warnings, streamed.warnings);
     let findings = classify(&reading.plan, &SeverityRules::default());
     (reading, findings)
 }

@@ -1,6 +1,6 @@
 //! What holds for any input.
 
-use mooring::plan_json::{ReadError, read};
+use mooring::plan_json::{ReadError, Reader};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value as Json;
@@ -45,7 +45,8 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = read(&bytes, &KEY);
+        let _ = Reader::new(&KEY).read(&bytes);
+        let _ = Reader::new(&KEY).read_from(&*bytes);
     }
 
     #[test]
@@ -63,7 +64,10 @@ proptest! {
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        let _ = read(&bytes, &KEY);
+        let (whole, streamed) = (Reader::new(&KEY).read(&bytes), Reader::new(&KEY).read_from(&*bytes));
+        if let (Ok(whole), Ok(streamed)) = (whole, streamed) {
+            prop_assert_eq!(whole.plan, streamed.plan);
+        }
     }
 
     #[test]
@@ -71,7 +75,7 @@ proptest! {
         let plans = plans();
         let bytes = which.get(&plans).1.trim_ascii_end();
         let cut = 1 + cut.index(bytes.len() - 1);
-        let error = read(&bytes[..cut], &KEY).unwrap_err();
+        let error = Reader::new(&KEY).read(&bytes[..cut]).unwrap_err();
         let lines = bytes[..cut].iter().filter(|b| **b == b'\n').count() + 1;
         let placed = matches!(error, ReadError::Syntax { line, .. } if line + 1 >= lines);
         prop_assert!(placed, "{error}");
@@ -85,8 +89,8 @@ proptest! {
         let mut other = String::new();
         shuffled(&json, seed, &mut other);
         prop_assert_eq!(
-            read(bytes, &KEY).unwrap().plan,
-            read(other.as_bytes(), &KEY).unwrap().plan
+            Reader::new(&KEY).read(bytes).unwrap().plan,
+            Reader::new(&KEY).read(other.as_bytes()).unwrap().plan
         );
     }
 }

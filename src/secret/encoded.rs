@@ -1,6 +1,30 @@
-//! How a secret looks once a configuration has encoded it: as part of a URL or inside base64.
+//! How a secret looks once a configuration has encoded it: inside a JSON string, as part of a URL or
+//! inside base64.
 
 use std::fmt::Write;
+
+/// All encoded forms of a text of eight or more characters. How each begins is decided by the first
+/// sixteen bytes of the text.
+pub(super) fn forms(text: &str) -> impl Iterator<Item = String> {
+    let json = json(text);
+    json.chain(percent(text)).chain(base64(text.as_bytes()))
+}
+
+/// Inside a JSON string, also as Terraform's `jsonencode` escapes it.
+fn json(text: &str) -> impl Iterator<Item = String> {
+    let quoted = serde_json::Value::from(text).to_string();
+    let plain = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(text)
+        .to_owned();
+    let html = plain.contains(['<', '>', '&']).then(|| {
+        let html = plain.replace('&', "\\u0026");
+        html.replace('<', "\\u003c").replace('>', "\\u003e")
+    });
+    let differs = (plain != text).then_some(plain);
+    differs.into_iter().chain(html)
+}
 
 /// What escapers of URLs leave as it is besides letters, digits and `-._~`: strict ones nothing
 /// (`urlencode`), those of user information and paths some.
@@ -10,7 +34,7 @@ const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// The percent-encoded forms that differ from the text.
-pub(super) fn percent(text: &str) -> impl Iterator<Item = String> {
+fn percent(text: &str) -> impl Iterator<Item = String> {
     let forms = KEPT.iter().map(|kept| escaped(text, kept));
     let query = escaped(text, "").replace("%20", "+");
     forms.chain([query]).filter(move |form| form != text)
@@ -32,7 +56,7 @@ fn escaped(text: &str, kept: &str) -> String {
 
 /// The base64 of the text alone, and what it always looks like inside the base64 of a longer text,
 /// where it can begin at any of three places of a group.
-pub(super) fn base64(text: &[u8]) -> impl Iterator<Item = String> {
+fn base64(text: &[u8]) -> impl Iterator<Item = String> {
     [STANDARD, URL_SAFE].into_iter().flat_map(move |alphabet| {
         let inside = (0..3).map(move |shift| {
             let mut padded = vec![0; shift];
