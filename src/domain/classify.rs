@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use super::document;
 use super::finding::{
-    AttributeChange, Finding, FindingAction, Findings, Origin, OutputFinding, Severity, Subject,
+    AttributeChange, Finding, FindingAction, Findings, Note, Origin, OutputFinding, Severity,
+    Subject,
 };
 use super::join::Joined;
 use super::mirrored::is_mirrored;
@@ -176,7 +178,7 @@ fn finding(
         previous_address,
         importing: change.importing.is_some(),
         action,
-        origin: overall(&attributes).unwrap_or(plain),
+        origin: Origin::over(&attributes).unwrap_or(plain),
         severity: Severity::Info,
         severity_reason: String::new(),
         irreversible: None,
@@ -184,24 +186,6 @@ fn finding(
         reason: change.reason.clone(),
         attributes,
     }
-}
-
-fn overall(attributes: &[AttributeChange]) -> Option<Origin> {
-    let origins: BTreeSet<Origin> = attributes.iter().map(|a| a.origin).collect();
-    let has = |origin| origins.contains(&origin);
-    let moved_in_git = has(Origin::Pending) || has(Origin::Input);
-    if has(Origin::Both) || (has(Origin::Drift) && moved_in_git) {
-        return Some(Origin::Both);
-    }
-    [
-        Origin::Drift,
-        Origin::Pending,
-        Origin::Input,
-        Origin::Consequence,
-        Origin::Unenforced,
-    ]
-    .into_iter()
-    .find(|origin| has(*origin))
 }
 
 /// Only what forces a replacement is compared: the rest is null against its default.
@@ -220,10 +204,10 @@ fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
         );
         attributes.push(AttributeChange {
             forces_replacement: true,
-            ..AttributeChange::new(
+            ..difference(
                 Subject::Attribute(path.clone()),
                 planned_origin(state, real, want),
-                [state.clone(), real.clone(), want.clone()],
+                [state, real, want],
             )
         });
     }
@@ -319,18 +303,15 @@ fn walk(
         }
     }
     if let Some(origin) = origin(state, real, want) {
-        found.push(AttributeChange::new(
-            Subject::Attribute(path.clone()),
-            origin,
-            [state.clone(), real.clone(), want.clone()],
-        ));
+        let subject = Subject::Attribute(path.clone());
+        found.push(difference(subject, origin, [state, real, want]));
     }
 }
 
 fn origin(state: &Value, real: &Value, want: &Value) -> Option<Origin> {
     if real != want {
         Some(planned_origin(state, real, want))
-    } else if !state.same_observed(real) {
+    } else if !state.same_observed(real) && !same_document(state, real) {
         Some(Origin::Unenforced)
     } else {
         None
@@ -339,19 +320,47 @@ fn origin(state: &Value, real: &Value, want: &Value) -> Option<Origin> {
 
 /// The origin of an attribute that the plan changes.
 fn planned_origin(state: &Value, real: &Value, want: &Value) -> Origin {
-    if state == real {
+    let alike = |one: &Value, other: &Value| one == other || same_document(one, other);
+    if alike(state, real) {
         if want.has_unknown() && want.equal_but_unknown(real) {
             Origin::Consequence
         } else {
             Origin::Pending
         }
-    } else if state == want {
+    } else if alike(state, want) {
         Origin::Drift
     } else if state.same_observed(real) {
         // The refresh only respelled an empty value; the configuration is what moved.
         Origin::Pending
     } else {
         Origin::Both
+    }
+}
+
+/// A difference, with what its values do not show at once.
+fn difference(subject: Subject, origin: Origin, sides: [&Value; 3]) -> AttributeChange {
+    let [state, real, want] = sides;
+    let (one, other) = match origin {
+        Origin::Unenforced => (state, real),
+        _ => (real, want),
+    };
+    let note = if same_document(one, other) {
+        Some(Note::SameDocument)
+    } else if one.same_items(other) {
+        Some(Note::SameItems)
+    } else {
+        None
+    };
+    AttributeChange {
+        note,
+        ..AttributeChange::new(subject, origin, sides.map(Clone::clone))
+    }
+}
+
+fn same_document(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::String(one), Value::String(other)) => document::same_document(one, other),
+        _ => false,
     }
 }
 
@@ -411,6 +420,37 @@ mod tests {
             .iter()
             .map(|change| change.subject.to_string())
             .collect()
+    }
+
+    #[test]
+    fn documents_and_lists_are_compared_by_what_they_say() {
+        let text = |t: &str| Value::String(t.to_owned());
+        let policy = |t: &str| [("policy", text(t))];
+        let (one, respelt) = (r#"{"a": 1, "b": 2}"#, r#"{"b":2,"a":1}"#);
+        assert!(paths(&policy(one), &policy(respelt)).is_empty());
+        assert_eq!(paths(&policy(one), &policy(r#"{"a":1}"#)), ["policy"]);
+
+        let subject = || Subject::Attribute(AttributePath::new(vec!["p".to_owned()]));
+        let planned = |sides: [&Value; 3]| {
+            let origin = planned_origin(sides[0], sides[1], sides[2]);
+            difference(subject(), origin, sides)
+        };
+        // An apply would still write it, so it is a change; the note says what kind of one.
+        let change = planned([&text(one), &text(one), &text(respelt)]);
+        assert_eq!(change.origin, Origin::Pending);
+        assert_eq!(change.note, Some(Note::SameDocument));
+        let hacked = text(r#"{"a":1,"b":9}"#);
+        let change = planned([&text(one), &hacked, &text(respelt)]);
+        assert_eq!((change.origin, change.note), (Origin::Drift, None));
+
+        let list = |items: &[&str]| Value::List(items.iter().map(|i| text(i)).collect());
+        let (ab, ba) = (list(&["a", "b"]), list(&["b", "a"]));
+        let change = planned([&ab, &ba, &ab]);
+        assert_eq!(
+            (change.origin, change.note),
+            (Origin::Drift, Some(Note::SameItems))
+        );
+        assert_eq!(planned([&ab, &ab, &list(&["a"])]).note, None);
     }
 
     #[test]

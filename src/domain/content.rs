@@ -73,8 +73,15 @@ pub fn content(
     hex::encode(Sha256::digest(lines.join("\n")))
 }
 
-/// Every attribute that an apply would put back.
+/// Every attribute that an apply would put back, by its key.
 pub fn drifted(check: &StackCheck) -> impl Iterator<Item = AttributeKey> + '_ {
+    drifted_attributes(check).map(|(key, _)| key)
+}
+
+/// Every attribute that an apply would put back.
+pub fn drifted_attributes(
+    check: &StackCheck,
+) -> impl Iterator<Item = (AttributeKey, &AttributeChange)> + '_ {
     let findings = check
         .findings
         .resources
@@ -85,6 +92,6 @@ pub fn drifted(check: &StackCheck) -> impl Iterator<Item = AttributeKey> + '_ {
             .attributes
             .iter()
             .filter(|a| a.origin == Origin::Drift);
-        attributes.map(move |a| AttributeKey::of(finding, a))
+        attributes.map(move |a| (AttributeKey::of(finding, a), a))
     })
 }

@@ -26,6 +26,24 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The origin of an object over those of its attributes; none if it has none.
+    pub fn over(attributes: &[AttributeChange]) -> Option<Self> {
+        let has = |origin| attributes.iter().any(|a| a.origin == origin);
+        let moved_in_git = has(Self::Pending) || has(Self::Input);
+        if has(Self::Both) || (has(Self::Drift) && moved_in_git) {
+            return Some(Self::Both);
+        }
+        [
+            Self::Drift,
+            Self::Pending,
+            Self::Input,
+            Self::Consequence,
+            Self::Unenforced,
+        ]
+        .into_iter()
+        .find(|origin| has(*origin))
+    }
+
     /// The stable word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -344,7 +362,10 @@ impl Findings {
     /// P: the configuration would still change something.
     pub fn has_pending(&self) -> bool {
         let plain = self.resources.iter().any(Finding::is_pending)
-            || self.outputs.iter().any(|o| o.origin == Origin::Pending)
+            || self
+                .outputs
+                .iter()
+                .any(|o| matches!(o.origin, Origin::Pending | Origin::Input))
             || self.deferred > 0;
         let consequences = self.resources.iter().any(Finding::is_consequence)
             || self.outputs.iter().any(|o| o.origin == Origin::Consequence);

@@ -30,7 +30,7 @@ pub struct Seen<'a> {
 
 /// Every guard that stands; `record` is as it was before this look.
 pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guard> {
-    let since = |key: AttributeKey| record.drifted_at.get(&key).copied().unwrap_or(now);
+    let since = |key: AttributeKey| record.drifting.get(&key).map_or(now, |seen| seen.since);
     let youngest = drifted(seen.check).map(since).max().unwrap_or(now);
     let known = record.state.as_ref();
     let older = |known: &StateIdentity, state: &StateIdentity| {

@@ -1,6 +1,7 @@
 //! Attributes in which a provider shows again what other resources of the same stack declare: right
 //! after an apply they look like a change by hand, and they are none.
 
+use super::mirrored_rules::{self, DECLARED_BY, SHOWN_BY};
 use super::plan::{Mode, Plan, ResourceChange};
 use super::value::{AttributePath, Value};
 
@@ -35,12 +36,13 @@ const MIRRORS: &[Mirror] = &[
 
 /// Whether objects of this type show again what others declare.
 pub fn shows(resource_type: &str) -> bool {
-    MIRRORS.iter().any(|mirror| mirror.of.0 == resource_type)
+    SHOWN_BY.contains(&resource_type) || MIRRORS.iter().any(|mirror| mirror.of.0 == resource_type)
 }
 
 /// Whether objects of this type declare what others show again.
 pub fn declares(resource_type: &str) -> bool {
-    MIRRORS.iter().any(|mirror| mirror.by.0 == resource_type)
+    DECLARED_BY.contains(&resource_type)
+        || MIRRORS.iter().any(|mirror| mirror.by.0 == resource_type)
 }
 
 /// Whether all that was added to an attribute is declared by other resources of the stack, and
@@ -52,6 +54,9 @@ pub fn is_mirrored(
     state: &Value,
     real: &Value,
 ) -> bool {
+    if mirrored_rules::is_mirrored(plan, change, path, state, real) {
+        return true;
+    }
     let Value::List(items) = real else {
         return false;
     };

@@ -3,7 +3,9 @@
 use globset::GlobMatcher;
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict};
+use super::finding::{
+    AttributeChange, Evidence, Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict,
+};
 use super::plan::Mode;
 use super::value::AttributePath;
 
@@ -283,6 +285,12 @@ fn grave_unenforced(finding: &Finding) -> Option<String> {
 }
 
 fn created(finding: &Finding, policy: &Policy) -> Option<String> {
+    if finding.attributes.iter().any(is_absorbed) {
+        return Some(format!(
+            "{}: somebody has written the state since it was deleted: it may be meant",
+            finding.address
+        ));
+    }
     let safe = policy.safe.iter().any(|rule| {
         rule.actions.contains(&SafeAction::Create)
             && rule.resource_type.is_match(&finding.resource_type)
@@ -299,6 +307,13 @@ fn update(finding: &Finding, policy: &Policy) -> Option<String> {
         let address = &finding.address;
         return Some(format!(
             "{address}: the plan updates it and does not show what changes"
+        ));
+    }
+    if let Some(attribute) = finding.attributes.iter().find(|a| is_absorbed(a)) {
+        return Some(format!(
+            "{address}: somebody has written the state since {} was changed: it may be meant",
+            attribute.subject,
+            address = finding.address
         ));
     }
     let allowed_elsewhere = finding.attributes.iter().any(|a| a.origin == Origin::Drift);
@@ -322,6 +337,11 @@ fn update(finding: &Finding, policy: &Policy) -> Option<String> {
                 attribute.origin.as_str()
             )
         })
+}
+
+/// Whoever saved the refresh that wrote the drift into the state may have known of it.
+const fn is_absorbed(attribute: &AttributeChange) -> bool {
+    matches!(attribute.evidence, Evidence::Absorbed { .. })
 }
 
 fn covered(finding: &Finding, subject: &Subject, policy: &Policy) -> bool {

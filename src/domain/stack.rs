@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::check::StackCheck;
 use super::confirm::Doubt;
-use super::content::{AttributeKey, drifted};
+use super::content::AttributeKey;
 use super::finding::Verdict;
+use super::history::{Drifting, drifting};
 use super::ids::{CommitId, SourceName, StackId};
 
 /// The name of the workspace that every backend has.
@@ -78,8 +79,8 @@ pub struct StackRecord {
     pub verdict_since: Option<Timestamp>,
     /// Since when the world has been seen apart from the state, without a break.
     pub drift_since: Option<Timestamp>,
-    /// When each attribute that is apart from the state was first seen so.
-    pub drifted_at: BTreeMap<AttributeKey, Timestamp>,
+    /// Each attribute that an apply would put back, as it was seen.
+    pub drifting: BTreeMap<AttributeKey, Drifting>,
     /// Since when code has been waiting, without a break.
     pub pending_since: Option<Timestamp>,
     /// The last confirmed look.
@@ -120,7 +121,7 @@ impl StackRecord {
             checked_at: None,
             verdict_since: None,
             drift_since: None,
-            drifted_at: BTreeMap::new(),
+            drifting: BTreeMap::new(),
             pending_since: None,
             last: None,
             in_sync_commit: None,
@@ -139,11 +140,7 @@ impl StackRecord {
             self.verdict_since = Some(now);
         }
         if check.verdict != Verdict::Failed {
-            let seen_before = std::mem::take(&mut self.drifted_at);
-            let since = |key: &AttributeKey| seen_before.get(key).copied().unwrap_or(now);
-            self.drifted_at = drifted(&check)
-                .map(|key| (key.clone(), since(&key)))
-                .collect();
+            self.drifting = drifting(&check, &self.drifting, now);
             self.drift_since = check
                 .findings
                 .has_drift()

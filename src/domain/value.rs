@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::digest::canonical_bytes;
 use super::ids::Fingerprint;
 
 /// What a masked value shows instead of itself.
@@ -122,6 +123,22 @@ impl Value {
     /// Whether two observed values are the same, with all empty values alike.
     pub fn same_observed(&self, other: &Self) -> bool {
         self == other || (self.is_empty() && other.is_empty())
+    }
+
+    /// Whether these are two lists of the same items in another order.
+    pub fn same_items(&self, other: &Self) -> bool {
+        let (Self::List(items), Self::List(others)) = (self, other) else {
+            return false;
+        };
+        if items == others || items.len() != others.len() {
+            return false;
+        }
+        let sorted = |items: &[Self]| {
+            let mut texts: Vec<_> = items.iter().map(canonical_bytes).collect();
+            texts.sort_unstable();
+            texts
+        };
+        sorted(items) == sorted(others)
     }
 
     /// Whether anything in here is known only after the apply.

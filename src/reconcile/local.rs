@@ -15,6 +15,7 @@ use crate::domain::check::StackCheck;
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
+use crate::domain::history::History;
 use crate::domain::ids::{CommitId, StackId};
 use crate::domain::policy::{Policy, decide};
 use crate::domain::severity::SeverityRules;
@@ -227,6 +228,7 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
                 key: &shared.key,
                 severities: &SeverityRules::default(),
                 ledger: Vec::new(),
+                history: History::default(),
                 local_state: true,
                 cancel: &shared.cancel,
             };

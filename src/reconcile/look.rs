@@ -11,6 +11,7 @@ use crate::domain::classify::classify;
 use crate::domain::digest::{DigestKey, change_digest};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, Verdict, verdict};
+use crate::domain::history::{History, refine};
 use crate::domain::ids::{Address, ChangeDigest};
 use crate::domain::ledger::{LedgerEntry, carry};
 use crate::domain::severity::SeverityRules;
@@ -35,6 +36,8 @@ pub struct Lens<'a> {
     pub severities: &'a SeverityRules,
     /// Unenforced findings of earlier looks.
     pub ledger: Vec<LedgerEntry>,
+    /// What else is known from before.
+    pub history: History,
     /// Whether a state in a local file may be used: in somebody's own tree it is theirs, a checkout
     /// would not have it.
     pub local_state: bool,
@@ -189,6 +192,7 @@ async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sig
 fn judge(reading: Reading, exit: PlanExit, failure: Option<Failure>, lens: &Lens<'_>) -> Sighting {
     let plan = &reading.plan;
     let mut findings = classify(plan, lens.severities);
+    refine(&mut findings, &lens.history);
     let whole = !plan.errored && plan.complete && exit != PlanExit::Failed;
     let ledger = carry(
         lens.ledger.clone(),

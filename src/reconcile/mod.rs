@@ -15,6 +15,7 @@ pub mod driver;
 pub mod explain;
 mod fresh;
 pub mod handle;
+mod history;
 pub mod housekeeping;
 mod inputs;
 pub mod layout;

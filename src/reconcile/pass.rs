@@ -16,6 +16,7 @@ use super::act;
 use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
+use super::history::history;
 use super::look::{Sighting, failed};
 use super::prepare::prepare;
 use super::resolve::Tracked;
@@ -35,7 +36,10 @@ pub async fn pass(
     let prepared = prepare(context, tracked, commit).await;
     step(context, &mut run, RunState::Planning).await?;
     let seen = match &prepared {
-        Ok(workdir) => see(context, tracked, workdir, &context.stop.plans).await?,
+        Ok(workdir) => {
+            let history = history(context, tracked, &record, commit).await;
+            see(context, tracked, workdir, &history, &context.stop.plans).await?
+        }
         Err(failure) => Ok(failed(
             failure.clone(),
             context.store.ledger(&tracked.id).await?,

@@ -80,7 +80,7 @@ async fn checkout(
     })
 }
 
-fn location(context: &Context, tracked: &Tracked) -> Result<SourceLocation, Failure> {
+pub(super) fn location(context: &Context, tracked: &Tracked) -> Result<SourceLocation, Failure> {
     let mut sources = context.settings.sources.iter();
     let source = sources.find(|source| source.name == tracked.source);
     source.map(|source| source.location.clone()).ok_or_else(|| {

@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::check::StackCheck;
 use crate::domain::failure::Failure;
+use crate::domain::history::History;
 use crate::domain::ids::CommitId;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::store::StoreError;
@@ -18,6 +19,7 @@ pub(super) async fn see(
     context: &Context,
     tracked: &Tracked,
     workdir: &Workdir,
+    history: &History,
     cancel: &CancellationToken,
 ) -> Result<Result<Sighting, Failure>, StoreError> {
     let lens = Lens {
@@ -26,6 +28,7 @@ pub(super) async fn see(
         key: &context.key,
         severities: &context.settings.severities,
         ledger: context.store.ledger(&tracked.id).await?,
+        history: history.clone(),
         local_state: false,
         cancel,
     };

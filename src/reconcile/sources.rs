@@ -19,7 +19,8 @@ use crate::telemetry::metrics;
 
 use super::command::{Command, SourceUpdate};
 use super::context::Context;
-use super::resolve::{Tracked, resolve};
+use super::history::moved;
+use super::resolve::resolve;
 use super::settings::SourceSettings;
 use super::source_alert;
 
@@ -184,23 +185,6 @@ fn at_commit(
         stacks,
         touched,
     })
-}
-
-fn moved(
-    mirror: &Mirror,
-    stack: &Tracked,
-    before: &CommitId,
-    now: &CommitId,
-) -> Result<bool, Failure> {
-    if !mirror.has(before) {
-        return Ok(true);
-    }
-    for path in std::iter::once(&stack.dir).chain(&stack.reads) {
-        if mirror.subtree(before, path)? != mirror.subtree(now, path)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn broken() -> Failure {

@@ -1,5 +1,7 @@
 //! After an apply the stack is planned again, and what is seen then is what counts.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::domain::check::StackCheck;
@@ -7,6 +9,7 @@ use crate::domain::content::drifted;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Verdict;
 use crate::domain::guard::is_recent;
+use crate::domain::history::{History, drifting};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{Repair, StackRecord, StateIdentity};
@@ -122,7 +125,11 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
     } = attempt;
     let stop = &context.stop.applies;
     let tried: Vec<_> = drifted(before).collect();
-    let first = see(context, tracked, workdir, stop).await?;
+    let history = History {
+        drifting: drifting(before, &BTreeMap::new(), Timestamp::now()),
+        unmoved_since: None,
+    };
+    let first = see(context, tracked, workdir, &history, stop).await?;
     if let Ok(seen) = first {
         let after = check_of(tracked, &seen, commit);
         let gone = !drifted(&after).any(|key| tried.contains(&key));
@@ -132,10 +139,12 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
     }
     let wait = tokio::time::sleep(tracked.settings.policy.confirm_after);
     let _stopped = stop.run_until_cancelled(wait).await;
-    Ok(match see(context, tracked, workdir, stop).await? {
-        Ok(seen) => seen,
-        Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
-    })
+    Ok(
+        match see(context, tracked, workdir, &history, stop).await? {
+            Ok(seen) => seen,
+            Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
+        },
+    )
 }
 
 fn settled(after: &StackCheck, all_gone: bool) -> Decision {

@@ -175,7 +175,7 @@ pub(super) fn stack(name: &str) -> StackRecord {
         checked_at: Some(at(1)),
         verdict_since: Some(at(2)),
         drift_since: Some(at(3)),
-        drifted_at: BTreeMap::new(),
+        drifting: BTreeMap::new(),
         backend: Some("b".repeat(64)),
         pending_since: Some(at(4)),
         last: Some(check(name)),

@@ -1,0 +1,64 @@
+//! What is known of a stack from before a look.
+
+use crate::domain::failure::Failure;
+use crate::domain::history::History;
+use crate::domain::ids::CommitId;
+use crate::domain::stack::StackRecord;
+use crate::git::Mirror;
+
+use super::context::Context;
+use super::prepare::location;
+use super::resolve::Tracked;
+
+/// Brings together what was remembered and what Git says. Where Git cannot be asked, nothing is
+/// concluded from it.
+pub(super) async fn history(
+    context: &Context,
+    tracked: &Tracked,
+    record: &StackRecord,
+    commit: &CommitId,
+) -> History {
+    let unmoved_since = match &record.in_sync_commit {
+        Some(since) if unmoved(context, tracked, since, commit).await => Some(since.clone()),
+        _ => None,
+    };
+    History {
+        drifting: record.drifting.clone(),
+        unmoved_since,
+    }
+}
+
+async fn unmoved(context: &Context, tracked: &Tracked, since: &CommitId, now: &CommitId) -> bool {
+    if since == now {
+        return true;
+    }
+    let Ok(location) = location(context, tracked) else {
+        return false;
+    };
+    let path = context.layout.mirror(&tracked.source);
+    let ca = context.settings.ca_file.clone();
+    let (tracked, since, now) = (tracked.clone(), since.clone(), now.clone());
+    let asked = tokio::task::spawn_blocking(move || {
+        let mirror = Mirror::open(&path, &location, ca.as_deref())?;
+        moved(&mirror, &tracked, &since, &now)
+    });
+    matches!(asked.await, Ok(Ok(false)))
+}
+
+/// Whether anything that the stack may read differs between two commits.
+pub(super) fn moved(
+    mirror: &Mirror,
+    stack: &Tracked,
+    before: &CommitId,
+    now: &CommitId,
+) -> Result<bool, Failure> {
+    if !mirror.has(before) {
+        return Ok(true);
+    }
+    for path in std::iter::once(&stack.dir).chain(&stack.reads) {
+        if mirror.subtree(before, path)? != mirror.subtree(now, path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
