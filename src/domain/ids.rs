@@ -56,6 +56,24 @@ text_id! {
     /// `module.net["a"].aws_vpc.main[0]`.
     Address
 }
+/// An address or reference without its instance keys: `module.a["x"].b.c[0]` is `module.a.b.c`.
+pub fn without_keys(address: &str) -> String {
+    let mut bare = String::with_capacity(address.len());
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for c in address.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' if depth > 0 => quoted = !quoted,
+            '[' if !quoted => depth += 1,
+            ']' if !quoted => depth = depth.saturating_sub(1),
+            c if depth == 0 => bare.push(c),
+            _ => {}
+        }
+    }
+    bare
+}
+
 text_id! {
     /// The digest of a canonical change set: hexadecimal HMAC-SHA-256 under the installation's key.
     /// Two plans with the same digest would make exactly the same changes.

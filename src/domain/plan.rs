@@ -120,6 +120,9 @@ pub struct OutputChange {
     pub before: Value,
     /// After, masked.
     pub after: Value,
+    /// Addresses, without instance keys, of the objects it is made from; none if the plan does not
+    /// say.
+    pub made_from: Option<BTreeSet<Address>>,
 }
 
 /// Result of a check block or condition.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value as Json;
 
 use crate::domain::digest::DigestKey;
+use crate::domain::ids::Address;
 use crate::domain::plan::{
     Check, CheckStatus, OutputChange, Plan, PlannedAction, RelevantAttribute,
 };
@@ -16,6 +17,7 @@ use super::gather::{Gathered, ObjectKey};
 use super::marks::Marks;
 use super::object::{Object, path};
 use super::redact::Redactor;
+use super::references;
 use super::refresh_only::is_refresh_only;
 use super::schema::Schema;
 use super::wire::{self, Raw};
@@ -93,6 +95,8 @@ pub(super) fn plan<'de, R: Raw<'de>>(
         (from != object.address && wire.holds(from)).then(|| redactor.address(from))
     });
     let reoccupied = moves.collect();
+    let root = wire.configuration.as_ref();
+    let root = root.and_then(|configuration| configuration.root_module.as_ref());
     let errored = wire.errored.unwrap_or(false);
     let plan = Plan {
         errored,
@@ -103,7 +107,10 @@ pub(super) fn plan<'de, R: Raw<'de>>(
         drift: drift.into_iter().map(|o| o.finish(&redactor)).collect(),
         outputs: outputs
             .into_iter()
-            .filter_map(|(name, output)| output_change(name, output, &redactor))
+            .filter_map(|(name, output)| {
+                let made_from = root.and_then(|root| references::of_output(root, &name));
+                output_change(name, output, made_from, &redactor)
+            })
             .collect(),
         checks: wire
             .checks
@@ -247,7 +254,12 @@ fn unknown_actions(changes: &[Object], redactor: &Redactor<'_>) -> impl Iterator
     })
 }
 
-fn output_change(name: String, output: Object, redactor: &Redactor<'_>) -> Option<OutputChange> {
+fn output_change(
+    name: String,
+    output: Object,
+    made_from: Option<BTreeSet<String>>,
+    redactor: &Redactor<'_>,
+) -> Option<OutputChange> {
     if output.action == PlannedAction::NoOp && output.before == output.after {
         return None;
     }
@@ -257,6 +269,7 @@ fn output_change(name: String, output: Object, redactor: &Redactor<'_>) -> Optio
         before: redactor.redact(output.before, output.marks.clone()),
         after: redactor.redact(output.after, output.marks),
         action: output.action,
+        made_from: made_from.map(|found| found.into_iter().map(Address::new).collect()),
     })
 }
 

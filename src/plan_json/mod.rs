@@ -13,6 +13,7 @@ mod map;
 mod marks;
 mod object;
 mod redact;
+mod references;
 mod refresh_only;
 mod scan;
 mod schema;

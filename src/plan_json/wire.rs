@@ -116,7 +116,7 @@ pub(super) struct ConfigModule<R> {
     #[serde(default, deserialize_with = "or_default")]
     pub(super) variables: BTreeMap<String, ConfigVariable<R>>,
     #[serde(default, deserialize_with = "or_default")]
-    pub(super) outputs: BTreeMap<String, ConfigOutput>,
+    pub(super) outputs: BTreeMap<String, ConfigOutput<R>>,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) module_calls: BTreeMap<String, ModuleCall<R>>,
 }
@@ -137,10 +137,11 @@ pub(super) struct ConfigVariable<R> {
     pub(super) sensitive: Option<bool>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ConfigOutput {
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(super) struct ConfigOutput<R> {
     pub(super) sensitive: Option<bool>,
+    pub(super) expression: Option<R>,
 }
 
 #[derive(Deserialize)]
