@@ -3,7 +3,7 @@
 //! state = as recorded before the refresh, real = as refreshed, want = as planned. The rules are
 //! those of the table in `ARCHITECTURE.md` ("Origins").
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{compare, difference, planned_origin};
 use super::finding::{
@@ -43,6 +43,7 @@ pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
             .cloned()
             .collect(),
         deferred: plan.deferred,
+        invocations: plan.invocations,
         resources,
     }
 }
@@ -82,6 +83,8 @@ fn vanished(drift: &ResourceChange) -> Option<Finding> {
 
 fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Finding> {
     let state = drift.map_or(&change.before, |drift| &drift.before);
+    let with_defaults = with_default_tags(state, &change.before);
+    let state = with_defaults.as_ref().unwrap_or(state);
     let deleted_by_hand = drift.is_some_and(|drift| drift.action == PlannedAction::Delete);
     let moved = change
         .previous_address
@@ -129,6 +132,32 @@ fn object(change: &ResourceChange, drift: Option<&ResourceChange>) -> Option<Fin
         && change.importing.is_none();
     (!nothing && (change.mode == Mode::Managed || action != FindingAction::None))
         .then(|| finding(change, action, attributes))
+}
+
+/// The state with the default tags of the provider among its `tags`, where the refresh shows them
+/// there: the AWS provider does so as soon as the code has others, though the object has had them all
+/// the time, as `tags_all` says.
+fn with_default_tags(state: &Value, real: &Value) -> Option<Value> {
+    let all = state.field("tags_all");
+    let (Value::Object(fields), Value::Object(shown)) = (state, real.field("tags")) else {
+        return None;
+    };
+    let known = state.field("tags");
+    let defaults = shown
+        .iter()
+        .filter(|(key, value)| known.field(key) == &Value::Null && all.field(key) == *value);
+    let defaults: Vec<_> = defaults.map(|(k, v)| (k.clone(), v.clone())).collect();
+    if defaults.is_empty() {
+        return None;
+    }
+    let mut tags = match known {
+        Value::Object(tags) => tags.clone(),
+        _ => BTreeMap::new(),
+    };
+    tags.extend(defaults);
+    let mut fields = fields.clone();
+    fields.insert("tags".to_owned(), Value::Object(tags));
+    Some(Value::Object(fields))
 }
 
 /// What was deleted by hand is created again; where the configuration wants something else by now,
@@ -188,6 +217,23 @@ fn finding(
     }
 }
 
+/// What was changed by hand on an object that is replaced is gone with it; it is drift where the new
+/// one has the old value again.
+fn put_back(found: AttributeChange, change: &ResourceChange) -> AttributeChange {
+    let Subject::Attribute(path) = &found.subject else {
+        return found;
+    };
+    let want = change.after.at(path);
+    if *want == found.real || !want.same_observed(&found.state) {
+        return found;
+    }
+    AttributeChange {
+        origin: Origin::Drift,
+        want: want.clone(),
+        ..found
+    }
+}
+
 /// Only what forces a replacement is compared: the rest is null against its default.
 fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
     let mut seen = BTreeSet::new();
@@ -218,10 +264,8 @@ fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
     if attributes.iter().all(|a| a.origin == Origin::Pending) {
         let elsewhere = compare(state, &change.before, &change.before);
         let shown = |found: &AttributeChange| attributes.iter().any(|a| a.subject == found.subject);
-        let elsewhere: Vec<_> = elsewhere
-            .into_iter()
-            .filter(|found| !shown(found))
-            .collect();
+        let elsewhere = elsewhere.into_iter().filter(|found| !shown(found));
+        let elsewhere: Vec<_> = elsewhere.map(|found| put_back(found, change)).collect();
         attributes.extend(elsewhere);
     }
     attributes

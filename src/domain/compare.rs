@@ -100,14 +100,14 @@ fn origin(state: &Value, real: &Value, want: &Value) -> Option<Origin> {
 
 /// The origin of an attribute that the plan changes.
 pub(super) fn planned_origin(state: &Value, real: &Value, want: &Value) -> Origin {
-    let alike = |one: &Value, other: &Value| one == other || same_document(one, other);
-    if alike(state, real) {
+    let moved_in_the_world = state != real && (state == want || !same_document(state, real));
+    if !moved_in_the_world {
         if want.has_unknown() && want.equal_but_unknown(real) {
             Origin::Consequence
         } else {
             Origin::Pending
         }
-    } else if alike(state, want) {
+    } else if state == want || same_document(state, want) {
         Origin::Drift
     } else if state.same_observed(real) {
         // The refresh only respelled an empty value; the configuration is what moved.

@@ -65,6 +65,7 @@ pub fn change_digest(plan: &Plan, key: &DigestKey) -> ChangeDigest {
     }));
     lines.sort_unstable();
     lines.push(format!("deferred {}", plan.deferred));
+    lines.push(format!("invocations {}", plan.invocations));
     ChangeDigest::new(key.hex("changes", lines.join("\n").as_bytes()))
 }
 

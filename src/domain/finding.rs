@@ -350,6 +350,9 @@ pub struct Findings {
     pub checks: Vec<Check>,
     /// Changes put off to a later plan.
     pub deferred: usize,
+    /// Provider actions that an apply would run, besides its changes.
+    #[serde(default)]
+    pub invocations: usize,
 }
 
 impl Findings {
@@ -366,7 +369,8 @@ impl Findings {
                 .outputs
                 .iter()
                 .any(|o| matches!(o.origin, Origin::Pending | Origin::Input))
-            || self.deferred > 0;
+            || self.deferred > 0
+            || self.invocations > 0;
         let consequences = self.resources.iter().any(Finding::is_consequence)
             || self.outputs.iter().any(|o| o.origin == Origin::Consequence);
         plain || (consequences && !self.has_drift())

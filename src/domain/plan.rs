@@ -34,6 +34,8 @@ pub struct Plan {
     pub relevant: Vec<RelevantAttribute>,
     /// Number of changes the tool put off to a later plan.
     pub deferred: usize,
+    /// Number of provider actions that an apply would run, besides its changes.
+    pub invocations: usize,
 }
 
 impl Plan {

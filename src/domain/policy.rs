@@ -233,6 +233,12 @@ fn whole_plan(findings: &Findings, policy: &Policy) -> Vec<String> {
             findings.deferred
         ));
     }
+    if findings.invocations > 0 {
+        reasons.push(format!(
+            "{} actions of providers would run",
+            findings.invocations
+        ));
+    }
     if findings.has_failing_check() {
         reasons.push("a check fails".to_owned());
     }

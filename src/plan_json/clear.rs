@@ -12,7 +12,7 @@ use super::marks::Marks;
 
 /// Parts nested deeper than this stay text: they are compared, but not shown, so that whatever walks
 /// a value needs little stack.
-const SHOWN_DEEPEST: usize = 128;
+const SHOWN_DEEPEST: usize = 256;
 
 /// Documents up to this depth are parsed by plain recursion.
 const PLAIN: usize = 100;
@@ -214,7 +214,7 @@ mod tests {
             (at, levels) = (items.first(), levels + 1);
         }
         assert!(
-            matches!(at, Some(Clear::Deep(_))) && levels > 20,
+            matches!(at, Some(Clear::Deep(_))) && levels > 100,
             "{levels}"
         );
     }

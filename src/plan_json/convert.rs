@@ -126,6 +126,7 @@ pub(super) fn plan<'de, R: Raw<'de>>(
             })
             .collect(),
         deferred: wire.deferred,
+        invocations: wire.invocations,
         terraform_version: version,
     };
     Ok(Reading {

@@ -29,6 +29,7 @@ pub(super) struct Gathered<'k, R> {
     pub(super) checks: Vec<wire::Check>,
     pub(super) relevant: Vec<wire::RelevantAttribute>,
     pub(super) deferred: usize,
+    pub(super) invocations: usize,
     pub(super) variables: BTreeMap<String, wire::Variable<R>>,
     pub(super) configuration: Option<wire::Configuration<R>>,
     pub(super) secrets: Secrets,
@@ -96,6 +97,7 @@ impl<'k, R> Gathered<'k, R> {
             checks: Vec::new(),
             relevant: Vec::new(),
             deferred: 0,
+            invocations: 0,
             variables: BTreeMap::new(),
             configuration: None,
             secrets: Secrets::default(),
@@ -216,6 +218,23 @@ impl<'de, R: Raw<'de>> Gathered<'_, R> {
             for side in [&change.before, &change.after] {
                 self.hide(text(side.as_ref()), &marks);
             }
+        }
+    }
+
+    /// Takes in a change that was put off.
+    pub(super) fn deferred(&mut self, deferred: &wire::Deferred<R>) {
+        self.deferred += 1;
+        if let Some(entry) = &deferred.resource_change {
+            self.secrets_of(entry);
+        }
+    }
+
+    /// Takes in an action that would run.
+    pub(super) fn invocation(&mut self, action: &wire::Invocation<R>) {
+        self.invocations += 1;
+        let marks = Marks::parse(text(action.config_sensitive.as_ref()));
+        if marks.any() {
+            self.hide(text(action.config_values.as_ref()), &marks);
         }
     }
 

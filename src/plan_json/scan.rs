@@ -23,6 +23,7 @@ enum Field {
     ResourceDrift,
     ResourceChanges,
     DeferredChanges,
+    ActionInvocations,
     OutputChanges,
     PriorState,
     Configuration,
@@ -149,8 +150,10 @@ impl<'de, R: Raw<'de>> Visitor<'de> for Scan<'_, '_, R> {
                     gathered.changes_end();
                 }
                 Field::DeferredChanges => {
-                    let deferred = &mut gathered.deferred;
-                    map.next_value_seed(Each::new(|_: IgnoredAny| *deferred += 1))?;
+                    map.next_value_seed(Each::new(|deferred| gathered.deferred(&deferred)))?;
+                }
+                Field::ActionInvocations => {
+                    map.next_value_seed(Each::new(|action| gathered.invocation(&action)))?;
                 }
                 Field::RelevantAttributes => {
                     let relevant = &mut gathered.relevant;

@@ -70,6 +70,21 @@ pub(super) struct Change<R> {
     pub(super) importing: Option<Importing>,
 }
 
+/// A change that was put off.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(super) struct Deferred<R> {
+    pub(super) resource_change: Option<ResourceChange<R>>,
+}
+
+/// An action of a provider that an apply would run.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(super) struct Invocation<R> {
+    pub(super) config_values: Option<R>,
+    pub(super) config_sensitive: Option<R>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Importing {

@@ -124,13 +124,11 @@ fn exit_of(plan: &Plan) -> PlanExit {
             .previous_address
             .as_ref()
             .is_some_and(|from| from != &change.address);
-        moved
-            || change.importing.is_some()
-            || !matches!(change.action, PlannedAction::NoOp | PlannedAction::Read)
+        moved || change.importing.is_some() || change.action != PlannedAction::NoOp
     });
     if plan.errored {
         PlanExit::Failed
-    } else if changes || !plan.outputs.is_empty() {
+    } else if changes || !plan.outputs.is_empty() || plan.invocations > 0 {
         PlanExit::Changes
     } else {
         PlanExit::NoChanges

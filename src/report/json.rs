@@ -49,6 +49,8 @@ pub struct StackReport<'a> {
     pub checks: &'a [Check],
     /// Number of changes put off to a later plan.
     pub deferred: usize,
+    /// Number of provider actions that an apply would run.
+    pub invocations: usize,
     /// What policy says.
     pub decision: &'a Decision,
 }
@@ -143,6 +145,7 @@ pub fn stack_dto(check: &StackCheck) -> StackReport<'_> {
         outputs: &check.findings.outputs,
         checks: &check.findings.checks,
         deferred: check.findings.deferred,
+        invocations: check.findings.invocations,
         decision: &check.decision,
     }
 }

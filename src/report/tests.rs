@@ -177,6 +177,7 @@ fn drifted() -> StackCheck {
                 messages: vec!["the answer was 503".into()],
             }],
             deferred: 1,
+            invocations: 0,
         },
         decision: Decision {
             kind: DecisionKind::Ask,
@@ -496,7 +497,7 @@ fn json_has_the_fixed_shape() {
                 "message": "Error acquiring the state lock\nID: 1-2-3, held by ann@laptop since this morning, for an apply of her own",
                 "hint": "wait for it, or release the lock with `terraform force-unlock` if its owner is gone",
             },
-            "digest": null, "findings": [], "outputs": [], "checks": [], "deferred": 0,
+            "digest": null, "findings": [], "outputs": [], "checks": [], "deferred": 0, "invocations": 0,
             "decision": {"kind": "nothing", "reasons": []},
         })
     );

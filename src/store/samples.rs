@@ -157,6 +157,7 @@ pub(super) fn check(stack: &str) -> StackCheck {
                 messages: vec!["not healthy".into()],
             }],
             deferred: 3,
+            invocations: 0,
         },
         decision: decision(),
     }

@@ -26,7 +26,7 @@ fn wanted(name: &str, report: &Json) -> i32 {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plans");
     let answer = std::fs::read(folder.join(format!("{name}.expected.json"))).unwrap();
     let answer: Json = serde_json::from_slice(&answer).unwrap();
-    if answer["errored"] == true {
+    if answer["errored"] == true || answer["verdict"] == "failed" {
         return 1;
     }
     let failing = |status: &Json| status == "fail" || status == "error";

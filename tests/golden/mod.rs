@@ -1,37 +1,85 @@
-//! Plans of a real Terraform, each with the right answer beside it.
+//! Plans of a real Terraform, each with the right answer beside it. `README.md` here lists them.
 
+mod answer;
+mod encodings;
 mod properties;
+mod secrets;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use mooring::domain::classify::classify;
 use mooring::domain::digest::DigestKey;
-use mooring::domain::finding::{FindingAction, Findings, PlanExit, Verdict, verdict};
-use mooring::domain::plan::Plan;
+use mooring::domain::finding::{Findings, Verdict};
 use mooring::domain::severity::SeverityRules;
 use mooring::plan_json::{Reader, Reading};
+use mooring::reconcile::explain;
 use serde_json::{Value as Json, json};
 
 pub(crate) const KEY: DigestKey = DigestKey::new([42; 32]);
+
+/// One labelled plan.
+pub(crate) struct Case {
+    /// The name of its files.
+    pub(crate) name: String,
+    /// What is read.
+    pub(crate) bytes: Vec<u8>,
+    /// The right answer.
+    pub(crate) expected: Json,
+}
+
+impl Case {
+    /// Whether it must be refused.
+    fn is_refused(&self) -> bool {
+        self.expected.get("error").is_some()
+    }
+
+    /// The texts in a list of the answer.
+    fn texts(&self, key: &str) -> Vec<&str> {
+        let list = self.expected[key].as_array().into_iter().flatten();
+        list.map(|text| text.as_str().unwrap()).collect()
+    }
+
+    /// The findings without what only reads data.
+    fn findings(&self) -> impl Iterator<Item = (&String, &Json)> {
+        self.expected["findings"].as_object().into_iter().flatten()
+    }
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plans")
 }
 
-/// Every labelled plan: its name and bytes.
-pub(crate) fn plans() -> Vec<(String, Vec<u8>)> {
-    let mut plans: Vec<_> = std::fs::read_dir(folder())
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    let mut cases: Vec<_> = std::fs::read_dir(folder())
         .unwrap()
         .filter_map(|entry| {
             let path = entry.unwrap().path();
             let name = path.file_name()?.to_str()?.strip_suffix(".plan.json")?;
-            Some((name.to_owned(), std::fs::read(&path).unwrap()))
+            let expected = folder().join(format!("{name}.expected.json"));
+            Some(Case {
+                name: name.to_owned(),
+                bytes: std::fs::read(&path).unwrap(),
+                expected: serde_json::from_slice(&std::fs::read(expected).unwrap()).unwrap(),
+            })
         })
         .collect();
-    plans.sort();
-    assert!(plans.len() >= 16, "the labelled plans are there");
-    plans
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(cases.len() >= 150, "the labelled plans are there");
+    cases
+});
+
+/// Every labelled plan that can be read.
+pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().filter(|case| !case.is_refused())
+}
+
+/// Every labelled plan that can be read: its name and bytes.
+pub(crate) fn plans() -> Vec<(String, Vec<u8>)> {
+    cases()
+        .map(|case| (case.name.clone(), case.bytes.clone()))
+        .collect()
 }
 
 pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
@@ -46,160 +94,99 @@ pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
     (reading, findings)
 }
 
-/// What a saved plan says of the exit code of the command that made it.
-fn exit(plan: &Plan, findings: &Findings) -> PlanExit {
-    let acts = findings.resources.iter().any(|finding| {
-        finding.action != FindingAction::None
-            || finding.importing
-            || finding.previous_address.is_some()
-    });
-    if plan.errored {
-        PlanExit::Failed
-    } else if acts || !plan.outputs.is_empty() {
-        PlanExit::Changes
-    } else {
-        PlanExit::NoChanges
-    }
-}
-
-/// The answer in the form of the `.expected.json` files.
-fn answer(plan: &Plan, findings: &Findings) -> Json {
-    let resources = findings.resources.iter().map(|finding| {
-        let attributes: BTreeMap<_, _> = finding
-            .attributes
-            .iter()
-            .map(|a| (a.subject.to_string(), a.origin))
-            .collect();
-        let mut entry = json!({ "attributes": attributes });
-        if finding.action == FindingAction::Replace {
-            entry["replace"] = true.into();
-        }
-        if let Some(from) = &finding.previous_address {
-            entry["previous_address"] = from.as_str().into();
-        }
-        (finding.address.as_str().to_owned(), entry)
-    });
-    let outputs = findings
-        .outputs
-        .iter()
-        .map(|o| (o.name.clone(), json!(o.action)));
-    let checks = findings
-        .checks
-        .iter()
-        .map(|c| (c.address.clone(), json!(c.status)));
-    json!({
-        "exit": match exit(plan, findings) {
-            PlanExit::NoChanges => 0,
-            PlanExit::Failed => 1,
-            PlanExit::Changes => 2,
-        },
-        "errored": plan.errored,
-        "findings": resources.collect::<serde_json::Map<_, _>>(),
-        "outputs": outputs.collect::<serde_json::Map<_, _>>(),
-        "checks": checks.collect::<serde_json::Map<_, _>>(),
-    })
-}
-
 #[test]
 fn every_labelled_plan_is_understood() {
     let mut wrong = Vec::new();
-    for (name, bytes) in plans() {
-        let expected = folder().join(format!("{name}.expected.json"));
-        let expected: Json = serde_json::from_slice(&std::fs::read(expected).unwrap()).unwrap();
-        let (reading, findings) = reading(&bytes);
-        let answer = answer(&reading.plan, &findings);
-        if answer != expected {
-            wrong.push(format!(
-                "{name}\n  found    {answer}\n  expected {expected}"
-            ));
-        }
-        assert_eq!(reading.warnings, Vec::<String>::new(), "{name}");
+    for case in cases() {
+        wrong.extend(answer::difference(case, &case.bytes));
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
-fn every_labelled_plan_has_its_verdict() {
-    for (name, bytes) in plans() {
-        let (reading, findings) = reading(&bytes);
-        let plan = &reading.plan;
-        let expected = match name.as_str() {
-            "insync" | "insync_settled" | "check_block" | "drift_converged"
-            | "drift_unmanaged_sg" => Verdict::InSync,
-            "postcondition_fail" => Verdict::Failed,
-            "pending" => Verdict::Pending,
-            "both_same_attr" | "both_other_attr" | "moved_drift" => Verdict::DriftedAndPending,
-            _ => Verdict::Drifted,
-        };
-        let found = verdict(
-            exit(plan, &findings),
-            plan.errored,
-            plan.complete,
-            &findings,
-        );
-        assert_eq!(found, expected, "{name}");
-    }
-}
-
-/// Every string below a sensitive mark, found in the raw document.
-fn secrets(value: &Json, marks: &Json, found: &mut Vec<String>) {
-    match (value, marks) {
-        (Json::String(text), Json::Bool(true)) if text.len() >= 8 => found.push(text.clone()),
-        (Json::Object(fields), Json::Bool(true)) => {
-            fields.values().for_each(|v| secrets(v, marks, found));
+fn what_is_no_plan_is_refused_with_a_reason() {
+    let refused: Vec<_> = CASES.iter().filter(|case| case.is_refused()).collect();
+    assert!(refused.len() >= 4, "there are inputs to refuse");
+    for case in refused {
+        let failure = explain::from_json(&case.bytes).unwrap_err();
+        let said = failure.message.clone();
+        let wanted = case.expected["error"].as_str().unwrap();
+        assert!(said.contains(wanted), "{}: {said}", case.name);
+        for text in case.texts("absent") {
+            assert!(!format!("{failure:?}").contains(text), "{}", case.name);
         }
-        (Json::Array(items), Json::Bool(true)) => {
-            items.iter().for_each(|v| secrets(v, marks, found));
-        }
-        (Json::Object(fields), Json::Object(marks)) => {
-            for (key, marks) in marks {
-                secrets(fields.get(key).unwrap_or(&Json::Null), marks, found);
-            }
-        }
-        (Json::Array(items), Json::Array(marks)) => {
-            items
-                .iter()
-                .zip(marks)
-                .for_each(|(v, m)| secrets(v, m, found));
-        }
-        _ => {}
     }
 }
 
 #[test]
-fn no_sensitive_value_survives_the_reading() {
-    let mut tried = 0;
-    for (name, bytes) in plans() {
-        let raw: Json = serde_json::from_slice(&bytes).unwrap();
-        let mut hidden = Vec::new();
-        for list in ["resource_changes", "resource_drift"] {
-            for entry in raw[list].as_array().into_iter().flatten() {
-                let change = &entry["change"];
-                for side in ["before", "after"] {
-                    secrets(
-                        &change[side],
-                        &change[format!("{side}_sensitive")],
-                        &mut hidden,
-                    );
-                }
-            }
-        }
-        let (reading, findings) = reading(&bytes);
-        let seen = format!(
-            "{:?} {}",
-            reading.plan,
-            serde_json::to_string(&findings).unwrap()
-        );
-        for secret in hidden {
-            tried += 1;
-            assert!(!seen.contains(&secret), "{name}: {secret}");
-            let quoted = format!("error: \"{secret}\"");
-            assert_eq!(
-                reading.masker.mask(&quoted),
-                "error: \"(sensitive)\"",
-                "{name}"
-            );
+fn a_plan_with_something_to_do_is_never_in_sync() {
+    for case in cases() {
+        let check = explain::from_json(&case.bytes).unwrap();
+        if case.expected["exit"] != 0 {
+            assert_ne!(check.verdict, Verdict::InSync, "{}", case.name);
         }
     }
-    assert!(tried >= 5, "{tried} secrets were looked for");
+}
+
+#[test]
+fn every_labelled_plan_is_in_the_table() {
+    let readme = folder().parent().unwrap().join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, table) = readme.split_once("## Cases").unwrap();
+    let listed = table.lines().filter_map(|line| {
+        let (name, _) = line.strip_prefix("| ")?.split_once(" |")?;
+        Some(name)
+    });
+    let listed: BTreeSet<_> = listed.filter(|n| *n != "case").collect();
+    let there: BTreeSet<_> = CASES.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(listed, there);
+}
+
+#[test]
+fn a_truth_says_what_it_is_about() {
+    let known = [
+        "absent",
+        "actions",
+        "by_hand",
+        "checks",
+        "deferred",
+        "deposed",
+        "error",
+        "errored",
+        "exit",
+        "findings",
+        "importing",
+        "made_by",
+        "notes",
+        "outputs",
+        "partial",
+        "reasons",
+        "sensitive",
+        "shows",
+        "verdict",
+        "warnings",
+    ];
+    for case in CASES.iter() {
+        let expected = case.expected.as_object().unwrap();
+        let unknown: Vec<_> = expected
+            .keys()
+            .filter(|key| !known.contains(&key.as_str()))
+            .collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", case.name);
+        assert!(expected["shows"].is_string(), "{}", case.name);
+        assert!(
+            case.is_refused() || expected["verdict"].is_string(),
+            "{}",
+            case.name
+        );
+        assert_eq!(
+            case.findings().count() == 0,
+            expected.get("findings").is_none_or(|f| *f == json!({}))
+        );
+    }
 }

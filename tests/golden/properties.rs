@@ -83,7 +83,10 @@ proptest! {
 
     #[test]
     fn the_order_of_keys_does_not_matter(which in any::<Index>(), seed in any::<u64>()) {
-        let plans = plans();
+        // Some are nested more deeply than this test's own reader follows.
+        let mut plans = plans();
+        plans.retain(|(_, bytes)| serde_json::from_slice::<Json>(bytes).is_ok());
+        prop_assert!(plans.len() > 100);
         let bytes = &which.get(&plans).1;
         let json: Json = serde_json::from_slice(bytes).unwrap();
         let mut other = String::new();

@@ -1,0 +1,11 @@
+"""The cases, by name."""
+
+from . import actions, addresses, checks, deposed, drift, kinds, secrets, versions
+
+ALL = [
+    case
+    for module in (actions, addresses, checks, deposed, drift, kinds, secrets, versions)
+    for case in module.CASES
+]
+CASES = {case.name: case for case in ALL}
+assert len(CASES) == len(ALL), "two cases have one name"
