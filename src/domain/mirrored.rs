@@ -33,6 +33,11 @@ const MIRRORS: &[Mirror] = &[
     },
 ];
 
+/// Whether objects of this type declare something that other resources show again.
+pub fn declares(resource_type: &str) -> bool {
+    MIRRORS.iter().any(|mirror| mirror.by.0 == resource_type)
+}
+
 /// Whether all that was added to an attribute is declared by other resources of the stack, and
 /// nothing was taken away.
 pub fn is_mirrored(

@@ -228,6 +228,7 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
                 severities: &SeverityRules::default(),
                 ledger: Vec::new(),
                 local_state: true,
+                always_show: false,
                 cancel: &shared.cancel,
             };
             let seen = look(lens)

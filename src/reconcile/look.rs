@@ -1,4 +1,4 @@
-//! One look at a stack: init when needed, plan, show, read, classify. The same for the daemon and
+//! One look at a stack: init when needed, plan, show unless needless, read, classify. The same for the daemon and
 //! for `check`; it changes nothing.
 
 use std::time::Instant;
@@ -12,11 +12,14 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, Verdict, verdict};
 use crate::domain::ids::ChangeDigest;
 use crate::domain::ledger::{LedgerEntry, carry};
+use crate::domain::plan::Plan;
 use crate::domain::severity::SeverityRules;
 use crate::domain::stack::StateIdentity;
-use crate::plan_json::{self, Reading};
+use crate::plan_json::Reading;
 use crate::secret::Masker;
-use crate::terraform::{self, Backend, PlanFile, Planned, Selections, Workdir};
+use crate::terraform::{self, Backend, PlanFile, Planned, Refreshed, Selections, Workdir};
+
+use super::shown::shown;
 
 /// How often a plan is made again because the state moved meanwhile.
 const MAX_PLANS: usize = 3;
@@ -37,6 +40,8 @@ pub struct Lens<'a> {
     /// Whether a state in a local file may be used: in somebody's own tree it is theirs, a checkout
     /// would not have it.
     pub local_state: bool,
+    /// Whether the plan is shown even if its file says that there is nothing to see.
+    pub always_show: bool,
     /// Stops the look.
     pub cancel: &'a CancellationToken,
 }
@@ -152,26 +157,27 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
     ))
 }
 
+/// What the plan says. If the file says by itself that it is nothing, it is not shown, which would
+/// start every provider again.
 async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sighting, Failure> {
-    let bytes = match (lens.workdir.show(file, lens.cancel).await, &planned.failure) {
-        (Ok(bytes), _) => bytes,
-        // A plan that failed midway need not be readable: its own failure says more.
-        (Err(_), Some(failure)) => return Err(failure.clone()),
-        (Err(unreadable), None) => return Err(unreadable),
-    };
-    let key = lens.key.clone();
-    let read = tokio::task::spawn_blocking(move || plan_json::read(&bytes, &key)).await;
-    let reading = match read {
-        Ok(Ok(reading)) => reading,
-        Ok(Err(unreadable)) => return Err(planned.failure.clone().unwrap_or(unreadable.into())),
-        Err(_) => {
-            return Err(Failure::new(
-                FailureKind::UnreadablePlan,
-                "reading the plan stopped unexpectedly",
-                "run `terraform show -json` on a plan of this stack and report what is odd in it",
-            ));
-        }
-    };
+    if let Some(why) = must_show(lens, planned, file).await {
+        tracing::debug!(why, "the plan is shown");
+    } else {
+        tracing::debug!("the plan file says that all is in sync: it is not shown");
+        let nothing = Reading {
+            plan: Plan {
+                complete: true,
+                terraform_version: Some(lens.workdir.engine.version.clone()),
+                ..Plan::default()
+            },
+            masker: Masker::default(),
+            warnings: Vec::new(),
+        };
+        return Ok(judge(nothing, planned.exit, None, lens));
+    }
+    let reading = shown(lens.workdir, file, lens.key, lens.cancel).await;
+    // A plan that failed midway need not be readable: its own failure says more.
+    let reading = reading.map_err(|unreadable| planned.failure.clone().unwrap_or(unreadable))?;
     for warning in &reading.warnings {
         tracing::warn!("{warning}");
     }
@@ -181,6 +187,25 @@ async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sig
     };
     let failure = planned.failure.as_ref().map(mask);
     Ok(judge(reading, planned.exit, failure, lens))
+}
+
+/// Why `show` is needed; none if the plan file says by itself that there is nothing to see.
+async fn must_show(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Option<&'static str> {
+    if lens.always_show {
+        return Some("asked for");
+    }
+    if planned.exit != PlanExit::NoChanges {
+        return Some("the plan has changes or failed");
+    }
+    if !lens.ledger.is_empty() {
+        return Some("values are remembered to compare with");
+    }
+    let file = file.clone();
+    match tokio::task::spawn_blocking(move || file.refreshed()).await {
+        Ok(Refreshed::Same) => None,
+        Ok(Refreshed::Differs(what) | Refreshed::Unreadable(what)) => Some(what),
+        Err(_) => Some("reading the plan file stopped unexpectedly"),
+    }
 }
 
 fn judge(reading: Reading, exit: PlanExit, failure: Option<Failure>, lens: &Lens<'_>) -> Sighting {

@@ -35,7 +35,7 @@ pub async fn pass(
     let prepared = prepare(context, tracked, commit).await;
     step(context, &mut run, RunState::Planning).await?;
     let seen = match &prepared {
-        Ok(workdir) => see(context, tracked, workdir, &context.stop.plans).await?,
+        Ok(workdir) => see(context, tracked, workdir, false, &context.stop.plans).await?,
         Err(failure) => Ok(failed(
             failure.clone(),
             context.store.ledger(&tracked.id).await?,

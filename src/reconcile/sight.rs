@@ -13,11 +13,13 @@ use super::context::Context;
 use super::look::{Lens, Sighting, failed, look};
 use super::resolve::Tracked;
 
-/// Looks at a stack as the daemon does. The inner error is `busy`.
+/// Looks at a stack as the daemon does, showing the plan if need be or always. The inner error is
+/// `busy`.
 pub(super) async fn see(
     context: &Context,
     tracked: &Tracked,
     workdir: &Workdir,
+    always_show: bool,
     cancel: &CancellationToken,
 ) -> Result<Result<Sighting, Failure>, StoreError> {
     let lens = Lens {
@@ -27,6 +29,7 @@ pub(super) async fn see(
         severities: &context.settings.severities,
         ledger: context.store.ledger(&tracked.id).await?,
         local_state: false,
+        always_show,
         cancel,
     };
     let seen = look(lens).await;

@@ -122,7 +122,7 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
     } = attempt;
     let stop = &context.stop.applies;
     let tried: Vec<_> = drifted(before).collect();
-    let first = see(context, tracked, workdir, stop).await?;
+    let first = see(context, tracked, workdir, true, stop).await?;
     if let Ok(seen) = first {
         let after = check_of(tracked, &seen, commit);
         let gone = !drifted(&after).any(|key| tried.contains(&key));
@@ -132,7 +132,7 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
     }
     let wait = tokio::time::sleep(tracked.settings.policy.confirm_after);
     let _stopped = stop.run_until_cancelled(wait).await;
-    Ok(match see(context, tracked, workdir, stop).await? {
+    Ok(match see(context, tracked, workdir, true, stop).await? {
         Ok(seen) => seen,
         Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
     })

@@ -1,5 +1,6 @@
 //! Plans of a real Terraform, each with the right answer beside it.
 
+mod plan_files;
 mod properties;
 
 use std::collections::BTreeMap;
