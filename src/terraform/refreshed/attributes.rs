@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use crate::domain::value::{Number, Value};
 
-/// Under this key `serde_json` hands over the text of a number.
+/// Under this key `serde_json` hands over the text of a number that is no plain integer.
 const NUMBER: &str = "$serde_json::private::Number";
 
 /// A value in clear. It cannot be read where a key occurs twice.
@@ -36,6 +36,14 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
         Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(Number::parse(&number.to_string())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(Number::parse(&number.to_string())))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
