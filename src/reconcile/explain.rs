@@ -1,5 +1,6 @@
 //! `explain`: findings and decision from a plan that somebody else made. For JSON nothing is run.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,11 +15,12 @@ use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::policy::{Policy, decide};
 use crate::domain::severity::SeverityRules;
 use crate::domain::stack::DEFAULT_WORKSPACE;
-use crate::plan_json;
+use crate::plan_json::{Reader, Reading};
 use crate::terraform::{Environment, Limits, PlanFile, Workdir};
 
 use super::layout::random_key;
 use super::local::find_engine;
+use super::shown::{Wanted, shown};
 
 /// What reads a saved plan file.
 #[derive(Debug)]
@@ -33,18 +35,17 @@ pub struct Engined<'a> {
 
 /// Explains the output of `terraform show -json`.
 pub fn from_json(bytes: &[u8]) -> Result<StackCheck, Failure> {
-    let key = random_key().map(DigestKey::new).map_err(|error| {
+    Ok(explained(&Reader::new(&key()?).read(bytes)?))
+}
+
+fn key() -> Result<DigestKey, Failure> {
+    random_key().map(DigestKey::new).map_err(|error| {
         Failure::new(
             FailureKind::Internal,
             format!("no random bytes: {error}"),
             "make /dev/urandom readable",
         )
-    })?;
-    let reading = plan_json::Reader::new(&key).read(bytes)?;
-    for warning in &reading.warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(explained(&reading.plan))
+    })
 }
 
 /// Explains a saved plan file with the engine that made it. Terraform needs the providers that the
@@ -75,13 +76,21 @@ pub async fn from_plan_file(file: &Path, engined: &Engined<'_>) -> Result<StackC
             grace: Duration::from_secs(10),
         },
     };
-    let bytes = workdir
-        .show(&PlanFile::open_existing(file), &engined.cancel)
-        .await?;
-    from_json(&bytes)
+    let file = PlanFile::open_existing(file);
+    let wanted = Wanted {
+        key: &key()?,
+        keep: BTreeSet::new(),
+        schemas: scratch.path(),
+    };
+    let reading = shown(&workdir, &file, &wanted, &engined.cancel).await?;
+    Ok(explained(&reading))
 }
 
-fn explained(plan: &Plan) -> StackCheck {
+fn explained(reading: &Reading) -> StackCheck {
+    for warning in &reading.warnings {
+        tracing::warn!("{warning}");
+    }
+    let plan = &reading.plan;
     // Without what the configuration wants, nothing can be said about where a difference comes from.
     let findings = if plan.refresh_only {
         Findings::default()

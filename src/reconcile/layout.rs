@@ -63,6 +63,11 @@ impl Layout {
         self.root.join("checkouts").join(file_name(stack))
     }
 
+    /// Where provider schemas are kept.
+    pub fn schemas(&self) -> PathBuf {
+        self.root.join("schemas")
+    }
+
     /// Where all plan files and outputs of Terraform are.
     pub fn scratch_root(&self) -> PathBuf {
         self.root.join("scratch")

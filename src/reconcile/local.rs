@@ -222,6 +222,7 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
     let seen = match workdir(shared, found).await {
         Ok((workdir, init)) => {
             workspace = workdir.workspace_name();
+            let schemas = shared.request.cache.join("schemas");
             let lens = Lens {
                 workdir: &workdir,
                 init,
@@ -229,7 +230,9 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
                 severities: &SeverityRules::default(),
                 ledger: Vec::new(),
                 history: History::default(),
+                schemas: &schemas,
                 local_state: true,
+                always_show: false,
                 cancel: &shared.cancel,
             };
             let seen = look(lens)

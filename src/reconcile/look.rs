@@ -1,7 +1,8 @@
-//! One look at a stack: init when needed, plan, show, read, classify. The same for the daemon and
-//! for `check`; it changes nothing.
+//! One look at a stack: init when needed, plan, show unless needless, read, classify. The same for
+//! the daemon and for `check`; it changes nothing.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -12,13 +13,16 @@ use crate::domain::digest::{DigestKey, change_digest};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, Verdict, verdict};
 use crate::domain::history::{History, refine};
-use crate::domain::ids::{Address, ChangeDigest};
+use crate::domain::ids::ChangeDigest;
 use crate::domain::ledger::{LedgerEntry, carry};
+use crate::domain::plan::Plan;
 use crate::domain::severity::SeverityRules;
 use crate::domain::stack::StateIdentity;
-use crate::plan_json::{Reader, Reading};
+use crate::plan_json::Reading;
 use crate::secret::Masker;
-use crate::terraform::{self, Backend, PlanFile, Planned, Selections, Workdir};
+use crate::terraform::{self, Backend, PlanFile, Planned, Refreshed, Selections, Workdir};
+
+use super::shown::{Wanted, shown};
 
 /// How often a plan is made again because the state moved meanwhile.
 const MAX_PLANS: usize = 3;
@@ -41,6 +45,10 @@ pub struct Lens<'a> {
     /// Whether a state in a local file may be used: in somebody's own tree it is theirs, a checkout
     /// would not have it.
     pub local_state: bool,
+    /// Whether the plan is shown even if its file says that there is nothing to see.
+    pub always_show: bool,
+    /// Where provider schemas are kept.
+    pub schemas: &'a Path,
     /// Stops the look.
     pub cancel: &'a CancellationToken,
 }
@@ -156,28 +164,33 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
     ))
 }
 
+/// What the plan says. If the file says by itself that it is nothing, it is not shown, which would
+/// start every provider again.
 async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sighting, Failure> {
-    let bytes = match (lens.workdir.show(file, lens.cancel).await, &planned.failure) {
-        (Ok(bytes), _) => bytes,
-        // A plan that failed midway need not be readable: its own failure says more.
-        (Err(_), Some(failure)) => return Err(failure.clone()),
-        (Err(unreadable), None) => return Err(unreadable),
+    if let Some(why) = must_show(lens, planned, file).await {
+        tracing::debug!(why, "the plan is shown");
+    } else {
+        tracing::debug!("the plan file says that all is in sync: it is not shown");
+        let nothing = Reading {
+            plan: Plan {
+                complete: true,
+                terraform_version: Some(lens.workdir.engine.version.clone()),
+                ..Plan::default()
+            },
+            masker: Masker::default(),
+            warnings: Vec::new(),
+            wants_schema: BTreeSet::new(),
+        };
+        return Ok(judge(nothing, planned.exit, None, lens));
+    }
+    let wanted = Wanted {
+        key: lens.key,
+        keep: lens.ledger.iter().map(|e| e.address.clone()).collect(),
+        schemas: lens.schemas,
     };
-    let key = lens.key.clone();
-    let keep: BTreeSet<Address> = lens.ledger.iter().map(|e| e.address.clone()).collect();
-    let read = move || Reader::new(&key).keeping(&keep).read(&bytes);
-    let read = tokio::task::spawn_blocking(read).await;
-    let reading = match read {
-        Ok(Ok(reading)) => reading,
-        Ok(Err(unreadable)) => return Err(planned.failure.clone().unwrap_or(unreadable.into())),
-        Err(_) => {
-            return Err(Failure::new(
-                FailureKind::UnreadablePlan,
-                "reading the plan stopped unexpectedly",
-                "run `terraform show -json` on a plan of this stack and report what is odd in it",
-            ));
-        }
-    };
+    let reading = shown(lens.workdir, file, &wanted, lens.cancel).await;
+    // A plan that failed midway need not be readable: its own failure says more.
+    let reading = reading.map_err(|unreadable| planned.failure.clone().unwrap_or(unreadable))?;
     for warning in &reading.warnings {
         tracing::warn!("{warning}");
     }
@@ -187,6 +200,25 @@ async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sig
     };
     let failure = planned.failure.as_ref().map(mask);
     Ok(judge(reading, planned.exit, failure, lens))
+}
+
+/// Why `show` is needed; none if the plan file says by itself that there is nothing to see.
+async fn must_show(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Option<&'static str> {
+    if lens.always_show {
+        return Some("asked for");
+    }
+    if planned.exit != PlanExit::NoChanges {
+        return Some("the plan has changes or failed");
+    }
+    if !lens.ledger.is_empty() {
+        return Some("values are remembered to compare with");
+    }
+    let file = file.clone();
+    match tokio::task::spawn_blocking(move || file.refreshed()).await {
+        Ok(Refreshed::Same) => None,
+        Ok(Refreshed::Differs(what) | Refreshed::Unreadable(what)) => Some(what),
+        Err(_) => Some("reading the plan file stopped unexpectedly"),
+    }
 }
 
 fn judge(reading: Reading, exit: PlanExit, failure: Option<Failure>, lens: &Lens<'_>) -> Sighting {

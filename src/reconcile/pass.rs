@@ -38,7 +38,15 @@ pub async fn pass(
     let seen = match &prepared {
         Ok(workdir) => {
             let history = history(context, tracked, &record, commit).await;
-            see(context, tracked, workdir, &history, &context.stop.plans).await?
+            see(
+                context,
+                tracked,
+                workdir,
+                false,
+                &history,
+                &context.stop.plans,
+            )
+            .await?
         }
         Err(failure) => Ok(failed(
             failure.clone(),

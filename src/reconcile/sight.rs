@@ -14,14 +14,17 @@ use super::context::Context;
 use super::look::{Lens, Sighting, failed, look};
 use super::resolve::Tracked;
 
-/// Looks at a stack as the daemon does. The inner error is `busy`.
+/// Looks at a stack as the daemon does, showing the plan if need be or always. The inner error is
+/// `busy`.
 pub(super) async fn see(
     context: &Context,
     tracked: &Tracked,
     workdir: &Workdir,
+    always_show: bool,
     history: &History,
     cancel: &CancellationToken,
 ) -> Result<Result<Sighting, Failure>, StoreError> {
+    let schemas = context.layout.schemas();
     let lens = Lens {
         workdir,
         init: true,
@@ -29,7 +32,9 @@ pub(super) async fn see(
         severities: &context.settings.severities,
         ledger: context.store.ledger(&tracked.id).await?,
         history: history.clone(),
+        schemas: &schemas,
         local_state: false,
+        always_show,
         cancel,
     };
     let seen = look(lens).await;

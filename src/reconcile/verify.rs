@@ -129,7 +129,7 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
         drifting: drifting(before, &BTreeMap::new(), Timestamp::now()),
         unmoved_since: None,
     };
-    let first = see(context, tracked, workdir, &history, stop).await?;
+    let first = see(context, tracked, workdir, true, &history, stop).await?;
     if let Ok(seen) = first {
         let after = check_of(tracked, &seen, commit);
         let gone = !drifted(&after).any(|key| tried.contains(&key));
@@ -140,7 +140,7 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
     let wait = tokio::time::sleep(tracked.settings.policy.confirm_after);
     let _stopped = stop.run_until_cancelled(wait).await;
     Ok(
-        match see(context, tracked, workdir, &history, stop).await? {
+        match see(context, tracked, workdir, true, &history, stop).await? {
             Ok(seen) => seen,
             Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
         },

@@ -53,6 +53,11 @@ pub(super) fn show(file: &Path) -> Vec<OsString> {
     argv
 }
 
+/// `providers schema`: what the attributes of all resource types are.
+pub(super) fn provider_schemas() -> Vec<OsString> {
+    words(&["providers", "schema", "-json", "-no-color"])
+}
+
 /// `apply` of a saved plan, and of nothing else.
 pub(super) fn apply(file: &Path) -> Vec<OsString> {
     let mut argv = words(&["apply", "-input=false", "-no-color", "-json"]);
@@ -113,6 +118,10 @@ mod tests {
         assert_eq!(
             show(Path::new("/s/p")),
             ["show", "-json", "-no-color", "/s/p"]
+        );
+        assert_eq!(
+            provider_schemas(),
+            ["providers", "schema", "-json", "-no-color"]
         );
         assert_eq!(state_pull(), ["state", "pull", "-no-color"]);
         assert_eq!(workspace_list(), ["workspace", "list", "-no-color"]);

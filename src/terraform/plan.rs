@@ -1,5 +1,6 @@
 //! Planning, and reading a saved plan as JSON.
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::failure::{Failure, FailureKind};
@@ -8,14 +9,12 @@ use crate::domain::finding::PlanExit;
 use super::argv;
 use super::cli_args::refuse_targeting;
 use super::engine::Flavour;
-use super::failures::{plain, warning};
+use super::failures::warning;
 use super::output::{Capture, Events};
 use super::plan_file::PlanFile;
 use super::process;
 use super::workdir::Workdir;
 
-/// JSON of a plan larger than this is refused.
-const LARGEST_JSON: usize = 1 << 30;
 /// How many warnings are passed on.
 const KEPT_WARNINGS: usize = 50;
 
@@ -100,24 +99,33 @@ impl Workdir {
         file.is_whole() || (self.engine.flavour == Flavour::OpenTofu && has_content())
     }
 
-    /// The JSON of a saved plan. It holds secrets in clear.
+    /// Feeds the JSON of a saved plan to a channel, in pieces of at most 64 KiB. It holds secrets in
+    /// clear. The pieces are the whole only if this succeeds. If the receiving end goes away the
+    /// engine is stopped, which is no failure.
     pub async fn show(
         &self,
         file: &PlanFile,
         cancel: &CancellationToken,
-    ) -> Result<Vec<u8>, Failure> {
-        let mut out = Capture::new(LARGEST_JSON);
-        let command = self.command(argv::show(file.path()));
-        self.quiet("show", command, self.reading_stops(), cancel, &mut |b| {
-            out.take(b);
-        })
-        .await?;
-        if out.overflowed() {
-            return Err(plain(
-                FailureKind::OutputTooLarge,
-                format!("the plan's JSON is larger than {} MiB", LARGEST_JSON >> 20),
-            ));
+        pieces: mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), Failure> {
+        let (stops, mut err) = (self.reading_stops(), Capture::messages());
+        let ended = process::feed(
+            self.command(argv::show(file.path())),
+            stops,
+            cancel,
+            &pieces,
+            &mut |bytes| err.take(bytes),
+        )
+        .await
+        .map_err(|cause| process::cannot_start(&self.engine.program, &self.dir, &cause))?;
+        let unheard = pieces.is_closed() && !cancel.is_cancelled();
+        let said = err.text();
+        match self.exit_status("show", &ended, stops) {
+            _ if unheard => Ok(()),
+            Ok(status) if !status.success() => {
+                Err(self.failed("show failed", status, &Events::new(), &said))
+            }
+            other => other.map(drop),
         }
-        Ok(out.into_bytes())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
@@ -10,6 +10,7 @@ use rustix::process::{
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::failure::{Failure, FailureKind};
@@ -19,8 +20,8 @@ use super::failures::plain;
 
 /// Between the first and the second interrupt of something that may be stopped.
 const SECOND_INTERRUPT: Duration = Duration::from_secs(1);
-/// How long a pipe is read after the last process of the group is gone: something that left the
-/// group may hold it for ever.
+/// How long a pipe is waited for after the last process of the group is gone: something that left
+/// the group may hold it for ever.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// How a child came to its end.
@@ -172,21 +173,77 @@ enum Stopped {
 /// Takes in what a pipe brings.
 pub(super) type Sink<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
+/// Where the bytes of a pipe go.
+enum Out<'a> {
+    /// Taken in at once.
+    Sink(Sink<'a>),
+    /// Handed over piece by piece; while the other end is behind, the child waits.
+    Channel(&'a mpsc::Sender<Vec<u8>>),
+}
+
+impl Out<'_> {
+    /// False if nobody wants more.
+    async fn take(&mut self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Sink(sink) => {
+                sink(bytes);
+                true
+            }
+            Self::Channel(pieces) => pieces.send(bytes.to_owned()).await.is_ok(),
+        }
+    }
+}
+
 /// Runs a command that may be stopped at any time: two interrupts, then a kill of its group, which
 /// also happens if this future is dropped. Nothing of the group outlives the call.
 pub(super) async fn run(
-    mut command: Command,
+    command: Command,
     stops: Stops,
     cancel: &CancellationToken,
     stdout: Sink<'_>,
     stderr: Sink<'_>,
 ) -> std::io::Result<Ended> {
+    watch(command, stops, cancel, Out::Sink(stdout), stderr).await
+}
+
+/// The same with standard output in pieces of at most 64 KiB. If the receiving end goes away the
+/// command is stopped as if by `cancel`.
+pub(super) async fn feed(
+    command: Command,
+    stops: Stops,
+    cancel: &CancellationToken,
+    pieces: &mpsc::Sender<Vec<u8>>,
+    stderr: Sink<'_>,
+) -> std::io::Result<Ended> {
+    let stop = cancel.child_token();
+    let watching = watch(command, stops, &stop, Out::Channel(pieces), stderr);
+    tokio::pin!(watching);
+    tokio::select! {
+        ended = &mut watching => ended,
+        () = pieces.closed() => {
+            stop.cancel();
+            watching.await
+        }
+    }
+}
+
+async fn watch(
+    mut command: Command,
+    stops: Stops,
+    cancel: &CancellationToken,
+    stdout: Out<'_>,
+    stderr: Sink<'_>,
+) -> std::io::Result<Ended> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut leader = Leader::spawn(command, true)?;
     let pipes = (leader.child.stdout.take(), leader.child.stderr.take());
+    let over = CancellationToken::new();
     let stopped = {
         let pumping = async {
-            tokio::join!(pump(pipes.0, stdout), pump(pipes.1, stderr));
+            tokio::join!(
+                pump(pipes.0, stdout, &over),
+                pump(pipes.1, Out::Sink(stderr), &over)
+            );
         };
         tokio::pin!(pumping);
         let mut drained = false;
@@ -201,9 +258,9 @@ pub(super) async fn run(
             }
         };
         leader.kill_group();
+        over.cancel();
         if !drained {
-            // What is missing after this is held by a process that left the group.
-            let _ = tokio::time::timeout(DRAIN, pumping).await;
+            pumping.await;
         }
         stopped
     };
@@ -215,11 +272,29 @@ pub(super) async fn run(
     })
 }
 
-async fn pump(pipe: Option<impl AsyncRead + Unpin>, sink: Sink<'_>) {
+/// Reads a pipe to its end. Once the group is `over`, what is missing after [`DRAIN`] of waiting is
+/// held by a process that left the group; the time that `out` takes does not count.
+async fn pump(pipe: Option<impl AsyncRead + Unpin>, mut out: Out<'_>, over: &CancellationToken) {
     let Some(mut pipe) = pipe else { return };
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
-        sink(buffer.get(..length).unwrap_or_default());
+    let mut patience = DRAIN;
+    loop {
+        let read = if over.is_cancelled() {
+            let started = Instant::now();
+            let read = tokio::time::timeout(patience, pipe.read(&mut buffer)).await;
+            patience = patience.saturating_sub(started.elapsed());
+            let Ok(read) = read else { return };
+            read
+        } else {
+            tokio::select! {
+                read = pipe.read(&mut buffer) => read,
+                () = over.cancelled() => continue,
+            }
+        };
+        let Ok(length @ 1..) = read else { return };
+        if !out.take(buffer.get(..length).unwrap_or_default()).await {
+            return;
+        }
     }
 }
 

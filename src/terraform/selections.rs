@@ -20,6 +20,13 @@ pub struct Selections {
     named: Vec<Option<String>>,
 }
 
+impl Selections {
+    /// The hash of the dependency lock file; none if there is none.
+    pub fn lock_file(&self) -> Option<&str> {
+        self.lock_file.as_deref()
+    }
+}
+
 impl Workdir {
     /// What init has selected in this directory, and what the named files hold.
     pub fn selections(&self) -> Result<Selections, Failure> {

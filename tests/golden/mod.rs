@@ -2,6 +2,7 @@
 
 mod answer;
 mod encodings;
+mod plan_files;
 mod properties;
 mod secrets;
 
@@ -47,7 +48,7 @@ impl Case {
     }
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plans")
 }
 

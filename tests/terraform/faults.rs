@@ -2,7 +2,7 @@ use std::io::Write;
 
 use mooring::domain::failure::FailureKind;
 use mooring::domain::finding::PlanExit;
-use mooring::terraform::{Applied, PlanFile};
+use mooring::terraform::Applied;
 
 use super::*;
 

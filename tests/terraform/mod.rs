@@ -4,16 +4,21 @@
 
 mod faults;
 mod real;
+mod refreshed;
+mod shows;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mooring::domain::approval::{ApprovedPlan, Binding};
+use mooring::domain::failure::Failure;
 use mooring::domain::ids::{ChangeDigest, Fingerprint, StackId};
 use mooring::domain::policy::{Decision, DecisionKind};
 use mooring::domain::stack::StateIdentity;
-use mooring::terraform::{Engine, Environment, Limits, Workdir};
+use mooring::terraform::{Engine, Environment, Limits, PlanFile, Workdir};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// A directory with a configuration and everything that is needed to run in it.
@@ -95,6 +100,24 @@ fn approval(base: Option<StateIdentity>) -> ApprovedPlan {
         inputs: Fingerprint::new("i"),
     };
     ApprovedPlan::by_policy(&decision, binding).unwrap()
+}
+
+/// The whole JSON of a saved plan.
+async fn shown(
+    workdir: &Workdir,
+    file: &PlanFile,
+    cancel: &CancellationToken,
+) -> Result<Vec<u8>, Failure> {
+    let (pieces, mut incoming) = mpsc::channel(1);
+    let collected = async {
+        let mut json = Vec::new();
+        while let Some(piece) = incoming.recv().await {
+            json.extend(piece);
+        }
+        json
+    };
+    let (done, json) = tokio::join!(workdir.show(file, cancel, pieces), collected);
+    done.map(|()| json)
 }
 
 fn mode(path: &Path) -> u32 {

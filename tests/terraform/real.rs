@@ -1,8 +1,8 @@
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use mooring::domain::failure::FailureKind;
 use mooring::domain::finding::PlanExit;
-use mooring::terraform::{Applied, PlanFile};
+use mooring::terraform::Applied;
 use secrecy::SecretString;
 
 use super::*;
@@ -32,7 +32,7 @@ async fn a_plan_is_saved_shown_applied_and_then_there_is_nothing_to_do() {
     let file = planned.file.unwrap();
     assert_eq!(file.state_identity().unwrap(), None);
     assert_eq!((mode(file.path()), mode(&workdir.scratch)), (0o600, 0o700));
-    let json = workdir.show(&file, &bench.cancel).await.unwrap();
+    let json = shown(&workdir, &file, &bench.cancel).await.unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json["resource_changes"][0]["address"], "terraform_data.a");
     let empty = workdir.state_pull(&bench.cancel).await.unwrap();
@@ -120,10 +120,8 @@ resource "terraform_data" "b" {
     b must be y
     (main.tf:7)
     ");
-    let json = workdir
-        .show(&planned.file.unwrap(), &bench.cancel)
-        .await
-        .unwrap();
+    let json = shown(&workdir, &planned.file.unwrap(), &bench.cancel).await;
+    let json = json.unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json["errored"], true);
 }
