@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::assess::assess;
 use super::compare::{compare, difference, planned_origin};
 use super::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, Severity, Subject,
@@ -13,12 +14,11 @@ use super::join::Joined;
 use super::mirrored::is_mirrored;
 use super::outputs::outputs;
 use super::plan::{Check, CheckStatus, Mode, Plan, PlannedAction, ResourceChange};
-use super::severity::{SeverityRules, severity};
-use super::stateful::irreversible;
+use super::rules::Rules;
 use super::value::{AttributePath, Value};
 
 /// Everything in `plan` that is not as it should be.
-pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
+pub fn classify(plan: &Plan, rules: &Rules) -> Findings {
     let joined = Joined::of(plan);
     let mut resources: Vec<Finding> = joined
         .pairs
@@ -30,8 +30,7 @@ pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
         .collect();
     resources.extend(joined.rest.iter().filter_map(|drift| vanished(drift)));
     for finding in &mut resources {
-        finding.irreversible = irreversible(finding);
-        (finding.severity, finding.severity_reason) = severity(finding, rules);
+        assess(finding, rules);
     }
     let unknown_follows = resources.iter().any(|f| f.action != FindingAction::None);
     Findings {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::assess::assess;
 use super::check::StackCheck;
 use super::content::{AttributeKey, drifted_attributes};
 use super::finding::{AttributeChange, Evidence, Finding, Findings, Origin, Subject};
 use super::ids::CommitId;
 use super::plan::Mode;
+use super::rules::Rules;
 use super::value::Value;
 
 /// Drift as it was last seen.
@@ -52,7 +54,7 @@ pub fn drifting(
 /// Corrects origins by what is known from before. A refresh that somebody saved writes drift into
 /// the state, and the plan then shows it as pending code; and a change that Git does not explain
 /// comes from a data source, a variable or a provider.
-pub fn refine(findings: &mut Findings, history: &History) {
+pub fn refine(findings: &mut Findings, history: &History, rules: &Rules) {
     for finding in &mut findings.resources {
         if finding.mode != Mode::Managed {
             continue;
@@ -72,6 +74,7 @@ pub fn refine(findings: &mut Findings, history: &History) {
         }
         if changed {
             finding.origin = Origin::over(&finding.attributes).unwrap_or(finding.origin);
+            assess(finding, rules);
         }
     }
     if history.unmoved_since.is_some() {
@@ -132,7 +135,7 @@ mod tests {
 
     fn refined(finding: Finding, history: &History) -> Finding {
         let mut findings = check(vec![finding]).findings;
-        refine(&mut findings, history);
+        refine(&mut findings, history, &Rules::default());
         findings.resources.pop().unwrap()
     }
 

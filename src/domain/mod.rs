@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod approval;
+mod assess;
 pub mod check;
 pub mod classify;
 mod compare;
@@ -10,6 +11,7 @@ pub mod confirm;
 pub mod content;
 pub mod digest;
 pub mod document;
+pub mod effect;
 pub mod failure;
 pub mod finding;
 pub mod guard;
@@ -17,21 +19,27 @@ pub mod guard;
 mod heal_tests;
 pub mod history;
 pub mod ids;
+pub mod irreversible;
 mod join;
+#[cfg(test)]
+mod judgement_tests;
 pub mod ledger;
 pub mod message;
 pub mod mirrored;
 mod mirrored_rules;
+pub mod noise;
 pub mod notice;
 mod outputs;
+pub mod pattern;
 pub mod plan;
 pub mod policy;
+pub mod rules;
 pub mod run;
 pub mod schedule;
 pub mod severity;
 pub mod source;
 pub mod stack;
-pub mod stateful;
+pub mod tables;
 pub mod tell;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -16,7 +16,7 @@ use crate::domain::history::{History, refine};
 use crate::domain::ids::ChangeDigest;
 use crate::domain::ledger::{LedgerEntry, carry};
 use crate::domain::plan::Plan;
-use crate::domain::severity::SeverityRules;
+use crate::domain::rules::Rules;
 use crate::domain::stack::StateIdentity;
 use crate::plan_json::Reading;
 use crate::secret::Masker;
@@ -36,8 +36,8 @@ pub struct Lens<'a> {
     pub init: bool,
     /// Fingerprints masked values.
     pub key: &'a DigestKey,
-    /// The operator's severities.
-    pub severities: &'a SeverityRules,
+    /// The operator's rules on severities, noise and what cannot be undone.
+    pub rules: &'a Rules,
     /// Unenforced findings of earlier looks.
     pub ledger: Vec<LedgerEntry>,
     /// What else is known from before.
@@ -223,15 +223,15 @@ async fn must_show(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Optio
 
 fn judge(reading: Reading, exit: PlanExit, failure: Option<Failure>, lens: &Lens<'_>) -> Sighting {
     let plan = &reading.plan;
-    let mut findings = classify(plan, lens.severities);
-    refine(&mut findings, &lens.history);
+    let mut findings = classify(plan, lens.rules);
+    refine(&mut findings, &lens.history, lens.rules);
     let whole = !plan.errored && plan.complete && exit != PlanExit::Failed;
     let ledger = carry(
         lens.ledger.clone(),
         plan,
         whole,
         &mut findings,
-        lens.severities,
+        lens.rules,
         Timestamp::now(),
     );
     let verdict = verdict(exit, plan.errored, plan.complete, &findings);

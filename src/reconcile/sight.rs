@@ -29,7 +29,7 @@ pub(super) async fn see(
         workdir,
         init: true,
         key: &context.key,
-        severities: &context.settings.severities,
+        rules: &context.settings.rules,
         ledger: context.store.ledger(&tracked.id).await?,
         history: history.clone(),
         schemas: &schemas,

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use mooring::domain::classify::classify;
 use mooring::domain::digest::DigestKey;
 use mooring::domain::finding::{Findings, Verdict};
-use mooring::domain::severity::SeverityRules;
+use mooring::domain::rules::Rules;
 use mooring::plan_json::{Reader, Reading};
 use mooring::reconcile::explain;
 use serde_json::{Value as Json, json};
@@ -91,7 +91,7 @@ pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
         "one pass over a stream says the same"
     );
     assert_eq!(reading.warnings, streamed.warnings);
-    let findings = classify(&reading.plan, &SeverityRules::default());
+    let findings = classify(&reading.plan, &Rules::default());
     (reading, findings)
 }
 

@@ -4,7 +4,7 @@ use mooring::domain::classify::classify;
 use mooring::domain::digest::DigestKey;
 use mooring::domain::finding::{Findings, Origin, PlanExit, Verdict};
 use mooring::domain::history::History;
-use mooring::domain::severity::SeverityRules;
+use mooring::domain::rules::Rules;
 use mooring::plan_json::Reader;
 use mooring::reconcile::look::{Lens, Sighting, look};
 use mooring::terraform::Refreshed;
@@ -96,7 +96,7 @@ impl<'a> Stack<'a> {
         let file = planned.file.unwrap();
         let json = shown(&self.workdir, &file, &self.bench.cancel).await;
         let reading = Reader::new(&KEY).read(&json.unwrap()).unwrap();
-        let findings = classify(&reading.plan, &SeverityRules::default());
+        let findings = classify(&reading.plan, &Rules::default());
         let something = planned.exit != PlanExit::NoChanges
             || !findings.resources.is_empty()
             || !findings.outputs.is_empty()
@@ -175,7 +175,7 @@ async fn looked(bench: &Bench, workdir: &Workdir, always_show: bool) -> (Sightin
         workdir,
         init: false,
         key: &KEY,
-        severities: &SeverityRules::default(),
+        rules: &Rules::default(),
         ledger: Vec::new(),
         history: History::default(),
         schemas: &bench.path("schemas"),

@@ -210,7 +210,7 @@ fn the_mode_that_is_not_there_yet() {
 
 #[test]
 fn rules_that_go_too_far() {
-    insta::assert_snapshot!(bad_with("policy:\n  safe:\n    - type: aws_s3_bucket\n    - type: \"aws_{\"\n      attributes: [tags]\n      actions: [update, delete, updat]\n  severities:\n    - { type: aws_vpc, attributes: [tags.Env], severity: low }\n"), @r#"
+    insta::assert_snapshot!(bad_with("policy:\n  safe:\n    - type: aws_s3_bucket\n    - type: \"aws_{\"\n      attributes: [tags]\n      actions: [update, delete, updat]\n"), @r#"
      × this rule covers updates but no attributes
       ╭─[mooring.yaml:4:13]
     3 │   safe:
@@ -234,7 +234,6 @@ fn rules_that_go_too_far() {
     6 │       attributes: [tags]
     7 │       actions: [update, delete, updat]
       ·                         ──────
-    8 │   severities:
       ╰────
      help: take it away: what cannot be undone is always left to a person; a rule can cover `update`
            and `create`
@@ -244,18 +243,20 @@ fn rules_that_go_too_far() {
     6 │       attributes: [tags]
     7 │       actions: [update, delete, updat]
       ·                                 ─────
-    8 │   severities:
       ╰────
      help: did you mean `update`?
-
-     × severities go by top-level attributes
-      ╭─[mooring.yaml:9:37]
-    8 │   severities:
-    9 │     - { type: aws_vpc, attributes: [tags.Env], severity: low }
-      ·                                     ────────
-      ╰────
-     help: write the part before the first dot
     "#);
+}
+
+#[test]
+fn rules_that_judge() {
+    insta::assert_snapshot!(bad_with("policy:\n  severities:\n    - { type: aws_vpc, attributes: [tags..Env], severity: low }\n    - { type: aws_vpc, attributes: [\"{a.b}\"], severity: low, reason: \"\" }\n  noise:\n    - { type: \"*\", attributes: [\"*\"], reason: all of it }\n    - { type: aws_vpc, attributes: [], reason: \" \" }\n  irreversible:\n    - { type: \"\", attributes: [], reason: why }\n"), @"");
+}
+
+#[test]
+fn rules_that_judge_without_a_reason_or_with_an_unknown_origin() {
+    insta::assert_snapshot!(bad_with("policy:\n  noise:\n    - { type: aws_vpc, attributes: [tags] }\n"), @"");
+    insta::assert_snapshot!(bad_with("policy:\n  severities:\n    - { type: aws_vpc, origin: [drifted], severity: low }\n"), @"");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::domain::classify::classify;
 use crate::domain::ids::Address;
 use crate::domain::mirrored;
 use crate::domain::plan::{Mode, Plan, PlannedAction, ResourceChange};
-use crate::domain::severity::SeverityRules;
+use crate::domain::rules::Rules;
 use crate::domain::value::Value;
 
 use super::attributes::InClear;
@@ -122,7 +122,7 @@ pub(super) fn compare(before: &[u8], after: &[u8]) -> Result<Refreshed, Unknown>
         plan.changes
             .push(entry(address, resource_type, real.clone(), real));
     }
-    let findings = classify(&plan, &SeverityRules::default());
+    let findings = classify(&plan, &Rules::default());
     Ok(if findings.resources.is_empty() {
         Refreshed::Same
     } else {
