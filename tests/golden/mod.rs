@@ -15,7 +15,8 @@ use mooring::domain::finding::{Findings, Verdict};
 use mooring::domain::severity::SeverityRules;
 use mooring::plan_json::{Reading, read};
 use mooring::reconcile::explain;
-use serde_json::{Value as Json, json};
+use serde::Deserialize;
+use serde_json::Value as Json;
 
 pub(crate) const KEY: DigestKey = DigestKey::new([42; 32]);
 
@@ -39,11 +40,6 @@ impl Case {
     fn texts(&self, key: &str) -> Vec<&str> {
         let list = self.expected[key].as_array().into_iter().flatten();
         list.map(|text| text.as_str().unwrap()).collect()
-    }
-
-    /// The findings without what only reads data.
-    fn findings(&self) -> impl Iterator<Item = (&String, &Json)> {
-        self.expected["findings"].as_object().into_iter().flatten()
     }
 }
 
@@ -80,6 +76,13 @@ pub(crate) fn plans() -> Vec<(String, Vec<u8>)> {
     cases()
         .map(|case| (case.name.clone(), case.bytes.clone()))
         .collect()
+}
+
+/// A document of any depth.
+fn parse(bytes: &[u8]) -> Json {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    reader.disable_recursion_limit();
+    Json::deserialize(&mut reader).unwrap()
 }
 
 pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
@@ -177,10 +180,6 @@ fn a_truth_says_what_it_is_about() {
             case.is_refused() || expected["verdict"].is_string(),
             "{}",
             case.name
-        );
-        assert_eq!(
-            case.findings().count() == 0,
-            expected.get("findings").is_none_or(|f| *f == json!({}))
         );
     }
 }
