@@ -79,7 +79,7 @@ pub(crate) fn plans() -> Vec<(String, Vec<u8>)> {
 }
 
 /// A document of any depth.
-fn parse(bytes: &[u8]) -> Json {
+pub(crate) fn parse(bytes: &[u8]) -> Json {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     reader.disable_recursion_limit();
     Json::deserialize(&mut reader).unwrap()
