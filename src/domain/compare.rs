@@ -100,18 +100,17 @@ fn origin(state: &Value, real: &Value, want: &Value) -> Option<Origin> {
 
 /// The origin of an attribute that the plan changes.
 pub(super) fn planned_origin(state: &Value, real: &Value, want: &Value) -> Origin {
-    let moved_in_the_world = state != real && (state == want || !same_document(state, real));
+    let respelt =
+        |one: &Value, other: &Value| one.same_observed(other) || same_document(one, other);
+    let moved_in_the_world = state != real && (state == want || !respelt(state, real));
     if !moved_in_the_world {
         if want.has_unknown() && want.equal_but_unknown(real) {
             Origin::Consequence
         } else {
             Origin::Pending
         }
-    } else if state == want || same_document(state, want) {
+    } else if state.same_observed(want) || same_document(state, want) {
         Origin::Drift
-    } else if state.same_observed(real) {
-        // The refresh only respelled an empty value; the configuration is what moved.
-        Origin::Pending
     } else {
         Origin::Both
     }

@@ -120,9 +120,20 @@ impl Value {
         }
     }
 
-    /// Whether two observed values are the same, with all empty values alike.
+    /// Whether two observed values are the same, with all empty values alike, in items of lists
+    /// too.
     pub fn same_observed(&self, other: &Self) -> bool {
-        self == other || (self.is_empty() && other.is_empty())
+        match (self, other) {
+            (Self::List(items), Self::List(others)) if items.len() == others.len() => {
+                let mut pairs = items.iter().zip(others);
+                pairs.all(|(item, other)| item.same_observed(other))
+            }
+            (Self::Object(fields), Self::Object(others)) => {
+                let mut keys = fields.keys().chain(others.keys());
+                keys.all(|key| self.field(key).same_observed(other.field(key)))
+            }
+            _ => self == other || (self.is_empty() && other.is_empty()),
+        }
     }
 
     /// Whether these are two lists of the same items in another order.

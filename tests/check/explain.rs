@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use super::*;
+use crate::golden::parse;
 pub(super) use crate::golden::plans;
 
 /// Runs `explain -` with this on standard input.
@@ -52,12 +53,12 @@ fn every_labelled_plan_ends_with_the_code_that_follows_from_its_answer() {
         std::fs::write(&file, &bytes).unwrap();
         let from_file = Ran::of(tree.mooring(&["explain", "--format", "json"]).arg(&file));
         let from_input = piped(&tree, &bytes, &["--format", "json"]);
-        assert_eq!(
-            (from_file.code, &from_file.out),
-            (from_input.code, &from_input.out),
-            "{name}"
-        );
-        let report: Json = serde_json::from_str(&from_file.out).unwrap();
+        assert_eq!(from_file.code, from_input.code, "{name}");
+        // Hidden map keys are told apart, and sorted, by fingerprints under a key made for each run.
+        if !from_file.out.contains("(sensitive)#") {
+            assert_eq!(from_file.out, from_input.out, "{name}");
+        }
+        let report = parse(from_file.out.as_bytes());
         assert_eq!(from_file.code, wanted(&name, &report), "{name}: {report:#}");
         assert_eq!(
             (

@@ -1,9 +1,8 @@
 //! The same document in the forms it has in files: encodings, line ends, lines around it.
 
 use mooring::reconcile::explain;
-use serde_json::Value as Json;
 
-use super::{CASES, Case, answer};
+use super::{CASES, Case, answer, parse};
 
 const NAMES: &[&str] = &[
     "drift_several",
@@ -24,8 +23,7 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2], mark: [u8; 2]) -> Vec<u8> {
 /// The forms, each with a name.
 fn forms(case: &Case) -> Vec<(&'static str, Vec<u8>)> {
     let text = std::str::from_utf8(&case.bytes).unwrap();
-    let json: Json = serde_json::from_str(text).unwrap();
-    let lines = serde_json::to_string_pretty(&json).unwrap();
+    let lines = serde_json::to_string_pretty(&parse(&case.bytes)).unwrap();
     let shell = format!("$ terraform show -json tfplan\n\nWarning: a wrapper was here\n{text}");
     vec![
         (

@@ -25,7 +25,6 @@ from cases import CASES
 
 PLANS = Path(__file__).resolve().parent.parent / "plans"
 # Cases whose right answer the program does not give yet.
-UNSOLVED = PLANS.parent / "unsolved"
 WORK = Path("/tmp/golden")
 LARGEST_PLAN_FILE = 60_000
 
@@ -158,8 +157,8 @@ class Making:
             )
         shown = self.run("show", "-json", "-no-color", "tfplan").stdout
         save(case.name, case.expected())
-        (folder(case.name) / f"{case.name}.plan.json").write_text(shown)
-        kept = folder(case.name) / f"{case.name}.tfplan"
+        (PLANS / f"{case.name}.plan.json").write_text(shown)
+        kept = PLANS / f"{case.name}.tfplan"
         kept.unlink(missing_ok=True)
         if (self.dir / "tfplan").stat().st_size <= LARGEST_PLAN_FILE:
             shutil.copy(self.dir / "tfplan", kept)
@@ -167,13 +166,9 @@ class Making:
         shutil.rmtree(self.dir)
 
 
-def folder(name):
-    return UNSOLVED if (UNSOLVED / f"{name}.expected.json").exists() else PLANS
-
-
 def save(name, expected):
     text = json.dumps(expected, indent=1, ensure_ascii=False)
-    (folder(name) / f"{name}.expected.json").write_text(f"{text}\n")
+    (PLANS / f"{name}.expected.json").write_text(f"{text}\n")
 
 
 def main():

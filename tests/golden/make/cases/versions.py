@@ -14,21 +14,23 @@ NEW, OLD, OLDEST = "1.15.5", "1.6.6", "1.0.3"
 # Before Terraform 1.4 there is no terraform_data: the AWS provider stands in.
 SECURE = PARAMETER.replace("VALUE", ONE_SECRET)
 
+ALL_MASKED = {"warnings": ["1.0.3, which does not mark every sensitive attribute"]}
+
 CASES = [
-    Case("v1_0_in_sync", "format 0.2: nothing changed", queue(), aws=True, terraform=OLDEST, exit=0, verdict="in_sync"),
+    Case("v1_0_in_sync", "format 0.2: nothing changed", queue(), aws=True, terraform=OLDEST, exit=0, verdict="in_sync", more=ALL_MASKED),
     Case("v1_0_drift", "format 0.2: changed by hand", queue(), steps=(slower(),), aws=True, terraform=OLDEST,
-         verdict="drifted", findings={Q: {"visibility_timeout_seconds": "drift"}}),
+         verdict="drifted", findings={Q: {"visibility_timeout_seconds": "drift"}}, more=ALL_MASKED),
     Case("v1_0_both", "format 0.2: changed by hand and in the code", queue() + parameter(),
          queue(timeout="60") + parameter(), (slower(),), aws=True, terraform=OLDEST, verdict="drifted_and_pending",
-         findings={Q: {"visibility_timeout_seconds": "both"}}),
+         findings={Q: {"visibility_timeout_seconds": "both"}}, more=ALL_MASKED),
     Case("v1_0_deleted", "format 0.2: deleted by hand", queue() + parameter(), steps=(GONE,), aws=True,
-         terraform=OLDEST, verdict="drifted", findings={Q: {"<deleted>": "drift"}}),
+         terraform=OLDEST, verdict="drifted", findings={Q: {"<deleted>": "drift"}}, more=ALL_MASKED),
     Case("v1_0_secret", "format 0.2: a SecureString rotated by hand; the plan marks nothing", SECURE,
          steps=(hand("ssm", "put_parameter", Name="/app/p", Value=OTHER_SECRET, Type="SecureString", Overwrite=True),),
          aws=True, terraform=OLDEST, verdict="drifted", findings={"aws_ssm_parameter.p": {"value": "drift"}},
-         more={"sensitive": {"aws_ssm_parameter.p": ["value"]}, "absent": BOTH}),
+         more=ALL_MASKED | {"sensitive": {"aws_ssm_parameter.p": ["value"]}, "absent": BOTH}),
     Case("v1_0_output", "format 0.2: an output changed in the code", output('"v1"'), output('"v2"'), terraform=OLDEST,
-         outputs={"o": "update"}),
+         outputs={"o": "update"}, more=ALL_MASKED),
     Case("v1_6_update", "format 1.2 without applyable and complete: an argument changed in the code", ONE,
          ONE_MOVED_ON, terraform=OLD, findings={"terraform_data.a": UPDATED}),
     Case("v1_6_in_sync", "format 1.2 without applyable and complete: nothing changed", ONE, terraform=OLD, exit=0,
