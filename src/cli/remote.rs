@@ -129,14 +129,9 @@ pub(super) async fn show(args: ShowArgs) -> Result<u8, CliError> {
     let path = ["stacks", args.stack.as_str()];
     let shown = match args.format {
         Format::Json => format!("{:#}\n", client.get(&path, &[]).await?),
-        Format::Text | Format::Markdown => {
-            let format = if args.format == Format::Text {
-                "text"
-            } else {
-                "markdown"
-            };
+        format => {
             let query = [
-                ("format", format.to_owned()),
+                ("format", format.as_str().to_owned()),
                 ("width", output::width().to_string()),
                 ("color", output::color().to_string()),
             ];

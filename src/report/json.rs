@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::Summary;
+use super::{Summary, words};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Note, Origin};
@@ -49,6 +49,8 @@ pub struct StackReport<'a> {
     pub checks: &'a [Check],
     /// Number of changes put off to a later plan.
     pub deferred: usize,
+    /// Number of findings that are known noise; they are listed all the same.
+    pub suppressed: usize,
     /// What policy says.
     pub decision: &'a Decision,
 }
@@ -143,6 +145,7 @@ pub fn stack_dto(check: &StackCheck) -> StackReport<'_> {
         outputs: &check.findings.outputs,
         checks: &check.findings.checks,
         deferred: check.findings.deferred,
+        suppressed: words::suppressed(check),
         decision: &check.decision,
     }
 }

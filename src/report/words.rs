@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
+use super::detail::detail_of_long;
+use super::fit::cut;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{
-    AttributeChange, Finding, FindingAction, Origin, OutputFinding, Subject, Verdict,
+    AttributeChange, Finding, FindingAction, Note, Origin, OutputFinding, Subject, Verdict,
 };
 use crate::domain::plan::CheckStatus;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::domain::value::{SENSITIVE, UNKNOWN, Value};
+use crate::domain::why::why;
 
 pub(super) const fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
@@ -98,8 +101,8 @@ pub(super) fn happening(finding: &Finding) -> Vec<String> {
     if finding.irreversible.is_some() {
         told.push("may lose data".to_owned());
     }
-    if finding.suppressed.is_some() {
-        told.push("suppressed".to_owned());
+    if let Some(why) = &finding.suppressed {
+        told.push(format!("suppressed: {why}"));
     }
     told.extend(finding.reason.as_deref().map(reason));
     told
@@ -110,12 +113,111 @@ fn reason(reason: &str) -> String {
     reason.replace('_', " ")
 }
 
+/// Why the finding as a whole is what it is: its origin where no attribute tells it, its severity,
+/// what it could lose.
+pub(super) fn reasons(finding: &Finding) -> Vec<String> {
+    let whole = finding
+        .attributes
+        .iter()
+        .filter(|change| !matches!(change.subject, Subject::Attribute(_)));
+    let mut reasons: Vec<String> = whole
+        .map(|change| format!("{}: {}", change.origin.as_str(), why(change)))
+        .collect();
+    if !finding.severity_reason.is_empty() {
+        let severity = finding.severity.as_str();
+        reasons.push(format!("{severity}: {}", finding.severity_reason));
+    }
+    let lost = finding.irreversible.iter();
+    reasons.extend(lost.map(|why| format!("may lose data: {why}")));
+    reasons
+}
+
+/// How many findings of a stack are known noise.
+pub(super) fn suppressed(check: &StackCheck) -> usize {
+    let findings = check.findings.resources.iter();
+    findings
+        .filter(|finding| finding.suppressed.is_some())
+        .count()
+}
+
+/// What goes behind the difference of an attribute: its origin if the finding's is another, what it
+/// forces, what its values do not show.
+pub(super) fn remarks(change: &AttributeChange, of_finding: Origin) -> Vec<&'static str> {
+    let mut remarks = Vec::new();
+    if change.origin != of_finding {
+        remarks.push(change.origin.as_str());
+    }
+    if change.forces_replacement {
+        remarks.push("forces replacement");
+    }
+    remarks.extend(change.note.map(note));
+    remarks
+}
+
+const fn note(note: Note) -> &'static str {
+    match note {
+        Note::SameDocument => SAME_DOCUMENT,
+        Note::SameItems => "same items, in another order",
+    }
+}
+
+/// Two texts that are one document.
+pub(super) const SAME_DOCUMENT: &str = "same document, spelt differently";
+
 /// The differences that are about attributes.
 pub(super) fn attributes(finding: &Finding) -> impl Iterator<Item = &AttributeChange> {
     finding
         .attributes
         .iter()
         .filter(|change| matches!(change.subject, Subject::Attribute(_)))
+}
+
+/// No plain line is longer; what is left out shows as `…`.
+const LONGEST_LINE: usize = 2_000;
+
+/// The differences of a finding's attributes as plain lines, at most so many; the last says how many
+/// are missing.
+pub(super) fn differences(finding: &Finding, limit: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in attributes(finding) {
+        lines.extend(difference(change, finding.origin));
+    }
+    if lines.len() > limit {
+        let more = count(lines.len() - limit, "more line");
+        lines.truncate(limit);
+        lines.push(format!("… and {more} (--format json has them all)"));
+    }
+    lines.iter().map(|line| cut(line, LONGEST_LINE)).collect()
+}
+
+fn difference(change: &AttributeChange, of_finding: Origin) -> Vec<String> {
+    let sides = sides(change);
+    let remarks: String = remarks(change, of_finding)
+        .iter()
+        .filter(|remark| **remark != SAME_DOCUMENT)
+        .map(|remark| format!(", {remark}"))
+        .collect();
+    let subject = &change.subject;
+    let Some(detail) = detail_of_long(change) else {
+        let want = sides.want.map(|want| format!(", want {}", value(want)));
+        let (from, to) = (value(sides.from), value(sides.to));
+        let want = want.unwrap_or_default();
+        return vec![format!(
+            "{subject}: {from} → {to} ({}){want}{remarks}",
+            sides.names
+        )];
+    };
+    let mut lines = vec![format!(
+        "{subject}: {} ({}){remarks}",
+        detail.title, sides.names
+    )];
+    for (place, part) in detail.parts.iter().enumerate() {
+        if place > 0 {
+            lines.push(format!("  {}:", part.names));
+        }
+        lines.extend(part.lines.iter().map(|line| format!("  {line}")));
+    }
+    lines
 }
 
 /// The sides that matter for where a difference comes from.
