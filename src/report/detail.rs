@@ -17,6 +17,8 @@ const SHORT_LIST: usize = 60;
 pub(super) struct Detail {
     /// What it is and how much differs, for example `JSON document, 2 differences`.
     pub(super) title: String,
+    /// That the configuration wants one of the sides, if so.
+    pub(super) want: Option<&'static str>,
     /// What differs between which sides.
     pub(super) parts: Vec<Part>,
 }
@@ -52,6 +54,16 @@ pub(super) fn detail(change: &AttributeChange) -> Option<Detail> {
     document(&sides).or_else(|| list(&sides))
 }
 
+impl Detail {
+    /// The title and what is wanted.
+    pub(super) fn heading(&self) -> String {
+        match self.want {
+            Some(want) => format!("{}, {want}", self.title),
+            None => self.title.clone(),
+        }
+    }
+}
+
 /// As [`detail`], but short lists are left whole.
 pub(super) fn detail_of_long(change: &AttributeChange) -> Option<Detail> {
     let sides = words::sides(change);
@@ -73,51 +85,54 @@ const fn is_redacted(value: &Value) -> bool {
 fn document(sides: &Sides<'_>) -> Option<Detail> {
     let changes = compare(text(sides.from)?, text(sides.to)?)?;
     let masked = is_redacted(sides.from) || is_redacted(sides.to);
-    let what = match changes.len() {
-        0 if masked => "differs in what is masked".to_owned(),
+    let title = match changes.len() {
+        0 if masked => "JSON document, differs in what is masked".to_owned(),
         0 => words::SAME_DOCUMENT.to_owned(),
-        number => words::count(number, "difference"),
+        number => format!("JSON document, {}", words::count(number, "difference")),
     };
-    let mut title = format!("JSON document, {what}");
     let mut parts = vec![Part {
         names: sides.names,
         lines: changes.into_iter().map(Line::from).collect(),
     }];
-    match sides.want {
-        Some(want) if want == sides.from => title.push_str(", want as in state"),
-        Some(want) if want == sides.to => title.push_str(", want as it is"),
-        Some(want) => parts.push(Part {
+    let known = sides.known_want();
+    if let Some(want) = sides.want.filter(|_| known.is_none()) {
+        parts.push(Part {
             names: "real → want",
             lines: match text(want).and_then(|want| compare(text(sides.to)?, want)) {
                 Some(changes) => changes.into_iter().map(Line::from).collect(),
                 None => vec![Line::whole(sides.to, want)],
             },
-        }),
-        None => {}
+        });
     }
-    Some(Detail { title, parts })
+    Some(Detail {
+        title,
+        want: known,
+        parts,
+    })
 }
 
 fn list(sides: &Sides<'_>) -> Option<Detail> {
     let (from, to) = (items(sides.from)?, items(sides.to)?);
-    let (mut title, lines) = items_that_differ(from, to);
+    let (title, lines) = items_that_differ(from, to);
     let mut parts = vec![Part {
         names: sides.names,
         lines,
     }];
-    match sides.want {
-        Some(want) if want == sides.from => title.push_str(", want as in state"),
-        Some(want) if want == sides.to => title.push_str(", want as it is"),
-        Some(want) => parts.push(Part {
+    let known = sides.known_want();
+    if let Some(want) = sides.want.filter(|_| known.is_none()) {
+        parts.push(Part {
             names: "real → want",
             lines: match items(want) {
                 Some(want) => items_that_differ(to, want).1,
                 None => vec![Line::whole(sides.to, want)],
             },
-        }),
-        None => {}
+        });
     }
-    Some(Detail { title, parts })
+    Some(Detail {
+        title,
+        want: known,
+        parts,
+    })
 }
 
 fn items_that_differ(from: &[Value], to: &[Value]) -> (String, Vec<Line>) {

@@ -58,12 +58,15 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// Text in HTML.
+/// Text in HTML, on one line.
 pub(super) fn html(text: &str) -> String {
-    let text = terminal(text).replace('&', "&amp;");
-    text.replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    markup(&terminal(text))
+}
+
+/// Text in HTML or XML, between tags or in an attribute in double quotes.
+pub(super) fn markup(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// Running text in Markdown, without markup, links or mentions of its own.

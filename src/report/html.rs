@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::detail::{Detail, Part, detail_of_long};
+use super::detail::{Part, detail_of_long};
 use super::escape::xml;
 use super::fit::cut;
 use super::template::{Template, fill};
@@ -255,7 +255,7 @@ fn attribute(change: &AttributeChange, of_finding: Origin, options: &Options) ->
         None => sides(change),
     };
     let (title, parts) = match detail {
-        Some(Detail { title, parts }) => (Some(title), parts),
+        Some(detail) => (Some(detail.heading()), detail.parts),
         None => (None, Vec::new()),
     };
     Attribute {

@@ -231,7 +231,11 @@ pub(super) fn documents() -> StackCheck {
     let both = finding(
         "aws_iam_policy.both",
         FindingAction::Update,
-        vec![attribute(&["policy"], Origin::Both, [was.clone(), is, code])],
+        vec![attribute(
+            &["policy"],
+            Origin::Both,
+            [was.clone(), is, code],
+        )],
     );
     let spelt = text_value(&POLICY.replace(',', ", "));
     let same = AttributeChange {
@@ -267,7 +271,11 @@ pub(super) fn wide() -> StackCheck {
         attribute(&["tags", path], Origin::Drift, sides)
     };
     let changes = vec![
-        change("所有者", "港口团队港口团队港口团队港口团队", "船长🚢船长🚢船长🚢船长🚢船长🚢"),
+        change(
+            "所有者",
+            "港口团队港口团队港口团队港口团队",
+            "船长🚢船长🚢船长🚢船长🚢船长🚢",
+        ),
         change("Env", "prod", "テスト"),
     ];
     StackCheck {
@@ -282,10 +290,12 @@ pub(super) fn wide() -> StackCheck {
 /// Everything a report can meet.
 pub(super) fn estate() -> Vec<StackCheck> {
     let mut checks = vec![drifted(), documents(), failed(), wide()];
-    checks.extend(["live/prod/dns", "live/prod/mail", "live/test/web"].map(|stack| {
-        let mut clean = check(stack, Verdict::InSync);
-        clean.terraform_version = Some("1.11.4".to_owned());
-        clean
-    }));
+    checks.extend(
+        ["live/prod/dns", "live/prod/mail", "live/test/web"].map(|stack| {
+            let mut clean = check(stack, Verdict::InSync);
+            clean.terraform_version = Some("1.11.4".to_owned());
+            clean
+        }),
+    );
     checks
 }

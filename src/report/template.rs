@@ -7,6 +7,8 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use serde::Serialize;
 
+use super::escape::markup;
+
 /// A template of this folder.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Template {
@@ -28,13 +30,18 @@ fn parsed() -> Result<Environment<'static>, Error> {
         .build()?;
     templates.set_syntax(syntax);
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    // XML takes the same references as HTML for what must not stand in it.
     templates.set_auto_escape_callback(|name| {
         if name.ends_with(".css") {
             AutoEscape::None
         } else {
             AutoEscape::Html
         }
+    });
+    templates.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) if *state.auto_escape() == AutoEscape::Html && !value.is_safe() => {
+            out.write_str(&markup(text)).map_err(Error::from)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
     });
     templates.add_template("report.html", include_str!("templates/report.html"))?;
     templates.add_template("report.css", include_str!("templates/report.css"))?;

@@ -209,7 +209,8 @@ fn difference(change: &AttributeChange, of_finding: Origin) -> Vec<String> {
     };
     let mut lines = vec![format!(
         "{subject}: {} ({}){remarks}",
-        detail.title, sides.names
+        detail.heading(),
+        sides.names
     )];
     for (place, part) in detail.parts.iter().enumerate() {
         if place > 0 {
@@ -228,6 +229,17 @@ pub(super) struct Sides<'a> {
     pub(super) names: &'static str,
     /// The third side, where it is another than both or an apply would return there.
     pub(super) want: Option<&'a Value>,
+}
+
+impl Sides<'_> {
+    /// That what is wanted is one of the two sides, in words, if it is.
+    pub(super) fn known_want(&self) -> Option<&'static str> {
+        match self.want {
+            Some(want) if want == self.from => Some("want as in state"),
+            Some(want) if want == self.to => Some("want as it is"),
+            _ => None,
+        }
+    }
 }
 
 pub(super) const fn sides(change: &AttributeChange) -> Sides<'_> {

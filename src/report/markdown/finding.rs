@@ -42,7 +42,7 @@ fn with(finding: &Finding, options: &Options, limit: usize) -> (String, usize) {
     let mut text = format!("{address}: {}\n\n", parts.join(", "));
     if options.why {
         for reason in words::reasons(finding) {
-            let _ = writeln!(text, "*{}*\n", prose(&cut(&reason, LONGEST_TEXT)));
+            let _ = writeln!(text, "*{}*\n", prose(cut(&reason, LONGEST_TEXT).trim()));
         }
     }
     let attributes: Vec<_> = words::attributes(finding).collect();
@@ -95,7 +95,7 @@ fn list(text: &mut String, change: &AttributeChange, of_finding: Origin, detail:
     let remarks: String = remarks.iter().map(|r| format!(", {r}")).collect();
     let names = detail.parts.first().map_or("", |part| part.names);
     let subject = code(&cut(&change.subject.to_string(), LONGEST_NAME));
-    let _ = writeln!(text, "{subject}: {} ({names}){remarks}\n", detail.title);
+    let _ = writeln!(text, "{subject}: {} ({names}){remarks}\n", detail.heading());
     for (place, part) in detail.parts.iter().enumerate() {
         if place > 0 {
             let _ = writeln!(text, "{}:\n", part.names);
@@ -137,6 +137,9 @@ fn reasons<'a>(text: &mut String, changes: impl Iterator<Item = &'a AttributeCha
             Some((_, paths)) => paths.push(path),
             None => groups.push((reason, vec![path])),
         }
+    }
+    if !groups.is_empty() {
+        text.push_str("Why:\n\n");
     }
     for (reason, paths) in &groups {
         let _ = writeln!(text, "- {}: *{}*", paths.join(", "), prose(reason));

@@ -171,6 +171,7 @@ impl Page {
         let mut pieces: Vec<Piece<'_>> = vec![
             ("", Style::new(), label.into()),
             (" ", Style::new(), detail.title.as_str().into()),
+            (", ", Style::new(), detail.want.unwrap_or_default().into()),
             ("  ", dim, format!("({names})").into()),
         ];
         let remarks = remarks.iter().filter(|remark| **remark != SAME_DOCUMENT);
@@ -201,27 +202,35 @@ impl Page {
             path if line.remark.is_empty() => format!("{}: ", terminal(path)),
             path => format!("{} ", terminal(path)),
         };
-        let before = format!("        {} {path}", line.sign);
+        let head = format!("{} {path}", line.sign);
         let values = [&line.from, &line.to].map(|value| value.as_deref().map(terminal));
         let lengths: Vec<usize> = values.iter().flatten().map(|text| columns(text)).collect();
         let arrow = if lengths.len() > 1 { " → " } else { "" };
-        let room = self
+        let least: usize = lengths.iter().map(|l| (*l).min(SHORTEST_VALUE)).sum();
+        let beside = self
             .width()
-            .saturating_sub(columns(&before) + columns(arrow));
-        let share = share(room, lengths);
-        let [from, to] = values.map(|value| value.map(|text| cut(&text, share)));
+            .saturating_sub(INDENT[1] + columns(&head) + columns(arrow));
+        let below = self.width().saturating_sub(INDENT[1] + 2 + columns(arrow));
         let style = match line.sign {
             "-" => RED,
             "+" => GREEN,
             _ => Style::new(),
         };
-        self.line(format!(
-            "        {}{}{arrow}{}{}",
-            self.paint(style, &format!("{} {path}", line.sign)),
-            self.paint(RED, &from.unwrap_or_default()),
-            self.paint(GREEN, &to.unwrap_or_default()),
+        let room = if beside < least { below } else { beside };
+        let share = share(room, lengths);
+        let [from, to] = values.map(|value| value.map_or_else(String::new, |v| cut(&v, share)));
+        let values = format!(
+            "{}{arrow}{}{}",
+            self.paint(RED, &from),
+            self.paint(GREEN, &to),
             self.dim(line.remark),
-        ));
+        );
+        if beside < least {
+            self.line(format!("        {}", self.paint(style, head.trim_end())));
+            self.line(format!("          {values}"));
+        } else {
+            self.line(format!("        {}{values}", self.paint(style, &head)));
+        }
     }
 }
 
