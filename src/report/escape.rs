@@ -69,12 +69,24 @@ pub(super) fn markup(text: &str) -> String {
     text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Running text in Markdown, without markup, links or mentions of its own.
+/// Running text in Markdown, without markup, links or mentions of its own, wherever it stands.
 pub(super) fn prose(text: &str) -> String {
+    let text = terminal(text.trim());
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    // What would begin a list.
+    let begins = match text.as_bytes().get(digits) {
+        Some(b'-') if digits == 0 => Some(digits),
+        Some(b'.') if digits > 0 => Some(digits),
+        _ => None,
+    };
     let mut safe = String::with_capacity(text.len());
-    for c in terminal(text).chars() {
+    for (place, c) in text.char_indices() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '~' | '!' | '+' | '$' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            c if begins == Some(place) => {
                 safe.push('\\');
                 safe.push(c);
             }
@@ -115,5 +127,7 @@ mod tests {
             prose("*a* <b> @c https://d [e](f) tags_all"),
             "\\*a\\* &lt;b&gt; &#64;c https:&#47;&#47;d \\[e\\]\\(f\\) tags\\_all"
         );
+        assert_eq!(prose(" - a - 1."), "\\- a - 1.");
+        assert_eq!(prose("12. a"), "12\\. a");
     }
 }

@@ -42,7 +42,7 @@ fn with(finding: &Finding, options: &Options, limit: usize) -> (String, usize) {
     let mut text = format!("{address}: {}\n\n", parts.join(", "));
     if options.why {
         for reason in words::reasons(finding) {
-            let _ = writeln!(text, "*{}*\n", prose(cut(&reason, LONGEST_TEXT).trim()));
+            let _ = writeln!(text, "*{}*\n", prose(&cut(&reason, LONGEST_TEXT)));
         }
     }
     let attributes: Vec<_> = words::attributes(finding).collect();

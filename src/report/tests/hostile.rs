@@ -175,6 +175,9 @@ fn no_value_becomes_markup_or_acts() {
         "\u{fffe}\u{ffff}\u{d7ff}\u{e000}\u{10ffff}",
         "<!-- -- > --> <![CDATA[ <?x ?>",
         " leading and trailing ",
+        "- item",
+        "12. item",
+        "# heading",
         "    indented\n\ttabbed",
         "\r\n\r",
     ] {
@@ -183,11 +186,12 @@ fn no_value_becomes_markup_or_acts() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn no_text_at_all_becomes_markup_or_acts(
         text in "[ a<>&'\"`|\\\\\\[\\](){}*_~#!@$\\-+.:/=\\n\\t\u{1b}\u{202e}\u{fffe}é港0-9]{1,24}",
     ) {
-        judge(&format!("x{text}"));
+        prop_assume!(!text.trim().is_empty());
+        judge(&text);
     }
 }

@@ -202,10 +202,10 @@ fn a_report_fits_a_comment_and_counts_what_does_not() {
         vec![large("one", 2_000, 3)],
         vec![large("one", 1, 3_000)],
         vec![large("one", 3, 400), large("two", 5, 5), failed()],
-        (0..3_000)
+        (0..1_500)
             .map(|n| large(&format!("live/{n}"), 1, 1))
             .collect(),
-        (0..3_000)
+        (0..1_500)
             .map(|n| check(&format!("live/{n}"), Verdict::InSync))
             .collect(),
         vec![large(&"n".repeat(100_000), 1, 1)],
