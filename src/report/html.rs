@@ -30,8 +30,8 @@ struct Page {
     noise: Option<String>,
     /// Stacks with something to see.
     stacks: Vec<Stack>,
-    /// Stacks without, with their facts.
-    quiet: Vec<Stack>,
+    /// Titles and facts of stacks without.
+    quiet: Vec<(String, Vec<String>)>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +150,10 @@ pub(super) fn page(
             counts: counts.collect(),
             noise: summary.noise(),
             stacks: troubles.iter().map(|check| stack(check, options)).collect(),
-            quiet: quiet.iter().map(|check| stack(check, options)).collect(),
+            quiet: quiet
+                .iter()
+                .map(|check| (xml(&words::title(check)), facts(&words::facts(check))))
+                .collect(),
         },
     )
 }
@@ -172,15 +175,15 @@ fn stack(check: &StackCheck, options: &Options) -> Stack {
         let findings = findings.into_iter();
         findings.map(|found| object(found, options)).collect()
     };
-    let mut facts = words::facts(check);
+    let mut known = words::facts(check);
     let version = check.terraform_version.as_ref();
-    facts.extend(version.map(|version| format!("Terraform {version}")));
+    known.extend(version.map(|version| format!("Terraform {version}")));
     let lines = |text: &str| text.lines().map(xml).collect::<Vec<_>>().join("\n");
     Stack {
         title: xml(&words::title(check)),
         class: check.verdict.as_str(),
         verdict: words::verdict(check.verdict),
-        facts: facts.iter().map(|fact| xml(fact)).collect(),
+        facts: facts(&known),
         open: exit_code(std::slice::from_ref(check)) != 0,
         error: check.failure.as_ref().map(|failure| Error {
             kind: failure.kind.as_str(),
@@ -217,6 +220,10 @@ fn stack(check: &StackCheck, options: &Options) -> Stack {
         reasons: check.decision.reasons.iter().map(|r| xml(r)).collect(),
         digest: check.digest.as_ref().map(|digest| xml(digest.as_str())),
     }
+}
+
+fn facts(facts: &[String]) -> Vec<String> {
+    facts.iter().map(|fact| xml(fact)).collect()
 }
 
 fn object(finding: &Finding, options: &Options) -> Object {
