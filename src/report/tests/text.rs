@@ -1,6 +1,7 @@
 //! The text report.
 
 use crate::domain::finding::{Finding, FindingAction, Origin, Verdict};
+use crate::domain::ids::Fingerprint;
 use crate::domain::value::Value;
 use crate::report::fit::columns;
 use crate::report::samples::*;
@@ -169,6 +170,24 @@ fn text_that_says_why() {
     1 stack: 1 drifted and pending
     1 finding suppressed as known noise
     "#);
+}
+
+#[test]
+fn masked_documents_that_differ_in_secrets_only_are_not_called_the_same() {
+    let masked = |digit: &str| Value::Redacted {
+        text: r#"{"url": "db://u:(sensitive)@h"}"#.to_owned(),
+        fingerprint: Fingerprint::new(digit.repeat(64)),
+    };
+    let mut moved = check("a", Verdict::Drifted);
+    let sides = [masked("a"), masked("b"), masked("a")];
+    moved.findings.resources = vec![finding(
+        "t.x",
+        FindingAction::Update,
+        vec![attribute(&["config"], Origin::Drift, sides)],
+    )];
+    let told = text(&[moved], &PLAIN);
+    let line = "config: JSON document, differs in what is masked, want as in state";
+    assert!(told.contains(line), "{told}");
 }
 
 #[test]
