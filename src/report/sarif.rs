@@ -16,6 +16,7 @@ use self::wire::{
     Tool,
 };
 use super::escape::terminal;
+use super::fit::cut;
 use super::words;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Finding, Severity, Verdict};
@@ -26,6 +27,8 @@ use crate::domain::stack::DEFAULT_WORKSPACE;
 const MOST_RESULTS: usize = 25_000;
 /// Differences listed in one message.
 const LINES: usize = 20;
+/// Messages are cut to this many columns: all of them have to fit into an upload of 10 MB, packed.
+const LONGEST_MESSAGE: usize = 3_000;
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -195,6 +198,7 @@ fn outcome(check: &StackCheck, subject: Subject<'_>) -> Outcome {
     let print = fingerprint(&[&words::title(check), rule.id, name, distinct]);
     let text = lines.iter().map(|line| message(line));
     let text = format!("{}: {}", message(name), text.collect::<Vec<_>>().join("\n"));
+    let text = cut(&text, LONGEST_MESSAGE);
     let mut properties = BTreeMap::from([
         ("severity", severity.as_str().to_owned()),
         ("verdict", check.verdict.as_str().to_owned()),
