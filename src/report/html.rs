@@ -25,7 +25,6 @@ const LINES_SHOWN: usize = 200;
 struct Page {
     version: &'static str,
     headline: String,
-    good: bool,
     counts: Vec<Count>,
     noise: Option<String>,
     /// Stacks with something to see.
@@ -127,14 +126,14 @@ pub(super) fn page(
     options: &Options,
 ) -> Result<String, minijinja::Error> {
     let (troubles, quiet): (Vec<_>, Vec<_>) = checks.iter().partition(|check| has_content(check));
-    let good = summary.in_sync == summary.stacks;
-    let bad = summary.stacks - summary.in_sync;
-    let headline = match (good, bad) {
-        (true, _) if summary.stacks == 1 => "The stack is in sync".to_owned(),
-        (true, _) => format!("All {} are in sync", words::count(summary.stacks, "stack")),
-        (false, 1) if summary.stacks == 1 => "The stack is not in sync".to_owned(),
-        (false, 1) => format!("1 of {} stacks is not in sync", summary.stacks),
-        (false, _) => format!("{bad} of {} stacks are not in sync", summary.stacks),
+    let waiting = checks.iter().filter(|check| needs_attention(check)).count();
+    let stacks = words::count(summary.stacks, "stack");
+    let headline = match (waiting, summary.stacks) {
+        (0, 1) => "The stack is in sync".to_owned(),
+        (0, _) => format!("All {stacks} are in sync"),
+        (1, 1) => "The stack needs attention".to_owned(),
+        (1, _) => format!("1 of {stacks} needs attention"),
+        (number, _) => format!("{number} of {stacks} need attention"),
     };
     let counts = summary.parts().map(|(verdict, number)| Count {
         class: verdict.as_str(),
@@ -146,7 +145,6 @@ pub(super) fn page(
         &Page {
             version: env!("CARGO_PKG_VERSION"),
             headline,
-            good,
             counts: counts.collect(),
             noise: summary.noise(),
             stacks: troubles.iter().map(|check| stack(check, options)).collect(),
@@ -163,6 +161,10 @@ fn has_content(check: &StackCheck) -> bool {
         || check.failure.is_some()
         || check.findings != Findings::default()
         || check.decision.kind != DecisionKind::Nothing
+}
+
+fn needs_attention(check: &StackCheck) -> bool {
+    exit_code(std::slice::from_ref(check)) != 0
 }
 
 fn stack(check: &StackCheck, options: &Options) -> Stack {
@@ -184,7 +186,7 @@ fn stack(check: &StackCheck, options: &Options) -> Stack {
         class: check.verdict.as_str(),
         verdict: words::verdict(check.verdict),
         facts: facts(&known),
-        open: exit_code(std::slice::from_ref(check)) != 0,
+        open: needs_attention(check),
         error: check.failure.as_ref().map(|failure| Error {
             kind: failure.kind.as_str(),
             message: lines(&failure.message),

@@ -2,7 +2,8 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
-use crate::domain::finding::Verdict;
+use crate::domain::finding::{Finding, FindingAction, Origin, Severity, Verdict};
+use crate::domain::value::Value;
 use crate::report::samples::*;
 use crate::report::{Format, Options, html, render_troubles};
 
@@ -58,6 +59,18 @@ fn trouble_is_open_and_what_is_in_sync_is_a_short_list() {
 
     let good = html(&[check("a", Verdict::InSync)], &PLAIN).unwrap();
     assert!(good.contains("The stack is in sync"));
+    let mut open = check("a", Verdict::InSync);
+    let sides = [Value::Null, text_value("22"), text_value("22")];
+    open.findings.resources = vec![Finding {
+        severity: Severity::Critical,
+        ..finding(
+            "t.x",
+            FindingAction::None,
+            vec![attribute(&["port"], Origin::Unenforced, sides)],
+        )
+    }];
+    let open = html(&[open], &PLAIN).unwrap();
+    assert!(open.contains("The stack needs attention") && open.contains("open=\"open\""));
     assert!(html(&[], &PLAIN).unwrap().contains("All 0 stacks"));
 }
 
@@ -86,6 +99,6 @@ fn the_page_needs_nothing_else_and_runs_nothing() {
 #[test]
 fn a_quiet_page_counts_what_it_does_not_show() {
     let page = render_troubles(Format::Html, &estate(), &PLAIN).unwrap();
-    assert!(page.contains("4 of 7 stacks are not in sync"), "{page}");
+    assert!(page.contains("4 of 7 stacks need attention"), "{page}");
     assert!(!page.contains("live/prod/dns"), "{page}");
 }
