@@ -186,7 +186,7 @@ fn missing(page: &str, noun: &str) -> usize {
     else {
         return 0;
     };
-    let numbers = line.split(|c: char| c == ',' || c == ':' || c == '.');
+    let numbers = line.split([',', ':', '.']);
     let number = numbers.filter_map(|part| {
         let (number, words) = part.trim_start_matches(['*', ' ']).split_once(' ')?;
         words
