@@ -15,7 +15,8 @@ fn results(report: &Json) -> &Vec<Json> {
 
 #[test]
 fn results_for_code_scanning() {
-    let report = sarif(&[documents(), failed()]);
+    let mut report = sarif(&[documents(), failed()]);
+    report["runs"][0]["tool"]["driver"]["semanticVersion"] = "1.2.3".into();
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!("sarif", format!("{report:#}"));
     });
