@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::reconcile::command::Refusal;
+use crate::report::RenderError;
 use crate::store::StoreError;
 
 /// Why a request is not answered.
@@ -31,6 +32,13 @@ pub(super) enum ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!("the API cannot use the database: {error}");
+        Self::Internal
+    }
+}
+
+impl From<RenderError> for ApiError {
+    fn from(error: RenderError) -> Self {
+        tracing::error!("{error}");
         Self::Internal
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::notice::VerdictCounts;
 use crate::domain::source::SourceRecord;
 use crate::reconcile::handle::StackView;
 use crate::reconcile::recover::unseen;
-use crate::report::{self, Format, TextOptions};
+use crate::report::{self, Format, Options};
 
 use super::Api;
 use super::error::ApiError;
@@ -143,6 +143,8 @@ pub(super) struct Shape {
     width: Option<usize>,
     #[serde(default)]
     color: bool,
+    #[serde(default)]
+    why: bool,
 }
 
 /// `GET /api/v1/stacks/{stack}[?format=text]`: JSON with its last runs, or a report.
@@ -170,13 +172,14 @@ pub(super) async fn show(
         }
         return Ok(Json(body).into_response());
     }
-    let options = TextOptions {
+    let options = Options {
         width: shape.width.unwrap_or(WIDTH),
         color: shape.color,
         verbose: true,
+        why: shape.why,
     };
-    let text = report::render(format, &[shown(&view)], &options);
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+    let text = report::render(format, &[shown(&view)], &options)?;
+    Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
 }
 
 /// `POST /api/v1/stacks/{stack}/plan`: queues a run now.

@@ -8,13 +8,14 @@ use globset::GlobBuilder;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::reconcile::local::{self, Request};
-use crate::report::{Format, TextOptions, exit_code, render, render_troubles};
+use crate::report::exit_code;
 use crate::terraform::Limits;
 
 use super::Global;
 use super::error::CliError;
 use super::output;
 use super::progress;
+use super::report::ReportArgs;
 use super::signals::Signals;
 
 /// Arguments of `check`.
@@ -29,12 +30,8 @@ pub(super) struct CheckArgs {
     /// How many stacks are planned at once [default: number of CPUs]
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
-    /// Form of the report.
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Write the report to a file instead of standard output.
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArgs,
     /// The program to plan with: `terraform`, `tofu` or a path [default: terraform, else tofu]
     #[arg(long, value_name = "PROGRAM", env = "MOORING_ENGINE")]
     engine: Option<String>,
@@ -46,7 +43,7 @@ pub(super) struct CheckArgs {
 /// Looks at the stacks and reports; the exit code is the report's.
 pub(super) async fn check(args: CheckArgs, global: &Global) -> Result<u8, CliError> {
     require_directory(&args.path)?;
-    output::require_writable(args.output.as_deref())?;
+    args.report.require_writable()?;
     let signals = Signals::watch()?;
     let (sender, receiver) = unbounded_channel();
     let shown = tokio::spawn(progress::show(
@@ -66,17 +63,11 @@ pub(super) async fn check(args: CheckArgs, global: &Global) -> Result<u8, CliErr
     if checks.is_empty() {
         return Err(CliError::NoStack(args.path.display().to_string()));
     }
-    let options = TextOptions {
-        width: output::width(),
-        color: args.output.is_none() && output::color(),
-        verbose: global.verbose > 0,
-    };
-    let report = if global.quiet {
-        render_troubles(args.format, &checks, &options)
+    if global.quiet {
+        args.report.deliver_troubles(&checks, global)?;
     } else {
-        render(args.format, &checks, &options)
-    };
-    output::deliver(&report, args.output.as_deref())?;
+        args.report.deliver(&checks, global)?;
+    }
     Ok(exit_code(&checks))
 }
 

@@ -3,6 +3,7 @@
 use crate::app::StartError;
 use crate::config::ConfigError;
 use crate::domain::failure::Failure;
+use crate::report::RenderError;
 use crate::telemetry::{LogError, MetricsError};
 
 use super::USAGE;
@@ -55,6 +56,9 @@ pub(super) enum CliError {
         /// Why.
         cause: std::io::Error,
     },
+    /// The report cannot be written in its form.
+    #[error(transparent)]
+    Report(#[from] RenderError),
     /// The daemon does not answer or refuses.
     #[error("{message}")]
     Daemon {
@@ -86,6 +90,7 @@ impl CliError {
             | Self::Failure(_)
             | Self::Read { .. }
             | Self::Write { .. }
+            | Self::Report(_)
             | Self::Daemon { .. } => 1,
         }
     }
@@ -101,6 +106,7 @@ impl CliError {
             ),
             Self::Usage { hint, .. } | Self::Daemon { hint, .. } => Some(hint.clone()),
             Self::Read { .. } => Some("name a file that exists and can be read".to_owned()),
+            Self::Report(_) => Some("use another --format, and report this defect".to_owned()),
             Self::Runtime(_)
             | Self::Logs(_)
             | Self::Metrics(_)

@@ -8,11 +8,11 @@ use clap::Args;
 
 use crate::domain::failure::Failure;
 use crate::reconcile::explain::{Engined, from_json, from_plan_file};
-use crate::report::{Format, TextOptions, exit_code, render};
+use crate::report::exit_code;
 
 use super::Global;
 use super::error::CliError;
-use super::output;
+use super::report::ReportArgs;
 use super::signals::Signals;
 
 /// Arguments of `explain`.
@@ -20,12 +20,8 @@ use super::signals::Signals;
 pub(super) struct ExplainArgs {
     /// A saved plan file, or the output of `terraform show -json` (`-` = standard input).
     file: PathBuf,
-    /// Form of the report.
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Write the report to a file instead of standard output.
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArgs,
     /// The program that reads a saved plan file: `terraform`, `tofu` or a path [default: terraform,
     /// else tofu]
     #[arg(long, value_name = "PROGRAM", env = "MOORING_ENGINE")]
@@ -37,7 +33,7 @@ const ZIP: &[u8] = b"PK\x03\x04";
 
 /// Explains a plan; the exit code is the report's.
 pub(super) async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, CliError> {
-    output::require_writable(args.output.as_deref())?;
+    args.report.require_writable()?;
     let bytes = read(&args.file)?;
     let check = if bytes.starts_with(ZIP) {
         let file = on_disk(&args.file)?;
@@ -60,15 +56,7 @@ pub(super) async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, Cl
         from_json(&bytes)?
     };
     let checks = [check];
-    let options = TextOptions {
-        width: output::width(),
-        color: args.output.is_none() && output::color(),
-        verbose: global.verbose > 0,
-    };
-    output::deliver(
-        &render(args.format, &checks, &options),
-        args.output.as_deref(),
-    )?;
+    args.report.deliver(&checks, global)?;
     Ok(exit_code(&checks))
 }
 

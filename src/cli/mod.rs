@@ -9,6 +9,7 @@ mod explain;
 mod output;
 mod progress;
 mod remote;
+mod report;
 mod serve;
 mod signals;
 mod tables;

@@ -45,6 +45,9 @@ pub(super) struct ShowArgs {
     /// Form of the report.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Say of each difference what tells its origin, and of each finding why it matters.
+    #[arg(long)]
+    why: bool,
 }
 
 /// Arguments of `plan`.
@@ -129,16 +132,12 @@ pub(super) async fn show(args: ShowArgs) -> Result<u8, CliError> {
     let path = ["stacks", args.stack.as_str()];
     let shown = match args.format {
         Format::Json => format!("{:#}\n", client.get(&path, &[]).await?),
-        Format::Text | Format::Markdown => {
-            let format = if args.format == Format::Text {
-                "text"
-            } else {
-                "markdown"
-            };
+        format => {
             let query = [
-                ("format", format.to_owned()),
+                ("format", format.as_str().to_owned()),
                 ("width", output::width().to_string()),
                 ("color", output::color().to_string()),
+                ("why", args.why.to_string()),
             ];
             client.text(&path, &query).await?
         }

@@ -19,17 +19,14 @@ fn acts(c: char) -> bool {
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The text, at most `width` characters of it, cut in the middle: ends tell values apart.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    let length = text.chars().count();
-    if length <= width {
-        return text.to_owned();
+/// Text for XML: as for a terminal, without the two characters that no document may hold.
+pub(super) fn xml(text: &str) -> String {
+    let mut safe = terminal(text);
+    if safe.contains(['\u{fffe}', '\u{ffff}']) {
+        safe = safe.replace('\u{fffe}', "\\u{fffe}");
+        safe = safe.replace('\u{ffff}', "\\u{ffff}");
     }
-    let kept = width.saturating_sub(1);
-    let head = kept.div_ceil(2);
-    let start: String = text.chars().take(head).collect();
-    let end: String = text.chars().skip(length - (kept - head)).collect();
-    format!("{start}…{end}")
+    safe
 }
 
 /// A Markdown code span: nothing within it is markup. In a table, see [`cell`].
@@ -61,20 +58,35 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// Text in HTML.
+/// Text in HTML, on one line.
 pub(super) fn html(text: &str) -> String {
-    let text = terminal(text).replace('&', "&amp;");
-    text.replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    markup(&terminal(text))
 }
 
-/// Running text in Markdown, without markup, links or mentions of its own.
+/// Text in HTML or XML, between tags or in an attribute in double quotes.
+pub(super) fn markup(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Running text in Markdown, without markup, links or mentions of its own, wherever it stands.
 pub(super) fn prose(text: &str) -> String {
+    let text = terminal(text.trim());
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    // What would begin a list.
+    let begins = match text.as_bytes().get(digits) {
+        Some(b'-') if digits == 0 => Some(digits),
+        Some(b'.') if digits > 0 => Some(digits),
+        _ => None,
+    };
     let mut safe = String::with_capacity(text.len());
-    for c in terminal(text).chars() {
+    for (place, c) in text.char_indices() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '~' | '!' | '+' | '$' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            c if begins == Some(place) => {
                 safe.push('\\');
                 safe.push(c);
             }
@@ -102,13 +114,6 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut_in_the_middle() {
-        assert_eq!(cut("0123456789", 10), "0123456789");
-        assert_eq!(cut("0123456789", 7), "012…789");
-        assert_eq!(cut("0123456789", 1), "…");
-    }
-
-    #[test]
     fn no_value_leaves_its_code_span() {
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(cell(&code("`<b>|")), "`` `<b>\\| ``");
@@ -122,5 +127,7 @@ mod tests {
             prose("*a* <b> @c https://d [e](f) tags_all"),
             "\\*a\\* &lt;b&gt; &#64;c https:&#47;&#47;d \\[e\\]\\(f\\) tags\\_all"
         );
+        assert_eq!(prose(" - a - 1."), "\\- a - 1.");
+        assert_eq!(prose("12. a"), "12\\. a");
     }
 }

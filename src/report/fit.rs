@@ -1,9 +1,54 @@
-//! Making values fit a line: how much of each is shown, and of lists only what differs.
+//! Making values fit a line: how wide a text is, how much of each value is shown, and of lists only
+//! what differs.
+
+use unicode_width::UnicodeWidthChar;
 
 use crate::domain::value::Value;
 
 /// A value keeps at least this much of itself.
 pub(super) const SHORTEST_VALUE: usize = 8;
+
+/// Columns that a text takes on a terminal, never fewer: wide characters take two.
+pub(super) fn columns(text: &str) -> usize {
+    text.chars().map(width).sum()
+}
+
+fn width(c: char) -> usize {
+    match c {
+        // It makes the sign before it an emoji, which is wide.
+        '\u{fe0f}' => 1,
+        c => c.width().unwrap_or(0),
+    }
+}
+
+/// The text, in at most `room` columns, cut in the middle: ends tell values apart.
+pub(super) fn cut(text: &str, room: usize) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let kept = room.saturating_sub(1);
+    let head = kept.div_ceil(2);
+    let start = within(text.chars(), head);
+    let end = within(text.chars().rev(), kept - head);
+    let end: String = end.chars().rev().collect();
+    format!("{start}…{end}")
+}
+
+fn within(characters: impl Iterator<Item = char>, room: usize) -> String {
+    let mut used = 0;
+    characters
+        .take_while(|c| {
+            used += width(*c);
+            used <= room
+        })
+        .collect()
+}
+
+/// The text with spaces up to `room` columns.
+pub(super) fn pad(text: &str, room: usize) -> String {
+    let missing = room.saturating_sub(columns(text));
+    format!("{text}{}", " ".repeat(missing))
+}
 
 /// How much of each value fits if all of them are to fit into the room; short ones leave their
 /// part to the others. Without limit if all fit as they are.
@@ -70,5 +115,23 @@ mod tests {
         assert_eq!(gone, [&Value::String("a".into())]);
         assert_eq!(new, [&Value::String("c".into())]);
         assert_eq!(same, 2);
+    }
+
+    #[test]
+    fn long_text_is_cut_in_the_middle() {
+        assert_eq!(cut("0123456789", 10), "0123456789");
+        assert_eq!(cut("0123456789", 7), "012…789");
+        assert_eq!(cut("0123456789", 1), "…");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(columns("港口⚠️a"), 7);
+        assert_eq!(cut("港口港口港口", 7), "港…口");
+        assert_eq!(cut("港口港口港口", 8), "港口…口");
+        assert_eq!(pad("港", 4), "港  ");
+        for room in 1..14 {
+            assert!(columns(&cut("港a口b港c口d🚢e", room)) <= room, "{room}");
+        }
     }
 }

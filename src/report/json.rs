@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::Summary;
+use super::{Summary, words};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Note, Origin};
@@ -51,6 +51,8 @@ pub struct StackReport<'a> {
     pub deferred: usize,
     /// Number of provider actions that an apply would run.
     pub invocations: usize,
+    /// Number of findings that are known noise; they are listed all the same.
+    pub suppressed: usize,
     /// What policy says.
     pub decision: &'a Decision,
 }
@@ -146,6 +148,7 @@ pub fn stack_dto(check: &StackCheck) -> StackReport<'_> {
         checks: &check.findings.checks,
         deferred: check.findings.deferred,
         invocations: check.findings.invocations,
+        suppressed: words::suppressed(check),
         decision: &check.decision,
     }
 }

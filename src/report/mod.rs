@@ -1,17 +1,26 @@
-//! What was found, for people (text, Markdown) and for programs (JSON), and the exit code that
-//! goes with it.
+//! What was found, for people (text, Markdown, HTML) and for programs (JSON, JUnit, SARIF), and the
+//! exit code that goes with it.
 
+mod detail;
+mod document;
 mod escape;
 mod fit;
+mod html;
 pub mod json;
+mod junit;
 mod markdown;
+mod sarif;
+mod template;
 mod text;
 mod words;
 
 pub use escape::terminal;
+pub use html::html;
 pub use json::{StackReport, json, stack_dto};
+pub use junit::junit;
 pub use markdown::markdown;
-pub use text::{TextOptions, text};
+pub use sarif::sarif;
+pub use text::text;
 
 use std::str::FromStr;
 
@@ -28,47 +37,130 @@ pub enum Format {
     Text,
     /// For programs: the JSON report, version 1.
     Json,
-    /// For merge requests and chat.
+    /// For merge requests and chat; no longer than a comment may be.
     Markdown,
+    /// A page that needs nothing else, to keep or to send.
+    Html,
+    /// Test results, for CI systems.
+    Junit,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+}
+
+impl Format {
+    /// All formats, as they are told.
+    const ALL: [Self; 6] = [
+        Self::Text,
+        Self::Json,
+        Self::Markdown,
+        Self::Html,
+        Self::Junit,
+        Self::Sarif,
+    ];
+
+    /// The word for it in arguments and queries.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Junit => "junit",
+            Self::Sarif => "sarif",
+        }
+    }
+
+    /// Its media type in an HTTP answer. Markdown is plain text there: no browser is to guess.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text | Self::Markdown => "text/plain; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Junit => "application/xml",
+            Self::Sarif => "application/sarif+json",
+        }
+    }
 }
 
 /// A word that names no report format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown report format \"{0}\": use text, json or markdown")]
+#[error("unknown report format \"{0}\": use text, json, markdown, html, junit or sarif")]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            "markdown" => Ok(Self::Markdown),
-            _ => Err(UnknownFormat(word.to_owned())),
-        }
+        let mut formats = Self::ALL.into_iter();
+        let found = formats.find(|format| format.as_str() == word);
+        found.ok_or_else(|| UnknownFormat(word.to_owned()))
     }
 }
 
-/// The report in any form, with a final line break. `options` matter for text only.
-pub fn render(format: Format, checks: &[StackCheck], options: &TextOptions) -> String {
-    match format {
-        Format::Text => text(checks, options),
-        Format::Json => format!("{:#}\n", json(checks)),
-        Format::Markdown => markdown(checks),
-    }
+/// How a report for people looks. Programs get everything in any case.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Columns at hand; values are cut to fit (text).
+    pub width: usize,
+    /// Whether to use colour (text).
+    pub color: bool,
+    /// Whether to show everything: whole values, every attribute, digests (text), suppressed
+    /// findings (text, Markdown; HTML has them in any case).
+    pub verbose: bool,
+    /// Whether to say of each difference why it has its origin, and of each finding why it has its
+    /// severity (text, Markdown, HTML).
+    pub why: bool,
+}
+
+/// A report could not be written in its form: a defect of this program, with what it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("the {} report cannot be written: {cause}", format.as_str())]
+pub struct RenderError {
+    format: Format,
+    cause: minijinja::Error,
+}
+
+/// The report in any form, with a final line break.
+pub fn render(
+    format: Format,
+    checks: &[StackCheck],
+    options: &Options,
+) -> Result<String, RenderError> {
+    page(format, checks, &Summary::of(checks), options)
 }
 
 /// The report about those stacks only that keep the exit code from being 0; its counts are of all.
-/// In JSON every stack is listed.
-pub fn render_troubles(format: Format, checks: &[StackCheck], options: &TextOptions) -> String {
-    let summary = Summary::of(checks);
-    let troubles = checks.iter().filter(|check| is_trouble(check));
-    let troubles: Vec<StackCheck> = troubles.cloned().collect();
+/// Programs (JSON, JUnit, SARIF) get every stack.
+pub fn render_troubles(
+    format: Format,
+    checks: &[StackCheck],
+    options: &Options,
+) -> Result<String, RenderError> {
     match format {
-        Format::Text => text::page(&troubles, &summary, options),
-        Format::Json => render(format, checks, options),
-        Format::Markdown => markdown::page(&troubles, &summary),
+        Format::Text | Format::Markdown | Format::Html => {
+            let troubles = checks.iter().filter(|check| is_trouble(check));
+            let troubles: Vec<StackCheck> = troubles.cloned().collect();
+            page(format, &troubles, &Summary::of(checks), options)
+        }
+        Format::Json | Format::Junit | Format::Sarif => render(format, checks, options),
+    }
+}
+
+/// The report over these stacks with the counts of perhaps more.
+fn page(
+    format: Format,
+    checks: &[StackCheck],
+    summary: &Summary,
+    options: &Options,
+) -> Result<String, RenderError> {
+    let wrong = |cause| RenderError { format, cause };
+    match format {
+        Format::Text => Ok(text::page(checks, summary, options)),
+        Format::Json => Ok(format!("{:#}\n", json(checks))),
+        Format::Markdown => Ok(markdown::page(checks, summary, options)),
+        Format::Html => html::page(checks, summary, options).map_err(wrong),
+        Format::Junit => junit(checks).map_err(wrong),
+        Format::Sarif => Ok(format!("{:#}\n", sarif(checks))),
     }
 }
 
@@ -93,6 +185,8 @@ pub struct Summary {
     pub failed: usize,
     /// Those not checked.
     pub unknown: usize,
+    /// Findings, of all stacks, that are known noise.
+    pub suppressed: usize,
 }
 
 impl Summary {
@@ -107,7 +201,14 @@ impl Summary {
             drifted_and_pending: count(Verdict::DriftedAndPending),
             failed: count(Verdict::Failed),
             unknown: count(Verdict::Unknown),
+            suppressed: checks.iter().map(words::suppressed).sum(),
         }
+    }
+
+    /// Those known noise, in words; nothing if there is none.
+    fn noise(&self) -> Option<String> {
+        let findings = words::count(self.suppressed, "finding");
+        (self.suppressed > 0).then(|| format!("{findings} suppressed as known noise"))
     }
 
     /// Verdicts that occur, with their counts, in the order they are told.
@@ -143,6 +244,8 @@ pub fn exit_code(checks: &[StackCheck]) -> u8 {
     }
 }
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
+use super::detail::detail_of_long;
+use super::fit::cut;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{
-    AttributeChange, Finding, FindingAction, Origin, OutputFinding, Subject, Verdict,
+    AttributeChange, Finding, FindingAction, Findings, Note, Origin, OutputFinding, Subject,
+    Verdict,
 };
 use crate::domain::plan::CheckStatus;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::domain::value::{SENSITIVE, UNKNOWN, Value};
+use crate::domain::why::why;
 
 pub(super) const fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
@@ -58,6 +62,25 @@ pub(super) const fn sign(action: FindingAction) -> &'static str {
     }
 }
 
+fn leaves_the_old(finding: &Finding) -> bool {
+    let mut attributes = finding.attributes.iter();
+    attributes.any(|change| change.subject == Subject::Forget)
+}
+
+/// What an apply would leave for later, or do besides its changes.
+pub(super) fn besides(findings: &Findings) -> Vec<String> {
+    let mut told = Vec::new();
+    if findings.deferred > 0 {
+        let changes = count(findings.deferred, "change");
+        told.push(format!("{changes} put off to a later plan"));
+    }
+    if findings.invocations > 0 {
+        let actions = count(findings.invocations, "action");
+        told.push(format!("{actions} of providers would run"));
+    }
+    told
+}
+
 /// What happened to the object as a whole, or would; nothing if its attributes tell it all.
 pub(super) fn happening(finding: &Finding) -> Vec<String> {
     let mut told = Vec::new();
@@ -77,6 +100,9 @@ pub(super) fn happening(finding: &Finding) -> Vec<String> {
         (Subject::Deleted, _) => Some("deleted outside Terraform, to be created again"),
         (Subject::Create, _) => Some("to be created"),
         (Subject::Delete, _) => Some("to be destroyed"),
+        (Subject::Forget, _) if finding.action == FindingAction::Replace => {
+            Some("to be created anew, while the old object stays, unmanaged")
+        }
         (Subject::Forget, _) => Some("to be dropped from the state"),
         (Subject::Attribute(_) | Subject::Replace, _) => None,
     };
@@ -88,7 +114,9 @@ pub(super) fn happening(finding: &Finding) -> Vec<String> {
             .map(str::to_owned),
     );
     match finding.action {
-        FindingAction::Replace => told.push("to be destroyed and created".to_owned()),
+        FindingAction::Replace if !leaves_the_old(finding) => {
+            told.push("to be destroyed and created".to_owned());
+        }
         FindingAction::Read => told.push("to be read".to_owned()),
         FindingAction::Other => {
             told.push("to be changed in a way Mooring does not know".to_owned());
@@ -98,8 +126,8 @@ pub(super) fn happening(finding: &Finding) -> Vec<String> {
     if finding.irreversible.is_some() {
         told.push("may lose data".to_owned());
     }
-    if finding.suppressed.is_some() {
-        told.push("suppressed".to_owned());
+    if let Some(why) = &finding.suppressed {
+        told.push(format!("suppressed: {why}"));
     }
     told.extend(finding.reason.as_deref().map(reason));
     told
@@ -110,12 +138,112 @@ fn reason(reason: &str) -> String {
     reason.replace('_', " ")
 }
 
+/// Why the finding as a whole is what it is: its origin where no attribute tells it, its severity,
+/// what it could lose.
+pub(super) fn reasons(finding: &Finding) -> Vec<String> {
+    let whole = finding
+        .attributes
+        .iter()
+        .filter(|change| !matches!(change.subject, Subject::Attribute(_)));
+    let mut reasons: Vec<String> = whole
+        .map(|change| format!("{}: {}", change.origin.as_str(), why(change)))
+        .collect();
+    if !finding.severity_reason.is_empty() {
+        let severity = finding.severity.as_str();
+        reasons.push(format!("{severity}: {}", finding.severity_reason));
+    }
+    let lost = finding.irreversible.iter();
+    reasons.extend(lost.map(|why| format!("may lose data: {why}")));
+    reasons
+}
+
+/// How many findings of a stack are known noise.
+pub(super) fn suppressed(check: &StackCheck) -> usize {
+    let findings = check.findings.resources.iter();
+    findings
+        .filter(|finding| finding.suppressed.is_some())
+        .count()
+}
+
+/// What goes behind the difference of an attribute: its origin if the finding's is another, what it
+/// forces, what its values do not show.
+pub(super) fn remarks(change: &AttributeChange, of_finding: Origin) -> Vec<&'static str> {
+    let mut remarks = Vec::new();
+    if change.origin != of_finding {
+        remarks.push(change.origin.as_str());
+    }
+    if change.forces_replacement {
+        remarks.push("forces replacement");
+    }
+    remarks.extend(change.note.map(note));
+    remarks
+}
+
+const fn note(note: Note) -> &'static str {
+    match note {
+        Note::SameDocument => SAME_DOCUMENT,
+        Note::SameItems => "same items, in another order",
+    }
+}
+
+/// Two texts that are one document.
+pub(super) const SAME_DOCUMENT: &str = "same document, spelt differently";
+
 /// The differences that are about attributes.
 pub(super) fn attributes(finding: &Finding) -> impl Iterator<Item = &AttributeChange> {
     finding
         .attributes
         .iter()
         .filter(|change| matches!(change.subject, Subject::Attribute(_)))
+}
+
+/// No plain line is longer; what is left out shows as `…`.
+const LONGEST_LINE: usize = 2_000;
+
+/// The differences of a finding's attributes as plain lines, at most so many; the last says how many
+/// are missing.
+pub(super) fn differences(finding: &Finding, limit: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in attributes(finding) {
+        lines.extend(difference(change, finding.origin));
+    }
+    if lines.len() > limit {
+        let more = count(lines.len() - limit, "more line");
+        lines.truncate(limit);
+        lines.push(format!("… and {more} (--format json has them all)"));
+    }
+    lines.iter().map(|line| cut(line, LONGEST_LINE)).collect()
+}
+
+fn difference(change: &AttributeChange, of_finding: Origin) -> Vec<String> {
+    let sides = sides(change);
+    let remarks: String = remarks(change, of_finding)
+        .iter()
+        .filter(|remark| **remark != SAME_DOCUMENT)
+        .map(|remark| format!(", {remark}"))
+        .collect();
+    let subject = &change.subject;
+    let Some(detail) = detail_of_long(change) else {
+        let want = sides.want.map(|want| format!(", want {}", value(want)));
+        let (from, to) = (value(sides.from), value(sides.to));
+        let want = want.unwrap_or_default();
+        return vec![format!(
+            "{subject}: {from} → {to} ({}){want}{remarks}",
+            sides.names
+        )];
+    };
+    let mut lines = vec![format!(
+        "{subject}: {} ({}){remarks}",
+        detail.heading(),
+        sides.names
+    )];
+    for (place, part) in detail.parts.iter().enumerate() {
+        if place > 0 {
+            lines.push(format!("  {}:", part.names));
+        }
+        lines.extend(part.lines.iter().map(|line| format!("  {line}")));
+    }
+    lines
 }
 
 /// The sides that matter for where a difference comes from.
@@ -126,6 +254,17 @@ pub(super) struct Sides<'a> {
     pub(super) names: &'static str,
     /// The third side, where it is another than both or an apply would return there.
     pub(super) want: Option<&'a Value>,
+}
+
+impl Sides<'_> {
+    /// That what is wanted is one of the two sides, in words, if it is.
+    pub(super) fn known_want(&self) -> Option<&'static str> {
+        match self.want {
+            Some(want) if want == self.from => Some("want as in state"),
+            Some(want) if want == self.to => Some("want as it is"),
+            _ => None,
+        }
+    }
 }
 
 pub(super) const fn sides(change: &AttributeChange) -> Sides<'_> {

@@ -110,6 +110,9 @@ fn a_report_goes_to_a_file_in_each_form() {
         ("text", "prod/clean"),
         ("json", "{"),
         ("markdown", "**2 stacks**"),
+        ("html", "<!DOCTYPE html>"),
+        ("junit", "<?xml"),
+        ("sarif", "{"),
     ] {
         let printed = tree.check(&["--format", format, "--jobs", "1"]);
         let written = tree.check(&["--format", format, "--output", "../report", "--jobs", "4"]);
@@ -118,7 +121,7 @@ fn a_report_goes_to_a_file_in_each_form() {
         assert!(report.starts_with(begins), "{format}: {report}");
         let timeless = |text: &str| {
             text.lines()
-                .filter(|l| !l.contains("duration_ms"))
+                .filter(|l| !l.contains("duration_ms") && !l.contains(" time=\""))
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
@@ -131,4 +134,21 @@ fn a_report_goes_to_a_file_in_each_form() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn reasons_are_told_when_asked_for() {
+    let tree = two();
+    let reason = "the configuration wants it, and neither state nor world has it";
+    for format in ["text", "markdown", "html"] {
+        let plain = tree.check(&["--format", format, "--stack", "test/**"]);
+        let told = tree.check(&["--format", format, "--stack", "test/**", "--why"]);
+        let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            !joined(&plain.out).contains(reason),
+            "{format}: {}",
+            plain.out
+        );
+        assert!(joined(&told.out).contains(reason), "{format}: {}", told.out);
+    }
 }

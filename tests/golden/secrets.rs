@@ -1,7 +1,8 @@
 //! No sensitive value of a plan is in anything that comes out.
 
+use clap::ValueEnum;
 use mooring::reconcile::explain;
-use mooring::report::{Format, TextOptions, render};
+use mooring::report::{Format, Options, render};
 use serde_json::Value as Json;
 
 use super::{cases, parse, reading};
@@ -59,14 +60,15 @@ fn outputs(bytes: &[u8]) -> String {
         serde_json::to_string(&checks).unwrap(),
         reading.warnings.join("\n"),
     );
-    for format in [Format::Text, Format::Json, Format::Markdown] {
+    for format in Format::value_variants() {
         for verbose in [false, true] {
-            let options = TextOptions {
+            let options = Options {
                 width: 200,
                 color: false,
                 verbose,
+                why: true,
             };
-            said += &render(format, &checks, &options);
+            said += &render(*format, &checks, &options).unwrap();
         }
     }
     said

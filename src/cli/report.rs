@@ -1,0 +1,59 @@
+//! What `check` and `explain` share: how the report looks and where it goes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::domain::check::StackCheck;
+use crate::report::{Format, Options, render, render_troubles};
+
+use super::Global;
+use super::error::CliError;
+use super::output;
+
+/// Arguments of a command that makes a report.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Form of the report.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the report to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Say of each difference what tells its origin, and of each finding why it matters
+    /// (text, markdown and html; json has it always).
+    #[arg(long)]
+    why: bool,
+}
+
+impl ReportArgs {
+    /// Fails if the report could not be written: better now than after long work.
+    pub(super) fn require_writable(&self) -> Result<(), CliError> {
+        output::require_writable(self.output.as_deref())
+    }
+
+    /// Writes the report about all stacks.
+    pub(super) fn deliver(&self, checks: &[StackCheck], global: &Global) -> Result<(), CliError> {
+        let report = render(self.format, checks, &self.options(global))?;
+        output::deliver(&report, self.output.as_deref())
+    }
+
+    /// Writes the report about those stacks that are not as they should be.
+    pub(super) fn deliver_troubles(
+        &self,
+        checks: &[StackCheck],
+        global: &Global,
+    ) -> Result<(), CliError> {
+        let report = render_troubles(self.format, checks, &self.options(global))?;
+        output::deliver(&report, self.output.as_deref())
+    }
+
+    fn options(&self, global: &Global) -> Options {
+        Options {
+            width: output::width(),
+            color: self.output.is_none() && output::color(),
+            verbose: global.verbose > 0,
+            why: self.why,
+        }
+    }
+}
