@@ -4,6 +4,7 @@
 mod environment;
 mod notify;
 mod policy;
+mod rules;
 mod sources;
 mod stacks;
 mod values;
@@ -74,7 +75,8 @@ impl Checks<'_> {
         let jitter = self.jitter(timing.jitter);
         let schedule = self.schedule(timing, jitter);
         let policy = written.policy.as_ref();
-        let (general, severities) = policy.map_or_else(Default::default, |p| self.policy(p));
+        let general = policy.map_or_else(Default::default, |p| self.policy(p));
+        let rules = policy.map_or_else(Default::default, |p| self.judgement(p));
         let mut policy = PolicySettings::default();
         general.apply(&mut policy);
         let mut timeouts = Timeouts::default();
@@ -94,7 +96,7 @@ impl Checks<'_> {
             jobs: self.jobs(written.jobs.as_ref()),
             stacks: self.stacks(written, timing),
             sources,
-            severities,
+            rules,
             notify,
             artifacts: self.artifacts(written.artifacts.as_ref()),
             shutdown_grace: self

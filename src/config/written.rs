@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::at::{At, EnvText};
-use crate::domain::finding::Severity;
+use crate::domain::finding::{Origin, Severity};
 use crate::domain::policy::{PolicyMode, SafeAction};
 
 /// Variables for Terraform: name → text in quotes, `{ file: … }` or `{ env: … }`.
@@ -124,6 +124,12 @@ pub(super) struct Policy {
     /// Severities of findings; the first match wins, and before the built-in table.
     #[serde(default)]
     pub severities: Vec<SeverityEntry>,
+    /// What is noise besides the built-in table: nobody is told of it, it is only counted and listed.
+    #[serde(default)]
+    pub noise: Vec<NoiseEntry>,
+    /// What cannot be undone besides the built-in table, and is never automatic.
+    #[serde(default)]
+    pub irreversible: Vec<IrreversibleEntry>,
 }
 
 /// Policy of some stacks; what is not given is as it was.
@@ -169,11 +175,44 @@ pub(super) struct SeverityEntry {
     /// Resource types (pattern).
     #[serde(rename = "type")]
     pub resource_type: At<String>,
-    /// Top-level attributes (patterns); every changed one must match. Default: all.
+    /// Attribute paths (patterns); everything that differs must be among them or below. Default: all.
     #[serde(default)]
     pub attributes: Vec<At<String>>,
+    /// Where the finding comes from. Default: from anywhere.
+    #[serde(default)]
+    pub origin: Vec<Origin>,
     /// The severity.
     pub severity: Severity,
+    /// Why, as people are to read it. Default: as configured.
+    pub reason: Option<At<String>>,
+}
+
+/// Attributes that change by themselves. A finding that consists of nothing else, and that no apply
+/// would touch, is suppressed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoiseEntry {
+    /// Resource types (pattern).
+    #[serde(rename = "type")]
+    pub resource_type: At<String>,
+    /// Attribute paths (patterns) and what is below them.
+    pub attributes: At<Vec<At<String>>>,
+    /// Why it is noise, as people are to read it.
+    pub reason: At<String>,
+}
+
+/// What cannot be undone.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IrreversibleEntry {
+    /// Resource types (pattern).
+    #[serde(rename = "type")]
+    pub resource_type: At<String>,
+    /// Attribute paths (patterns) whose change cannot be undone. Default: the objects themselves, so
+    /// to delete, replace, forget or re-create one.
+    pub attributes: Option<At<Vec<At<String>>>>,
+    /// What would be lost, as people are to read it.
+    pub reason: At<String>,
 }
 
 /// A receiver of alerts: give one of `slack`, `email`, `webhook`.

@@ -8,15 +8,17 @@ use std::collections::BTreeSet;
 use super::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, OutputFinding, Severity, Subject,
 };
+use super::irreversible::irreversible;
 use super::join::Joined;
 use super::mirrored::is_mirrored;
+use super::noise::suppressed;
 use super::plan::{Check, CheckStatus, Mode, Plan, PlannedAction, ResourceChange};
-use super::severity::{SeverityRules, severity};
-use super::stateful::irreversible;
+use super::rules::Rules;
+use super::severity::severity;
 use super::value::{AttributePath, Value};
 
 /// Everything in `plan` that is not as it should be.
-pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
+pub fn classify(plan: &Plan, rules: &Rules) -> Findings {
     let joined = Joined::of(plan);
     let mut resources: Vec<Finding> = joined
         .pairs
@@ -28,8 +30,9 @@ pub fn classify(plan: &Plan, rules: &SeverityRules) -> Findings {
         .collect();
     resources.extend(joined.rest.iter().filter_map(|drift| vanished(drift)));
     for finding in &mut resources {
-        finding.irreversible = irreversible(finding);
+        finding.irreversible = irreversible(finding, rules);
         (finding.severity, finding.severity_reason) = severity(finding, rules);
+        finding.suppressed = suppressed(finding, rules);
     }
     let unknown_follows = resources.iter().any(|f| f.action != FindingAction::None);
     Findings {

@@ -8,7 +8,19 @@ use super::plan::{Check, CheckStatus, Mode};
 use super::value::{AttributePath, Value};
 
 /// Where a difference comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The world moved; an apply would put it back.
@@ -77,6 +89,19 @@ impl Severity {
             Self::High => "high",
             Self::Critical => "critical",
         }
+    }
+
+    /// The severity that a word names.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Info,
+            Self::Low,
+            Self::Medium,
+            Self::High,
+            Self::Critical,
+        ]
+        .into_iter()
+        .find(|severity| severity.as_str() == word)
     }
 }
 

@@ -8,7 +8,7 @@ use super::finding::{Findings, Origin, PlanExit, Severity, Verdict, verdict};
 use super::ledger::carry;
 use super::plan::{Plan, PlannedAction, ResourceChange};
 use super::policy::{DecisionKind, Policy, PolicyMode, SafeAction, SafeRule, decide};
-use super::severity::SeverityRules;
+use super::rules::Rules;
 use super::testing::{change, object};
 use super::value::Value;
 
@@ -37,7 +37,7 @@ fn generous() -> Policy {
 }
 
 fn judged(plan: &Plan) -> (Findings, Verdict, DecisionKind) {
-    let findings = classify(plan, &SeverityRules::default());
+    let findings = classify(plan, &Rules::default());
     let verdict = verdict(PlanExit::Changes, plan.errored, plan.complete, &findings);
     let decision = decide(verdict, &findings, &generous(), &[]);
     (findings, verdict, decision.kind)
@@ -149,8 +149,8 @@ fn what_an_apply_absorbed_outlives_code_that_came_and_went() {
     let entry =
         |action, after: &str| change("aws_security_group.g", action, group("open"), group(after));
     let look = |ledger, plan: &Plan| {
-        let mut findings = classify(plan, &SeverityRules::default());
-        let rules = SeverityRules::default();
+        let mut findings = classify(plan, &Rules::default());
+        let rules = Rules::default();
         let now = Timestamp::UNIX_EPOCH;
         let ledger = carry(ledger, plan, true, &mut findings, &rules, now);
         (ledger, findings.resources.len())

@@ -8,8 +8,10 @@ use super::finding::{
     AttributeChange, Evidence, Finding, FindingAction, Findings, Origin, Subject,
 };
 use super::ids::Address;
+use super::noise::{is_noise, suppressed};
 use super::plan::{Mode, Plan, ResourceChange};
-use super::severity::{SeverityRules, severity};
+use super::rules::Rules;
+use super::severity::severity;
 use super::value::{AttributePath, Value};
 
 /// One attribute that moved where no configuration looks.
@@ -30,14 +32,14 @@ pub struct LedgerEntry {
 }
 
 /// Brings ledger and findings together: unenforced findings enter the ledger, ledger entries that
-/// the plan no longer shows enter the findings, and entries whose real value is back leave. An
-/// incomplete plan (`complete` false) ends no entry for lack of the object.
+/// the plan no longer shows enter the findings, and entries whose real value is back leave. Noise
+/// has no place in the ledger. An incomplete plan (`complete` false) ends no entry for lack of the object.
 pub fn carry(
     ledger: Vec<LedgerEntry>,
     plan: &Plan,
     complete: bool,
     findings: &mut Findings,
-    rules: &SeverityRules,
+    rules: &Rules,
     now: Timestamp,
 ) -> Vec<LedgerEntry> {
     let mut kept = Vec::new();
@@ -62,11 +64,15 @@ pub fn carry(
         {
             continue;
         }
+        let moved = remembered(&entry, real);
+        if is_noise(&change.resource_type, &moved, rules) {
+            continue;
+        }
         drop_attribute(findings, &entry);
         if real.same_observed(&entry.accepted) {
             continue;
         }
-        show(findings, change, &entry, real);
+        show(findings, change, &entry, moved);
         kept.push(entry);
     }
     for finding in findings
@@ -78,6 +84,7 @@ pub fn carry(
             .attributes
             .iter()
             .filter(|a| a.origin == Origin::Unenforced)
+            .filter(|a| !is_noise(&finding.resource_type, a, rules))
         {
             let Subject::Attribute(path) = &attribute.subject else {
                 continue;
@@ -101,6 +108,7 @@ pub fn carry(
         .retain(|f| f.origin != Origin::Unenforced || !f.attributes.is_empty());
     for finding in &mut findings.resources {
         (finding.severity, finding.severity_reason) = severity(finding, rules);
+        finding.suppressed = suppressed(finding, rules);
     }
     kept
 }
@@ -145,8 +153,8 @@ fn drop_attribute(findings: &mut Findings, entry: &LedgerEntry) {
     }
 }
 
-fn show(findings: &mut Findings, change: &ResourceChange, entry: &LedgerEntry, real: &Value) {
-    let attribute = AttributeChange {
+fn remembered(entry: &LedgerEntry, real: &Value) -> AttributeChange {
+    AttributeChange {
         evidence: Evidence::Remembered {
             since: entry.first_seen_at,
         },
@@ -155,7 +163,15 @@ fn show(findings: &mut Findings, change: &ResourceChange, entry: &LedgerEntry, r
             Origin::Unenforced,
             [entry.accepted.clone(), real.clone(), real.clone()],
         )
-    };
+    }
+}
+
+fn show(
+    findings: &mut Findings,
+    change: &ResourceChange,
+    entry: &LedgerEntry,
+    attribute: AttributeChange,
+) {
     if let Some(finding) = findings
         .resources
         .iter_mut()

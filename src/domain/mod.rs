@@ -8,25 +8,32 @@ pub mod classify;
 pub mod confirm;
 pub mod content;
 pub mod digest;
+pub mod effect;
 pub mod failure;
 pub mod finding;
 pub mod guard;
 #[cfg(test)]
 mod heal_tests;
 pub mod ids;
+pub mod irreversible;
 mod join;
+#[cfg(test)]
+mod judgement_tests;
 pub mod ledger;
 pub mod message;
 pub mod mirrored;
+pub mod noise;
 pub mod notice;
+pub mod pattern;
 pub mod plan;
 pub mod policy;
+pub mod rules;
 pub mod run;
 pub mod schedule;
 pub mod severity;
 pub mod source;
 pub mod stack;
-pub mod stateful;
+pub mod tables;
 pub mod tell;
 #[cfg(test)]
 pub(crate) mod testing;

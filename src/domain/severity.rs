@@ -1,105 +1,35 @@
-//! How much a finding matters: a small table of the project's own, which configuration overrides.
+//! How much a finding matters, and why: by the operator's rules, then by the built-in table.
 
-use globset::GlobMatcher;
-
-use super::finding::{Finding, FindingAction, Origin, Severity, Subject};
-
-/// One operator's rule: findings of these types (and attributes) have this severity.
-#[derive(Debug, Clone)]
-pub struct SeverityRule {
-    /// Resource types it applies to.
-    pub resource_type: GlobMatcher,
-    /// Top-level attributes it applies to; every changed attribute must match. Empty means all.
-    pub attributes: Vec<GlobMatcher>,
-    /// The severity it gives.
-    pub severity: Severity,
-}
-
-/// The operator's rules, first match wins; without a match the built-in table decides.
-#[derive(Debug, Clone, Default)]
-pub struct SeverityRules(pub Vec<SeverityRule>);
-
-/// Types that open or close doors: a change nobody asked for is grave even if no apply would undo
-/// it. Sources: CIS benchmarks for AWS, Google Cloud and Azure (network access, IAM, logging, keys).
-const SECURITY: &[&str] = &[
-    "aws_security_group",
-    "aws_default_security_group",
-    "aws_vpc_security_group_",
-    "aws_network_acl",
-    "aws_default_network_acl",
-    "aws_iam_",
-    "aws_lambda_permission",
-    "aws_s3_account_public_access_block",
-    "aws_s3_bucket_acl",
-    "aws_s3_bucket_policy",
-    "aws_s3_bucket_public_access_block",
-    "aws_kms_",
-    "aws_cloudtrail",
-    "aws_sqs_queue_policy",
-    "aws_sns_topic_policy",
-    "google_compute_firewall",
-    "google_folder_iam",
-    "google_organization_iam",
-    "google_project_iam",
-    "google_storage_bucket_iam",
-    "google_kms_",
-    "azurerm_network_security_",
-    "azurerm_role_assignment",
-    "azurerm_key_vault",
-    "kubernetes_role",
-    "kubernetes_cluster_role",
-    "kubernetes_network_policy",
-];
-
-/// Attributes that only label a thing.
-const COSMETIC: &[&str] = &[
-    "tags",
-    "tags_all",
-    "labels",
-    "terraform_labels",
-    "effective_labels",
-    "description",
-];
-
-/// Attributes whose change opens data or stops its being recorded or encrypted, on any type.
-const GRAVE: &[&str] = &[
-    "policy",
-    "access_control_policy",
-    "acl",
-    "egress",
-    "ingress",
-    "assume_role_policy",
-    "publicly_accessible",
-    "versioning",
-    "server_side_encryption_configuration",
-    "kms_key_id",
-    "deletion_protection",
-];
+use super::effect::Effect;
+use super::finding::{AttributeChange, Finding, FindingAction, Origin, Severity, Subject};
+use super::irreversible::loses_object;
+use super::rules::{Rules, SeverityRule, covered};
+use super::tables::{SEVERITY, SeverityRow};
+use super::value::Value;
 
 /// The severity of a finding, and why.
-pub fn severity(finding: &Finding, rules: &SeverityRules) -> (Severity, String) {
-    let rule = rules.0.iter().find(|rule| matches(rule, finding));
-    let (severity, reason) = rule.map_or_else(
-        || built_in(finding),
-        |rule| (rule.severity, "as configured"),
-    );
-    (severity, reason.to_owned())
-}
-
-fn matches(rule: &SeverityRule, finding: &Finding) -> bool {
-    let covers = |attribute: Option<&str>| {
-        attribute.is_some_and(|name| rule.attributes.iter().any(|glob| glob.is_match(name)))
-    };
-    rule.resource_type.is_match(&finding.resource_type)
-        && (rule.attributes.is_empty()
-            || finding.attributes.iter().all(|a| covers(top(&a.subject))))
-}
-
-fn top(subject: &Subject) -> Option<&str> {
-    match subject {
-        Subject::Attribute(path) => path.segments().first().map(String::as_str),
-        _ => None,
+///
+/// The first rule of the operator that matches decides. Without one the built-in table does: for
+/// each attribute the highest severity among the rows that name it, or else among the rows for all
+/// attributes of its type; for the finding the highest of its attributes.
+pub fn severity(finding: &Finding, rules: &Rules) -> (Severity, String) {
+    match matched(finding, rules) {
+        Some(rule) => {
+            let reason = rule.reason.as_deref().unwrap_or("as configured");
+            (rule.severity, reason.to_owned())
+        }
+        None => built_in(finding, rules),
     }
+}
+
+/// The operator's rule that decides on a finding, if one does.
+pub fn matched<'r>(finding: &Finding, rules: &'r Rules) -> Option<&'r SeverityRule> {
+    rules.severities.iter().find(|rule| {
+        let mut attributes = finding.attributes.iter();
+        rule.resource_type.is_match(&finding.resource_type)
+            && (rule.origins.is_empty() || rule.origins.contains(&finding.origin))
+            && (rule.attributes.is_empty() || attributes.all(|a| covered(&rule.attributes, a)))
+    })
 }
 
 /// Whether nothing but consequences of other changes is in a finding.
@@ -108,34 +38,89 @@ fn only_follows(finding: &Finding) -> bool {
     finding.origin == Origin::Consequence && attributes.all(|a| a.origin == Origin::Consequence)
 }
 
-fn built_in(finding: &Finding) -> (Severity, &'static str) {
-    let only = |names: &[&str]| {
-        !finding.attributes.is_empty()
-            && finding
-                .attributes
-                .iter()
-                .all(|a| top(&a.subject).is_some_and(|t| names.contains(&t)))
+fn built_in(finding: &Finding, rules: &Rules) -> (Severity, String) {
+    if let Some(reason) = loses_object(finding, rules) {
+        return (Severity::Critical, format!("it could lose data: {reason}"));
+    }
+    let mut worst: Option<(Severity, String)> = None;
+    let mut raise = |severity, reason: &dyn Fn() -> String| {
+        if worst.as_ref().is_none_or(|(known, _)| severity > *known) {
+            worst = Some((severity, reason()));
+        }
     };
-    let any = |names: &[&str]| {
-        finding
-            .attributes
-            .iter()
-            .any(|a| top(&a.subject).is_some_and(|t| names.contains(&t)))
-    };
-    let security = SECURITY
-        .iter()
-        .any(|prefix| finding.resource_type.starts_with(prefix));
-    if finding.irreversible.is_some() {
-        (Severity::Critical, "it could lose data")
-    } else if finding.action == FindingAction::Read || only_follows(finding) {
-        (Severity::Info, "it follows from other changes")
-    } else if only(COSMETIC) {
-        (Severity::Low, "only labels changed")
-    } else if security || any(GRAVE) {
-        (Severity::High, "it opens or closes a door")
-    } else if finding.origin == Origin::Unenforced {
-        (Severity::Low, "no configuration looks there")
+    if let Some(reason) = &finding.irreversible {
+        raise(Severity::High, &|| reason.clone());
+    }
+    if finding.action == FindingAction::Read || only_follows(finding) {
+        raise(Severity::Info, &|| {
+            "it follows from other changes".to_owned()
+        });
     } else {
-        (Severity::Medium, "nothing special is known of it")
+        for attribute in &finding.attributes {
+            match row(finding, attribute) {
+                Some(row) => raise(row.severity, &|| words(attribute, row)),
+                None => {
+                    let (severity, reason) = unlisted(attribute.origin);
+                    raise(severity, &|| reason.to_owned());
+                }
+            }
+        }
+    }
+    worst.unwrap_or_else(|| {
+        (
+            Severity::Medium,
+            "nothing special is known of it".to_owned(),
+        )
+    })
+}
+
+const fn unlisted(origin: Origin) -> (Severity, &'static str) {
+    match origin {
+        Origin::Unenforced => (Severity::Low, "no configuration looks there"),
+        Origin::Consequence => (Severity::Info, "it follows from other changes"),
+        _ => (Severity::Medium, "nothing special is known of it"),
+    }
+}
+
+/// The row that decides on an attribute.
+fn row(finding: &Finding, attribute: &AttributeChange) -> Option<&'static SeverityRow> {
+    let holds = |row: &&SeverityRow| {
+        row.scope.has_type(&finding.resource_type)
+            && row.scope.below(&attribute.subject).any(|below| {
+                if !matches!(attribute.subject, Subject::Attribute(_)) {
+                    return row.effect == Effect::Any;
+                }
+                let mut moves = moves(attribute).into_iter().flatten();
+                moves.any(|(from, to)| row.effect.of(from, to, below) == Some(true))
+            })
+    };
+    let matching: Vec<&SeverityRow> = SEVERITY.iter().filter(holds).collect();
+    let (general, named): (Vec<&SeverityRow>, Vec<&SeverityRow>) =
+        matching.into_iter().partition(|row| row.scope.is_general());
+    let rows = if named.is_empty() { general } else { named };
+    // Of equals the one that is about fewer types, and of those the first.
+    let weight = |row: &&SeverityRow| (row.severity, !row.scope.is_of_any_type());
+    rows.into_iter().rev().max_by_key(weight)
+}
+
+/// What moved: the world from the recorded value to the real one, the code from the real one to
+/// the wanted one.
+fn moves(attribute: &AttributeChange) -> [Option<(&Value, &Value)>; 2] {
+    let world = (&attribute.state, &attribute.real);
+    let code = (&attribute.real, &attribute.want);
+    match attribute.origin {
+        Origin::Drift | Origin::Unenforced => [Some(world), None],
+        Origin::Pending | Origin::Input | Origin::Consequence => [Some(code), None],
+        Origin::Both => [Some(world), Some(code)],
+    }
+}
+
+fn words(attribute: &AttributeChange, row: &SeverityRow) -> String {
+    match &attribute.subject {
+        Subject::Attribute(path) => format!("{path} {}: {}", row.effect.words(), row.reason),
+        Subject::Deleted => format!("deleted by hand: {}", row.reason),
+        Subject::Create | Subject::Delete | Subject::Forget | Subject::Replace => {
+            row.reason.to_owned()
+        }
     }
 }

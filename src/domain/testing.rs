@@ -124,3 +124,25 @@ pub(crate) fn change(
         importing: None,
     }
 }
+
+/// The value that a JSON text describes.
+pub(crate) fn value(json: &str) -> Value {
+    fn of(json: serde_json::Value) -> Value {
+        match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(b) => Value::Bool(b),
+            serde_json::Value::Number(n) => {
+                Value::Number(super::value::Number::parse(&n.to_string()))
+            }
+            serde_json::Value::String(text) => Value::String(text),
+            serde_json::Value::Array(items) => Value::List(items.into_iter().map(of).collect()),
+            serde_json::Value::Object(fields) => Value::Object(
+                fields
+                    .into_iter()
+                    .map(|(key, value)| (key, of(value)))
+                    .collect(),
+            ),
+        }
+    }
+    of(serde_json::from_str(json).unwrap_or_default())
+}

@@ -12,7 +12,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, verdict};
 use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::policy::{Policy, decide};
-use crate::domain::severity::SeverityRules;
+use crate::domain::rules::Rules;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::plan_json;
 use crate::terraform::{Environment, Limits, PlanFile, Workdir};
@@ -86,7 +86,7 @@ fn explained(plan: &Plan) -> StackCheck {
     let findings = if plan.refresh_only {
         Findings::default()
     } else {
-        classify(plan, &SeverityRules::default())
+        classify(plan, &Rules::default())
     };
     let verdict = verdict(exit_of(plan), plan.errored, plan.complete, &findings);
     let decision = decide(verdict, &findings, &Policy::default(), &[]);

@@ -17,7 +17,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
 use crate::domain::ids::{CommitId, StackId};
 use crate::domain::policy::{Policy, decide};
-use crate::domain::severity::SeverityRules;
+use crate::domain::rules::Rules;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::git;
 use crate::terraform::{Engine, Environment, Limits, Workdir};
@@ -225,7 +225,7 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
                 workdir: &workdir,
                 init,
                 key: &shared.key,
-                severities: &SeverityRules::default(),
+                rules: &Rules::default(),
                 ledger: Vec::new(),
                 local_state: true,
                 cancel: &shared.cancel,

@@ -12,7 +12,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, Verdict, verdict};
 use crate::domain::ids::ChangeDigest;
 use crate::domain::ledger::{LedgerEntry, carry};
-use crate::domain::severity::SeverityRules;
+use crate::domain::rules::Rules;
 use crate::domain::stack::StateIdentity;
 use crate::plan_json::{self, Reading};
 use crate::secret::Masker;
@@ -30,8 +30,8 @@ pub struct Lens<'a> {
     pub init: bool,
     /// Fingerprints masked values.
     pub key: &'a DigestKey,
-    /// The operator's severities.
-    pub severities: &'a SeverityRules,
+    /// The operator's rules on severities, noise and what cannot be undone.
+    pub rules: &'a Rules,
     /// Unenforced findings of earlier looks.
     pub ledger: Vec<LedgerEntry>,
     /// Whether a state in a local file may be used: in somebody's own tree it is theirs, a checkout
@@ -185,14 +185,14 @@ async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sig
 
 fn judge(reading: Reading, exit: PlanExit, failure: Option<Failure>, lens: &Lens<'_>) -> Sighting {
     let plan = &reading.plan;
-    let mut findings = classify(plan, lens.severities);
+    let mut findings = classify(plan, lens.rules);
     let whole = !plan.errored && plan.complete && exit != PlanExit::Failed;
     let ledger = carry(
         lens.ledger.clone(),
         plan,
         whole,
         &mut findings,
-        lens.severities,
+        lens.rules,
         Timestamp::now(),
     );
     let verdict = verdict(exit, plan.errored, plan.complete, &findings);

@@ -9,8 +9,8 @@ use globset::{GlobMatcher, GlobSet};
 use crate::artifacts::settings::ArtifactSettings;
 use crate::domain::ids::SourceName;
 use crate::domain::policy::{Policy, PolicyMode, SafeRule};
+use crate::domain::rules::Rules;
 use crate::domain::schedule::Schedule;
-use crate::domain::severity::SeverityRules;
 use crate::git::settings::SourceLocation;
 use crate::notify::settings::NotifySettings;
 use crate::secret::SecretSource;
@@ -32,8 +32,8 @@ pub struct Settings {
     pub stacks: Vec<StackRule>,
     /// What applies to a stack that no rule says otherwise of.
     pub defaults: StackSettings,
-    /// The operator's severities.
-    pub severities: SeverityRules,
+    /// The operator's rules on severities, noise and what cannot be undone.
+    pub rules: Rules,
     /// Channels.
     pub notify: NotifySettings,
     /// The scheduled summary, if wanted.

@@ -24,7 +24,7 @@ pub(super) async fn see(
         workdir,
         init: true,
         key: &context.key,
-        severities: &context.settings.severities,
+        rules: &context.settings.rules,
         ledger: context.store.ledger(&tracked.id).await?,
         local_state: false,
         cancel,

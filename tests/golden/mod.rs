@@ -9,7 +9,7 @@ use mooring::domain::classify::classify;
 use mooring::domain::digest::DigestKey;
 use mooring::domain::finding::{FindingAction, Findings, PlanExit, Verdict, verdict};
 use mooring::domain::plan::Plan;
-use mooring::domain::severity::SeverityRules;
+use mooring::domain::rules::Rules;
 use mooring::plan_json::{Reading, read};
 use serde_json::{Value as Json, json};
 
@@ -36,7 +36,7 @@ pub(crate) fn plans() -> Vec<(String, Vec<u8>)> {
 
 pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
     let reading = read(bytes, &KEY).unwrap();
-    let findings = classify(&reading.plan, &SeverityRules::default());
+    let findings = classify(&reading.plan, &Rules::default());
     (reading, findings)
 }
 

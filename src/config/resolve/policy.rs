@@ -1,30 +1,24 @@
-//! Policy, severities and time limits.
+//! Policy and time limits.
 
 use super::super::at::At;
 use super::super::error::quoted;
 use super::super::syntax::one_of;
-use super::super::written::{Policy, Safe, SeverityEntry, StackPolicy, Timeouts};
+use super::super::written::{Policy, Safe, StackPolicy, Timeouts};
 use super::Checks;
 use super::values::Steps;
 use crate::domain::policy::{PolicyMode, SafeAction, SafeRule};
-use crate::domain::severity::{SeverityRule, SeverityRules};
 use crate::reconcile::settings::{PolicyOverrides, TimeoutOverrides};
 
 impl Checks<'_> {
-    pub(super) fn policy(&mut self, written: &Policy) -> (PolicyOverrides, SeverityRules) {
-        let overrides = PolicyOverrides {
+    pub(super) fn policy(&mut self, written: &Policy) -> PolicyOverrides {
+        PolicyOverrides {
             mode: self.mode(written.mode.as_ref()),
             safe: self.rules(written.safe.as_deref()),
             hold_off: self.optional(written.hold_off.as_ref()),
             pending_after: self.optional(written.pending_after.as_ref()),
             confirm_after: self.positive(written.confirm_after.as_ref()),
             max_age: self.positive(written.max_age.as_ref()),
-        };
-        let severities = written.severities.iter();
-        let rules = severities
-            .filter_map(|entry| self.severity(entry))
-            .collect();
-        (overrides, SeverityRules(rules))
+        }
     }
 
     pub(super) fn stack_policy(&mut self, written: &StackPolicy) -> PolicyOverrides {
@@ -143,22 +137,5 @@ impl Checks<'_> {
                 None
             }
         }
-    }
-
-    fn severity(&mut self, written: &SeverityEntry) -> Option<SeverityRule> {
-        for attribute in &written.attributes {
-            if attribute.contains('.') {
-                self.problem(
-                    attribute,
-                    "severities go by top-level attributes",
-                    "write the part before the first dot",
-                );
-            }
-        }
-        Some(SeverityRule {
-            attributes: self.matchers(&written.attributes),
-            resource_type: self.matcher(&written.resource_type, Steps::Freely)?,
-            severity: written.severity,
-        })
     }
 }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::artifacts::settings::ArtifactSettings;
+use crate::domain::finding::Origin;
 use crate::domain::ids::StackId;
 use crate::domain::policy::{PolicyMode, SafeAction};
 use crate::git::settings::SourceLocation;
@@ -21,7 +22,19 @@ fn the_example_loads() {
     assert_eq!(tags.actions, [SafeAction::Update]);
     assert_eq!(alarms.name, "alarms");
     assert!(alarms.resource_type.is_match("aws_cloudwatch_metric_alarm"));
-    assert_eq!(settings.severities.0.len(), 1);
+    let rules = &settings.rules;
+    assert_eq!(rules.severities.len(), 2);
+    assert_eq!(
+        rules.severities[1].origins,
+        [Origin::Drift, Origin::Unenforced]
+    );
+    assert_eq!(
+        rules.severities[1].reason.as_deref(),
+        Some("who pays for it")
+    );
+    assert_eq!(rules.noise[0].reason, "the autoscaler sets it");
+    assert!(rules.irreversible[0].attributes.is_empty());
+    assert_eq!(rules.irreversible[1].attributes[0].as_str(), "definition");
     assert_eq!(settings.summary.unwrap().notifiers, ["team"]);
     assert!(
         matches!(settings.artifacts, ArtifactSettings::S3 { bucket, .. } if bucket == "acme-mooring")
