@@ -1,4 +1,4 @@
-//! `mooring config`: validate, schema, example.
+//! `mooring config`: validate, schema, example, tables.
 
 use clap::Subcommand;
 
@@ -7,6 +7,7 @@ use crate::config::{example, load, schema};
 use super::ConfigFile;
 use super::error::CliError;
 use super::output::print;
+use super::tables::{self, TablesArgs};
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
@@ -17,6 +18,8 @@ pub(super) enum ConfigCommand {
     Schema,
     /// Print a commented example.
     Example,
+    /// Print the tables by which findings are judged: severity, noise, what cannot be undone.
+    Tables(TablesArgs),
 }
 
 /// Does it.
@@ -32,6 +35,7 @@ pub(super) fn config(command: &ConfigCommand) -> Result<u8, CliError> {
         }
         ConfigCommand::Schema => print(&schema())?,
         ConfigCommand::Example => print(&example())?,
+        ConfigCommand::Tables(args) => tables::tables(args)?,
     }
     Ok(0)
 }

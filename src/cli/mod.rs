@@ -11,6 +11,7 @@ mod progress;
 mod remote;
 mod serve;
 mod signals;
+mod tables;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
