@@ -1,13 +1,16 @@
 //! `mooring explain`: what a plan means.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::domain::failure::Failure;
-use crate::reconcile::explain::{Engined, from_json, from_plan_file};
+use crate::domain::check::StackCheck;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::plan_json::Schema;
+use crate::reconcile::explain::{Engined, from_file, from_plan_file, from_stream};
 use crate::report::exit_code;
 
 use super::Global;
@@ -22,6 +25,10 @@ pub(super) struct ExplainArgs {
     file: PathBuf,
     #[command(flatten)]
     report: ReportArgs,
+    /// The output of `terraform providers schema -json`: tells which lists have no order, and what
+    /// is sensitive in plans of versions that do not mark it.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
     /// The program that reads a saved plan file: `terraform`, `tofu` or a path [default: terraform,
     /// else tofu]
     #[arg(long, value_name = "PROGRAM", env = "MOORING_ENGINE")]
@@ -34,61 +41,70 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// Explains a plan; the exit code is the report's.
 pub(super) async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, CliError> {
     args.report.require_writable()?;
-    let bytes = read(&args.file)?;
-    let check = if bytes.starts_with(ZIP) {
-        let file = on_disk(&args.file)?;
-        let signals = Signals::watch()?;
-        let engined = Engined {
-            engine: args.engine.as_deref(),
-            limit: Duration::from_secs(600),
-            cancel: signals.stop.clone(),
-        };
-        let work = async {
-            from_plan_file(&file, &engined)
-                .await
-                .map_err(CliError::from)
-        };
-        match signals.guard(work).await? {
+    let schema = match &args.schema {
+        Some(file) => schema(file)?,
+        None => Schema::default(),
+    };
+    let check = if args.file == Path::new("-") {
+        from_stream(std::io::stdin().lock(), &schema)?
+    } else if is_plan_file(&args.file)? {
+        match planned(&args).await? {
             Ok(check) => check,
             Err(code) => return Ok(code),
         }
     } else {
-        from_json(&bytes)?
+        from_file(&args.file, &schema)?
     };
     let checks = [check];
     args.report.deliver(&checks, global)?;
     Ok(exit_code(&checks))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    let standard = file == Path::new("-");
-    let name = if standard {
-        "standard input".to_owned()
-    } else {
-        file.display().to_string()
+/// Has an engine read a saved plan file; the inner error is the exit code of a signal.
+async fn planned(args: &ExplainArgs) -> Result<Result<StackCheck, u8>, CliError> {
+    let file = std::fs::canonicalize(&args.file).map_err(|cause| unreadable(&args.file, cause))?;
+    let signals = Signals::watch()?;
+    let engined = Engined {
+        engine: args.engine.as_deref(),
+        limit: Duration::from_secs(600),
+        cancel: signals.stop.clone(),
     };
-    let read = if standard {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map(|_| bytes)
-    } else {
-        std::fs::read(file)
+    let work = async {
+        from_plan_file(&file, &engined)
+            .await
+            .map_err(CliError::from)
     };
-    read.map_err(|cause| CliError::Read { name, cause })
+    signals.guard(work).await
 }
 
-fn on_disk(file: &Path) -> Result<PathBuf, CliError> {
-    if file == Path::new("-") {
-        return Err(CliError::Failure(Failure::new(
-            crate::domain::failure::FailureKind::UnreadablePlan,
-            "a saved plan file cannot be read from standard input",
-            "name the file, or pipe `terraform show -json FILE`",
-        )));
+fn is_plan_file(path: &Path) -> Result<bool, CliError> {
+    let failed = |cause| unreadable(path, cause);
+    let file = File::open(path).map_err(failed)?;
+    // What can be read only once is not a file that an engine could read again.
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Ok(false);
     }
-    std::fs::canonicalize(file).map_err(|cause| CliError::Read {
-        name: file.display().to_string(),
-        cause,
+    let mut head = Vec::new();
+    file.take(ZIP.len() as u64)
+        .read_to_end(&mut head)
+        .map_err(failed)?;
+    Ok(head == ZIP)
+}
+
+fn schema(path: &Path) -> Result<Schema, CliError> {
+    let file = File::open(path).map_err(|cause| unreadable(path, cause))?;
+    Schema::read(file, None).map_err(|error| {
+        CliError::Failure(Failure::new(
+            FailureKind::UnreadablePlan,
+            format!("{}: {error}", path.display()),
+            "give the whole output of `terraform providers schema -json`",
+        ))
     })
+}
+
+fn unreadable(path: &Path, cause: std::io::Error) -> CliError {
+    CliError::Read {
+        name: path.display().to_string(),
+        cause,
+    }
 }

@@ -216,7 +216,16 @@ fn text(sheet: &Sheet, width: usize) -> String {
         .set_width(u16::try_from(width).unwrap_or(u16::MAX))
         .set_header(sheet.header.iter().copied());
     for row in &sheet.rows {
-        table.add_row(row.iter().map(|cell| crate::report::terminal(cell)));
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let cell = crate::report::terminal(cell);
+            // A name on each line, so that few are broken.
+            if column < 2 {
+                cell.replace(", ", "\n")
+            } else {
+                cell
+            }
+        });
+        table.add_row(cells);
     }
     format!(
         "{}\n{}\n\n{table}\n",
@@ -256,4 +265,42 @@ fn markdown(sheet: &Sheet) -> String {
         out.push_str(&line(cells.collect()));
     }
     out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::domain::pattern::NamePattern;
+    use crate::domain::rules::NoiseRule;
+
+    #[test]
+    fn every_row_has_every_column_and_own_rules_come_first() {
+        let rules = Rules {
+            noise: vec![NoiseRule {
+                resource_type: NamePattern::parse("aws_eks_*").unwrap(),
+                attributes: vec![PathPattern::parse("a|b").unwrap()],
+                reason: "<it> | scales".to_owned(),
+            }],
+            ..Rules::default()
+        };
+        for which in [Which::Severity, Which::Noise, Which::Irreversible] {
+            let sheet = sheet(which, &rules);
+            for row in &sheet.rows {
+                assert_eq!(row.len(), sheet.header.len(), "{row:?}");
+                assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+            }
+            let columns = sheet.header.len() + 1;
+            for line in markdown(&sheet).lines().filter(|l| l.starts_with('|')) {
+                assert_eq!(
+                    line.replace("\\|", "").matches('|').count(),
+                    columns,
+                    "{line}"
+                );
+            }
+        }
+        let noise = markdown(&sheet(Which::Noise, &rules));
+        let first = noise.lines().find(|line| line.starts_with("| `")).unwrap();
+        insta::assert_snapshot!(first, @r"| `aws_eks_*` | `a\|b` | &lt;it> \| scales | configuration |");
+    }
 }

@@ -132,6 +132,7 @@ fn opaque(values: &[&Value]) -> bool {
         .any(|v| matches!(v, Value::Unknown | Value::Sensitive { .. }))
 }
 
+/// How many switches are on, those inside of blocks counted.
 fn switched_on(values: &[&Value]) -> usize {
     const ON: [&str; 8] = [
         "true",
@@ -143,15 +144,17 @@ fn switched_on(values: &[&Value]) -> usize {
         "required",
         "protected",
     ];
-    let on = |value: &&&Value| match value {
-        Value::Bool(on) => *on,
+    let on = |value: &Value| match value {
+        Value::Bool(on) => usize::from(*on),
         Value::String(text) => {
             let text = text.to_ascii_lowercase();
-            ON.contains(&text.as_str()) || text.ends_with("_enabled")
+            usize::from(ON.contains(&text.as_str()) || text.ends_with("_enabled"))
         }
-        _ => false,
+        Value::List(items) => switched_on(&items.iter().collect::<Vec<_>>()),
+        Value::Object(fields) => switched_on(&fields.values().collect::<Vec<_>>()),
+        _ => 0,
     };
-    values.iter().filter(on).count()
+    values.iter().map(|value| on(value)).sum()
 }
 
 /// Whether something is less than before. Where there is no number, it counts as `none`, and so
@@ -373,6 +376,7 @@ mod tests {
         assert_eq!(tells(Effect::TurnedOff, "enabled", on, off), Some(true));
         assert_eq!(tells(Effect::TurnedOff, "mfa_delete", on, off), Some(false));
         assert_eq!(tells(Effect::TurnedOff, "enabled", on, "[]"), Some(true));
+        assert!(has(Effect::TurnedOff, on, off) && !has(Effect::TurnedOff, off, on));
         let rules = |days: &str| format!(r#"[{{"rule":[{{"expiration":[{{"days":{days}}}]}}]}}]"#);
         let days = tells(
             Effect::Shrunk,

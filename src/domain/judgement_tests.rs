@@ -438,7 +438,7 @@ fn an_apply_that_takes_away_protection_or_data_is_irreversible() {
             "{address} {want}"
         );
         let safe = reason(address, Origin::Drift, want, real);
-        let both_ways = ["kms_master", "reclaim_policy"]
+        let both_ways = ["kms_master", "purge_protection", "reclaim_policy"]
             .iter()
             .any(|name| want.contains(name));
         assert_eq!(safe.is_some(), both_ways, "{address} {real}");

@@ -28,7 +28,7 @@ impl NamePattern {
     pub fn parse(text: &str) -> Result<Self, globset::Error> {
         let special = |text: &str| text.contains(['*', '?', '[', ']', '{', '}', '\\']);
         let kind = match text.strip_suffix('*') {
-            Some("") => Kind::Any,
+            Some(stars) if stars.chars().all(|c| c == '*') => Kind::Any,
             Some(prefix) if !special(prefix) => Kind::Prefix(prefix.len()),
             _ if special(text) => Kind::Glob(Glob::new(text)?.compile_matcher()),
             _ => Kind::Exact,

@@ -98,8 +98,9 @@ fn row(finding: &Finding, attribute: &AttributeChange) -> Option<&'static Severi
     let (general, named): (Vec<&SeverityRow>, Vec<&SeverityRow>) =
         matching.into_iter().partition(|row| row.scope.is_general());
     let rows = if named.is_empty() { general } else { named };
-    // Of equals the first.
-    rows.into_iter().rev().max_by_key(|row| row.severity)
+    // Of equals the one that is about fewer types, and of those the first.
+    let weight = |row: &&SeverityRow| (row.severity, !row.scope.is_of_any_type());
+    rows.into_iter().rev().max_by_key(weight)
 }
 
 /// What moved: the world from the recorded value to the real one, the code from the real one to

@@ -38,11 +38,11 @@ pub(super) struct Node {
 }
 
 impl Schema {
-    /// Reads the output of `terraform providers schema -json`, of which only these types are kept.
+    /// Reads the output of `terraform providers schema -json`; of all types, or only of these.
     ///
     /// # Errors
     /// If it is no such output.
-    pub fn read(source: impl Read, types: &BTreeSet<String>) -> Result<Self, SchemaError> {
+    pub fn read(source: impl Read, types: Option<&BTreeSet<String>>) -> Result<Self, SchemaError> {
         let mut schema = Self::default();
         let mut reader = serde_json::Deserializer::from_reader(std::io::BufReader::new(source));
         let pass = Pass {
@@ -226,7 +226,7 @@ enum Level {
 
 struct Pass<'s> {
     schema: &'s mut Schema,
-    types: &'s BTreeSet<String>,
+    types: Option<&'s BTreeSet<String>>,
     level: Level,
 }
 
@@ -252,7 +252,9 @@ impl<'de> Visitor<'de> for Pass<'_> {
                 (Level::Providers, _) => Level::Provider,
                 (Level::Provider, "resource_schemas") => Level::Types(Mode::Managed),
                 (Level::Provider, "data_source_schemas") => Level::Types(Mode::Data),
-                (Level::Types(mode), kind) if self.types.contains(kind) => {
+                (Level::Types(mode), kind)
+                    if self.types.is_none_or(|types| types.contains(kind)) =>
+                {
                     let node = Node::of_block(map.next_value::<WireType>()?.block);
                     let known = match mode {
                         Mode::Data => &mut self.schema.data_sources,
@@ -305,7 +307,7 @@ mod tests {
             }
         }}});
         let types = BTreeSet::from(["t".to_owned()]);
-        let schema = Schema::read(document.to_string().as_bytes(), &types).unwrap();
+        let schema = Schema::read(document.to_string().as_bytes(), Some(&types)).unwrap();
         assert!(schema.of(Mode::Managed, "other").is_none());
         let node = schema.of(Mode::Managed, "t").unwrap();
         assert_eq!(
@@ -323,6 +325,6 @@ mod tests {
             "ingress": [{"cidrs": []}, {"cidrs": ["y", "x"]}]});
         assert!(sorted(one) == sorted(two));
         assert!(sorted(json!({"order": ["b", "a"]})) != sorted(json!({"order": ["a", "b"]})));
-        assert!(Schema::read(&b"[]"[..], &types).is_err());
+        assert!(Schema::read(&b"[]"[..], None).is_err());
     }
 }

@@ -407,7 +407,7 @@ fn the_schema_tells_what_is_secret_and_what_has_no_order() {
     let blunt = Reader::new(&KEY).read(plan.as_bytes()).unwrap();
     assert_eq!(blunt.wants_schema, ["t".to_owned()].into());
     assert!(blunt.plan.changes[0].before.field("other").has_sensitive());
-    let schema = Schema::read(document.to_string().as_bytes(), &blunt.wants_schema).unwrap();
+    let schema = Schema::read(document.to_string().as_bytes(), Some(&blunt.wants_schema)).unwrap();
     let known = Reader::new(&KEY)
         .with_schema(&schema)
         .read(plan.as_bytes())

@@ -1,6 +1,7 @@
 //! `explain`: findings and decision from a plan that somebody else made. For JSON nothing is run.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::policy::{Policy, decide};
 use crate::domain::rules::Rules;
 use crate::domain::stack::DEFAULT_WORKSPACE;
-use crate::plan_json::{Reader, Reading};
+use crate::plan_json::{Reader, Reading, Schema};
 use crate::terraform::{Environment, Limits, PlanFile, Workdir};
 
 use super::layout::random_key;
@@ -33,9 +34,16 @@ pub struct Engined<'a> {
     pub cancel: CancellationToken,
 }
 
-/// Explains the output of `terraform show -json`.
-pub fn from_json(bytes: &[u8]) -> Result<StackCheck, Failure> {
-    Ok(explained(&Reader::new(&key()?).read(bytes)?))
+/// Explains the output of `terraform show -json` as it comes.
+pub fn from_stream(source: impl Read, schema: &Schema) -> Result<StackCheck, Failure> {
+    let reading = Reader::new(&key()?).with_schema(schema).read_from(source)?;
+    Ok(explained(&reading))
+}
+
+/// Explains the output of `terraform show -json` in a file.
+pub fn from_file(path: &Path, schema: &Schema) -> Result<StackCheck, Failure> {
+    let reading = Reader::new(&key()?).with_schema(schema).read_file(path)?;
+    Ok(explained(&reading))
 }
 
 fn key() -> Result<DigestKey, Failure> {
@@ -167,7 +175,7 @@ mod tests {
         plan.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        from_json(plan.to_string().as_bytes()).unwrap()
+        from_stream(plan.to_string().as_bytes(), &Schema::default()).unwrap()
     }
 
     fn change(action: &str) -> serde_json::Value {

@@ -58,7 +58,7 @@ async fn schema(
     cancel: &CancellationToken,
 ) -> Result<Schema, Failure> {
     let bytes = schemas(workdir, cache, cancel).await?;
-    Schema::read(&*bytes, types).map_err(|error| {
+    Schema::read(&*bytes, Some(types)).map_err(|error| {
         Failure::new(
             FailureKind::Internal,
             error.to_string(),

@@ -197,7 +197,7 @@ pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
             counts.insert((origin, severity), 0);
         }
     }
-    for finding in findings {
+    for finding in findings.into_iter().filter(|f| f.suppressed.is_none()) {
         *counts
             .entry((finding.origin, finding.severity))
             .or_insert(0) += 1;

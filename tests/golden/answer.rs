@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use mooring::domain::check::StackCheck;
 use mooring::domain::finding::{Finding, FindingAction};
 use mooring::plan_json::Reader;
-use mooring::reconcile::explain;
 use mooring::report::json::json as report;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Case, KEY};
+use super::{Case, KEY, explained};
 
 /// What is wrong about the program's answer to these bytes, if anything is.
 pub(super) fn difference(case: &Case, bytes: &[u8]) -> Option<String> {
-    let check = explain::from_json(bytes).unwrap_or_else(|error| {
+    let check = explained(bytes).unwrap_or_else(|error| {
         panic!("{}: {error}", case.name);
     });
     let expected = case.expected.as_object().unwrap();

@@ -1,8 +1,6 @@
 //! The same document in the forms it has in files: encodings, line ends, lines around it.
 
-use mooring::reconcile::explain;
-
-use super::{CASES, Case, answer, parse};
+use super::{CASES, Case, answer, explained, parse};
 
 const NAMES: &[&str] = &[
     "drift_several",
@@ -76,7 +74,7 @@ fn a_plan_that_is_cut_off_is_refused_in_every_encoding() {
     {
         for (form, bytes) in forms(case).into_iter().take(3) {
             let half = bytes.get(..bytes.len() / 4 * 2).unwrap();
-            let failure = explain::from_json(half).unwrap_err();
+            let failure = explained(half).unwrap_err();
             assert!(
                 failure.message.contains("line"),
                 "{form}: {}",

@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use mooring::domain::check::StackCheck;
 use mooring::domain::classify::classify;
 use mooring::domain::digest::DigestKey;
+use mooring::domain::failure::Failure;
 use mooring::domain::finding::{Findings, Verdict};
 use mooring::domain::rules::Rules;
-use mooring::plan_json::{Reader, Reading};
+use mooring::plan_json::{Reader, Reading, Schema};
 use mooring::reconcile::explain;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -98,6 +100,11 @@ pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
     (reading, findings)
 }
 
+/// What `explain` says of a plan.
+pub(crate) fn explained(bytes: &[u8]) -> Result<StackCheck, Failure> {
+    explain::from_stream(bytes, &Schema::default())
+}
+
 #[test]
 fn every_labelled_plan_is_understood() {
     let mut wrong = Vec::new();
@@ -117,7 +124,7 @@ fn what_is_no_plan_is_refused_with_a_reason() {
     let refused: Vec<_> = CASES.iter().filter(|case| case.is_refused()).collect();
     assert!(refused.len() >= 4, "there are inputs to refuse");
     for case in refused {
-        let failure = explain::from_json(&case.bytes).unwrap_err();
+        let failure = explained(&case.bytes).unwrap_err();
         let said = failure.message.clone();
         let wanted = case.expected["error"].as_str().unwrap();
         assert!(said.contains(wanted), "{}: {said}", case.name);
@@ -130,7 +137,7 @@ fn what_is_no_plan_is_refused_with_a_reason() {
 #[test]
 fn a_plan_with_something_to_do_is_never_in_sync() {
     for case in cases() {
-        let check = explain::from_json(&case.bytes).unwrap();
+        let check = explained(&case.bytes).unwrap();
         if case.expected["exit"] != 0 {
             assert_ne!(check.verdict, Verdict::InSync, "{}", case.name);
         }

@@ -1,9 +1,8 @@
 //! Plan files beside the labelled plans, each the one that its JSON was shown of.
 
-use mooring::reconcile::explain;
 use mooring::terraform::{PlanFile, Refreshed};
 
-use super::{cases, folder};
+use super::{cases, explained, folder};
 
 #[test]
 fn a_plan_file_is_the_same_only_where_its_json_says_so() {
@@ -14,7 +13,7 @@ fn a_plan_file_is_the_same_only_where_its_json_says_so() {
             continue;
         }
         files += 1;
-        let check = explain::from_json(&case.bytes).unwrap();
+        let check = explained(&case.bytes).unwrap();
         let findings = &check.findings;
         let nothing = case.expected["exit"] == 0
             && findings.resources.is_empty()

@@ -1,11 +1,10 @@
 //! No sensitive value of a plan is in anything that comes out.
 
 use clap::ValueEnum;
-use mooring::reconcile::explain;
 use mooring::report::{Format, Options, render};
 use serde_json::Value as Json;
 
-use super::{cases, parse, reading};
+use super::{cases, explained, parse, reading};
 
 /// Every string below a sensitive mark, found in the raw document.
 fn secrets(value: &Json, marks: &Json, found: &mut Vec<String>) {
@@ -52,7 +51,7 @@ fn marked(raw: &Json) -> Vec<String> {
 /// All that the program can say of a plan.
 fn outputs(bytes: &[u8]) -> String {
     let (reading, findings) = reading(bytes);
-    let checks = [explain::from_json(bytes).unwrap()];
+    let checks = [explained(bytes).unwrap()];
     let mut said = format!(
         "{:?}\n{}\n{}\n{}\n",
         reading.plan,

@@ -40,8 +40,8 @@ impl Checks<'_> {
             );
         }
         let attributes = self.path_patterns(&written.attributes);
-        for (pattern, at) in attributes.iter().zip(written.attributes.iter()) {
-            if pattern.is_any() {
+        for at in written.attributes.iter() {
+            if PathPattern::parse(at).is_ok_and(|pattern| pattern.is_any()) {
                 self.problem(
                     at,
                     "this would hide every change by hand that no apply puts back",

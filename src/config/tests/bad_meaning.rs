@@ -250,13 +250,100 @@ fn rules_that_go_too_far() {
 
 #[test]
 fn rules_that_judge() {
-    insta::assert_snapshot!(bad_with("policy:\n  severities:\n    - { type: aws_vpc, attributes: [tags..Env], severity: low }\n    - { type: aws_vpc, attributes: [\"{a.b}\"], severity: low, reason: \"\" }\n  noise:\n    - { type: \"*\", attributes: [\"*\"], reason: all of it }\n    - { type: aws_vpc, attributes: [], reason: \" \" }\n  irreversible:\n    - { type: \"\", attributes: [], reason: why }\n"), @"");
+    insta::assert_snapshot!(bad_with("policy:\n  severities:\n    - { type: aws_vpc, attributes: [tags..Env], severity: low }\n    - { type: aws_vpc, attributes: [\"{a.b}\"], severity: low, reason: \"\" }\n  noise:\n    - { type: \"*\", attributes: [\"*\"], reason: all of it }\n    - { type: aws_vpc, attributes: [], reason: \" \" }\n  irreversible:\n    - { type: \"\", attributes: [], reason: why }\n"), @r#"
+     × `tags..Env` has a step without a name
+      ╭─[mooring.yaml:4:37]
+    3 │   severities:
+    4 │     - { type: aws_vpc, attributes: [tags..Env], severity: low }
+      ·                                     ─────────
+    5 │     - { type: aws_vpc, attributes: ["{a.b}"], severity: low, reason: "" }
+      ╰────
+     help: write one name after each dot; lists and their indices are no steps
+
+     × this is no pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
+      ╭─[mooring.yaml:5:37]
+    4 │     - { type: aws_vpc, attributes: [tags..Env], severity: low }
+    5 │     - { type: aws_vpc, attributes: ["{a.b}"], severity: low, reason: "" }
+      ·                                     ───────
+    6 │   noise:
+      ╰────
+     help: patterns are written like `aws_*`, `tags.*` or `{a,b}`, without dots inside of braces; put
+           them in quotes
+
+     × this is empty
+      ╭─[mooring.yaml:5:70]
+    4 │     - { type: aws_vpc, attributes: [tags..Env], severity: low }
+    5 │     - { type: aws_vpc, attributes: ["{a.b}"], severity: low, reason: "" }
+      ·                                                                      ──
+    6 │   noise:
+      ╰────
+     help: write it, or take the key away
+
+     × this would hide every change by hand that no apply puts back
+      ╭─[mooring.yaml:7:33]
+    6 │   noise:
+    7 │     - { type: "*", attributes: ["*"], reason: all of it }
+      ·                                 ───
+    8 │     - { type: aws_vpc, attributes: [], reason: " " }
+      ╰────
+     help: name the attributes that change by themselves
+
+     × this noise names no attributes
+      ╭─[mooring.yaml:8:36]
+    7 │     - { type: "*", attributes: ["*"], reason: all of it }
+    8 │     - { type: aws_vpc, attributes: [], reason: " " }
+      ·                                    ─
+    9 │   irreversible:
+      ╰────
+     help: name what changes by itself, for example `attributes: [desired_capacity]`
+
+     × this is empty
+      ╭─[mooring.yaml:8:48]
+    7 │     - { type: "*", attributes: ["*"], reason: all of it }
+    8 │     - { type: aws_vpc, attributes: [], reason: " " }
+      ·                                                ───
+    9 │   irreversible:
+      ╰────
+     help: write it, or take the key away
+
+     × this is empty
+       ╭─[mooring.yaml:10:15]
+     9 │   irreversible:
+    10 │     - { type: "", attributes: [], reason: why }
+       ·               ──
+       ╰────
+     help: write it, or take the key away
+
+     × this names no attributes
+       ╭─[mooring.yaml:10:31]
+     9 │   irreversible:
+    10 │     - { type: "", attributes: [], reason: why }
+       ·                               ─
+       ╰────
+     help: name them, or take `attributes` away: then the objects themselves are meant
+    "#);
 }
 
 #[test]
 fn rules_that_judge_without_a_reason_or_with_an_unknown_origin() {
-    insta::assert_snapshot!(bad_with("policy:\n  noise:\n    - { type: aws_vpc, attributes: [tags] }\n"), @"");
-    insta::assert_snapshot!(bad_with("policy:\n  severities:\n    - { type: aws_vpc, origin: [drifted], severity: low }\n"), @"");
+    insta::assert_snapshot!(bad_with("policy:\n  noise:\n    - { type: aws_vpc, attributes: [tags] }\n"), @r#"
+     × `reason` is missing here
+      ╭─[mooring.yaml:4:24]
+    3 │   noise:
+    4 │     - { type: aws_vpc, attributes: [tags] }
+      ·                        ──────────
+      ╰────
+     help: add `reason: …`
+    "#);
+    insta::assert_snapshot!(bad_with("policy:\n  severities:\n    - { type: aws_vpc, origin: [drifted], severity: low }\n"), @r#"
+     × this is none of the allowed values
+      ╭─[mooring.yaml:4:33]
+    3 │   severities:
+    4 │     - { type: aws_vpc, origin: [drifted], severity: low }
+      ·                                 ───────
+      ╰────
+     help: did you mean `drift`?
+    "#);
 }
 
 #[test]

@@ -52,6 +52,11 @@ impl Scope {
             .any(|pattern| pattern.is_match(resource_type))
     }
 
+    /// Whether it names no type.
+    pub fn is_of_any_type(&self) -> bool {
+        self.types.iter().all(NamePattern::is_any)
+    }
+
     /// Whether it names no attribute.
     pub fn is_general(&self) -> bool {
         self.attributes.iter().all(PathPattern::is_any)
