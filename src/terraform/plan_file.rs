@@ -19,6 +19,10 @@ use super::workdir::disk_failure;
 pub(super) const SUFFIX: &str = ".mooring-plan";
 /// A state inside a plan larger than this is not read.
 const LARGEST_STATE: u64 = 4 << 30;
+/// States shrink to a tenth or a twentieth in a plan file. What grows more than this when it is
+/// unpacked, and is not small, is a trap.
+const MOST_GROWN: u64 = 200;
+const SMALL_STATE: u64 = 16 << 20;
 
 /// A saved plan. Our own are readable by us only and removed with the last clone of this value.
 #[derive(Debug, Clone)]
@@ -116,7 +120,15 @@ impl PlanFile {
         let entry = archive
             .by_name("tfstate")
             .map_err(|cause| unreadable(&cause))?;
-        let head: StateHead = serde_json::from_reader(BufReader::new(entry.take(LARGEST_STATE)))
+        let most = entry.compressed_size().saturating_mul(MOST_GROWN);
+        let most = most.max(SMALL_STATE).min(LARGEST_STATE);
+        if entry.size() > most {
+            return Err(unreadable(&format!(
+                "the state in it has {} bytes unpacked, more than can be true",
+                entry.size()
+            )));
+        }
+        let head: StateHead = serde_json::from_reader(BufReader::new(entry.take(most)))
             .map_err(|cause| unreadable(&cause))?;
         Ok(identity(head.lineage, head.serial))
     }

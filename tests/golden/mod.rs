@@ -1,6 +1,8 @@
 //! Plans of a real Terraform, each with the right answer beside it.
 
+mod bounds;
 mod properties;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,41 @@
+//! Any bytes as the JSON of a plan, up to the reports about it: nothing panics, the reports hold
+//! what they promise.
+#![no_main]
+#![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::expect_used)]
+
+mod input;
+mod mutate;
+
+use clap::ValueEnum as _;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use mooring::reconcile::explain::from_json;
+use mooring::report::{Format, TextOptions, render};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(check) = from_json(bytes) else { return };
+    let checks = [check];
+    for verbose in [false, true] {
+        let options = TextOptions {
+            width: 80,
+            color: false,
+            verbose,
+        };
+        for format in Format::value_variants() {
+            let report = render(*format, &checks, &options);
+            match format {
+                Format::Json => drop(serde_json::from_str::<serde_json::Value>(&report).unwrap()),
+                _ => assert!(
+                    !report.chars().any(|c| c.is_control() && c != '\n'),
+                    "a terminal would obey this report: {report:?}"
+                ),
+            }
+        }
+    }
+    let [check] = checks;
+    let stored = serde_json::to_string(&check).unwrap();
+    assert_eq!(check, serde_json::from_str(&stored).unwrap());
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    input::in_place(data, size, max_size, |bytes| mutate::json(bytes, seed))
+});
