@@ -104,10 +104,13 @@ impl Memory {
     }
 }
 
+/// In which `/proc` counts time, on every architecture.
+const TICKS_PER_SECOND: u64 = 100;
+
 fn cpu(process: u32) -> Duration {
     let ticks = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after_name = ticks.rsplit_once(')').map_or("", |(_, rest)| rest);
     let times = after_name.split_whitespace().skip(11).take(2);
     let ticks: u64 = times.filter_map(|t| t.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+    Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
 }

@@ -205,7 +205,7 @@ fn hostile_json_is_read_or_refused_soon_and_in_little_memory() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A plan file whose state begins and ends as given, with `filler` in between, a gigabyte of it.
+/// A plan file whose state begins and ends as given, with `filler` in between, 32 MiB of it.
 fn bomb(path: &Path, start: &str, filler: &str, end: &str) {
     let mut archive = zip::ZipWriter::new(File::create(path).unwrap());
     let options = SimpleFileOptions::default();
@@ -213,7 +213,7 @@ fn bomb(path: &Path, start: &str, filler: &str, end: &str) {
     archive.start_file("tfstate", options).unwrap();
     archive.write_all(start.as_bytes()).unwrap();
     let block = filler.repeat((1 << 20) / filler.len());
-    for _ in 0..1024 {
+    for _ in 0..32 {
         archive.write_all(block.as_bytes()).unwrap();
     }
     archive.write_all(end.as_bytes()).unwrap();

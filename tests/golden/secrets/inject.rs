@@ -117,7 +117,6 @@ pub(super) enum Spot {
     RelevantPath,
     ReplacePath,
     Reason,
-    Action,
 }
 
 /// A copy of a secret.
@@ -195,7 +194,6 @@ impl Injection {
             S::RelevantPath,
             S::ReplacePath,
             S::Reason,
-            S::Action,
         ];
         let places = vec![
             P::Attribute,
@@ -377,7 +375,6 @@ impl Copy {
                 entry["change"]["replace_paths"] = json!([["tags", text]]);
             }
             Spot::Reason => changed(plan, self.entry)["action_reason"] = json!(text),
-            Spot::Action => changed(plan, self.entry)["change"]["actions"] = json!([text]),
         }
     }
 }
