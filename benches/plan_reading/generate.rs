@@ -207,7 +207,7 @@ impl Writer {
     /// Which finding a resource is: they are spread evenly.
     fn finding(&self, number: usize) -> Option<usize> {
         let every = self.resources / FINDINGS;
-        (number % every == 0 && number / every < FINDINGS).then_some(number / every)
+        (number.is_multiple_of(every) && number / every < FINDINGS).then_some(number / every)
     }
 
     fn modules_below() -> usize {
@@ -242,7 +242,7 @@ impl Writer {
 
     fn filled(&self, text: &str, number: usize) -> String {
         let secret = number / 4 % SECRETS;
-        let secret = if number % 4 == 0 {
+        let secret = if number.is_multiple_of(4) {
             format!("sEcr3t/{secret:04}+\\\"{:08x}", secret * 0x9E37_79B9)
         } else {
             "common-passw0rd".to_owned()

@@ -121,7 +121,7 @@ impl PlanFile {
             .by_name("tfstate")
             .map_err(|cause| unreadable(&cause))?;
         let most = entry.compressed_size().saturating_mul(MOST_GROWN);
-        let most = most.max(SMALL_STATE).min(LARGEST_STATE);
+        let most = most.clamp(SMALL_STATE, LARGEST_STATE);
         if entry.size() > most {
             return Err(unreadable(&format!(
                 "the state in it has {} bytes unpacked, more than can be true",

@@ -363,7 +363,7 @@ impl Copy {
                 );
             }
             Spot::ImportId => {
-                changed(plan, self.entry)["change"]["importing"] = json!({"id": text})
+                changed(plan, self.entry)["change"]["importing"] = json!({"id": text});
             }
             Spot::RelevantPath => push(
                 &mut plan["relevant_attributes"],
