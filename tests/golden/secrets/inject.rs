@@ -430,8 +430,15 @@ fn drifted(plan: &mut Json, which: Index) -> &mut Json {
     &mut drift[place]
 }
 
-/// Sets an attribute, to something else where the side does not hold the value.
+/// Sets an attribute, to something else where the side does not hold the value. An object that is
+/// created or deleted has one side only, which then holds it.
 fn put(entry: &mut Json, side: Side, name: &str, value: &Json) {
+    let exists = |at: &&str| entry["change"][at].is_object();
+    let held = ["before", "after"]
+        .into_iter()
+        .filter(exists)
+        .any(|at| side.has(at));
+    let side = if held { side } else { Side::Both };
     for at in ["before", "after"] {
         if let Some(fields) = entry["change"][at].as_object_mut() {
             let value = if side.has(at) {
