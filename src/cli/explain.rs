@@ -81,7 +81,11 @@ fn is_plan_file(path: &Path) -> Result<bool, CliError> {
     let failed = |cause| unreadable(path, cause);
     let file = File::open(path).map_err(failed)?;
     // What can be read only once is not a file that an engine could read again.
-    if !file.metadata().map_err(failed)?.is_file() {
+    let about = file.metadata().map_err(failed)?;
+    if about.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
+    if !about.is_file() {
         return Ok(false);
     }
     let mut head = Vec::new();

@@ -14,6 +14,12 @@ pub const SENSITIVE: &str = "(sensitive)";
 /// What a value shows that only the apply will know.
 pub const UNKNOWN: &str = "(known after apply)";
 
+/// What a value shows that is nested too deeply.
+pub const TOO_DEEP: &str = "(nested too deeply to show)";
+
+/// Reports show values nested this deeply; many JSON readers stop at 128.
+const SHOWN_DEEPEST: usize = 64;
+
 /// An exact decimal number in one canonical spelling, so that `1`, `1.0` and `10e-1` are equal and
 /// no digit of a long number is lost.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -202,8 +208,17 @@ impl Value {
             .fold(self, |value, key| value.field(key))
     }
 
-    /// The value as it is shown in reports: secrets and unknowns by their placeholder.
+    /// The value as it is shown in reports: secrets and unknowns by their placeholder, and what is
+    /// nested so deeply that common JSON readers would not follow.
     pub fn to_json(&self) -> serde_json::Value {
+        self.to_json_at(0)
+    }
+
+    fn to_json_at(&self, depth: usize) -> serde_json::Value {
+        if depth > SHOWN_DEEPEST {
+            return TOO_DEEP.into();
+        }
+        let deeper = |value: &Self| value.to_json_at(depth + 1);
         match self {
             Self::Null => serde_json::Value::Null,
             Self::Bool(b) => (*b).into(),
@@ -211,9 +226,9 @@ impl Value {
                 serde_json::from_str(n.as_str()).unwrap_or_else(|_| n.as_str().into())
             }
             Self::String(text) => text.as_str().into(),
-            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::List(items) => items.iter().map(deeper).collect(),
             Self::Object(fields) => {
-                let fields = fields.iter().map(|(k, v)| (k.clone(), v.to_json()));
+                let fields = fields.iter().map(|(k, v)| (k.clone(), deeper(v)));
                 serde_json::Value::Object(fields.collect())
             }
             Self::Unknown => UNKNOWN.into(),

@@ -136,6 +136,10 @@ impl<'k, R> Gathered<'k, R> {
 impl<'de, R: Raw<'de>> Gathered<'_, R> {
     /// Takes in an entry of `resource_drift`.
     pub(super) fn drift(&mut self, entry: wire::ResourceChange<R>) {
+        if says_nothing(&entry) {
+            self.secrets_of(&entry);
+            return;
+        }
         self.drifted.insert(entry.address.clone());
         self.drifted.extend(entry.previous_address.clone());
         self.drift.push(entry);
@@ -276,4 +280,11 @@ impl<'de, R: Raw<'de>> Gathered<'_, R> {
             self.sensitive_outputs.insert(name);
         }
     }
+}
+
+/// Whether the refresh found an object as it was, where it was.
+fn says_nothing<'de, R: Raw<'de>>(entry: &wire::ResourceChange<R>) -> bool {
+    let same =
+        |change: &wire::Change<R>| text(change.before.as_ref()) == text(change.after.as_ref());
+    entry.previous_address.is_none() && entry.change.as_ref().is_none_or(same)
 }

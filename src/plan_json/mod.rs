@@ -9,6 +9,7 @@ mod configuration;
 mod convert;
 mod encoding;
 mod gather;
+mod instance_key;
 mod map;
 mod marks;
 mod object;
@@ -249,10 +250,10 @@ fn cause(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     match error.classify() {
-        Category::Data => "a value of another type than the format says".to_owned(),
-        Category::Syntax | Category::Eof | Category::Io => {
-            text.strip_suffix(&position).unwrap_or(&text).to_owned()
+        Category::Data if !text.starts_with("duplicate field") => {
+            "a value of another type than the format says".to_owned()
         }
+        _ => text.strip_suffix(&position).unwrap_or(&text).to_owned(),
     }
 }
 

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::domain::digest::DigestKey;
 use crate::domain::ids::{Address, Fingerprint};
-use crate::domain::value::{AttributePath, Value};
+use crate::domain::value::{AttributePath, TOO_DEEP, Value};
 use crate::secret::{Masker, SHORTEST_MASKED};
 
 use super::clear::{Clear, strings};
+use super::instance_key;
 use super::marks::Marks;
-
-/// What a part shows that is nested too deeply.
-const TOO_DEEP: &str = "(nested too deeply to show)";
 
 /// Secrets seen so far, long enough to be looked for inside other text.
 #[derive(Default)]
@@ -68,24 +66,6 @@ impl Secrets {
     pub(super) fn masker(&self) -> Masker {
         Masker::new(self.0.iter().map(|secret| &**secret))
     }
-}
-
-/// The first instance key of an address that is text: what is before it, it, and what follows.
-fn next_key(address: &str) -> Option<(&str, &str, &str)> {
-    let start = address.find("[\"")? + 2;
-    let inside = address.get(start..)?;
-    let mut escaped = false;
-    let length = inside.find(|c| {
-        let ends = c == '"' && !escaped;
-        escaped = c == '\\' && !escaped;
-        ends
-    });
-    let end = start + length.unwrap_or(inside.len());
-    Some((
-        address.get(..start)?,
-        address.get(start..end)?,
-        address.get(end..)?,
-    ))
 }
 
 /// Replaces what must not be seen.
@@ -211,9 +191,18 @@ impl Redactor<'_> {
     pub(super) fn address(&self, address: &str) -> Address {
         let mut shown = String::with_capacity(address.len());
         let mut rest = address;
-        while let Some((before, key, after)) = next_key(rest) {
+        while let Some(instance_key::Found {
+            before,
+            written,
+            key,
+            after,
+        }) = instance_key::next(rest)
+        {
             shown.push_str(before);
-            shown.push_str(&self.name(key.to_owned()));
+            match self.masker.redact(&key) {
+                Some(_) => shown.push_str(&instance_key::written(&self.name(key))),
+                None => shown.push_str(written),
+            }
             rest = after;
         }
         shown.push_str(rest);

@@ -129,7 +129,10 @@ impl<'de, R: Raw<'de>> Visitor<'de> for Scan<'_, '_, R> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { gathered, outline } = self;
         while let Some(field) = map.next_key::<Field>()? {
-            if !outline.0.contains(&field) {
+            if field != Field::Unknown {
+                if outline.0.contains(&field) {
+                    return Err(serde::de::Error::custom("duplicate field of the plan"));
+                }
                 outline.0.push(field);
             }
             match field {

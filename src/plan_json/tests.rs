@@ -216,7 +216,7 @@ fn a_secret_shows_neither_in_addresses_nor_in_paths_names_or_warnings() {
     moved["action_reason"] = "because of variable-secret".into();
     let drift = entry(
         "t.x[\"variable-secret\"]",
-        json!({"actions": ["update"], "before": {}, "after": {}}),
+        json!({"actions": ["update"], "before": {"n": 1}, "after": {"n": 2}}),
     );
     let reading = reading(json!({
         "variables": {"db": {"value": "variable-secret"}},

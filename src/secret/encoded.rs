@@ -18,9 +18,13 @@ fn json(text: &str) -> impl Iterator<Item = String> {
         .and_then(|rest| rest.strip_suffix('"'))
         .unwrap_or(text)
         .to_owned();
-    let html = plain.contains(['<', '>', '&']).then(|| {
-        let html = plain.replace('&', "\\u0026");
-        html.replace('<', "\\u003c").replace('>', "\\u003e")
+    let escaped_by_go = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+    let html = plain.contains(escaped_by_go).then(|| {
+        let mut html = plain.clone();
+        for c in escaped_by_go {
+            html = html.replace(c, &format!("\\u{:04x}", u32::from(c)));
+        }
+        html
     });
     let differs = (plain != text).then_some(plain);
     differs.into_iter().chain(html)

@@ -19,6 +19,10 @@ use super::workdir::disk_failure;
 pub(super) const SUFFIX: &str = ".mooring-plan";
 /// A state inside a plan larger than this is not read.
 const LARGEST_STATE: u64 = 4 << 30;
+/// States shrink to a tenth or a twentieth in a plan file. What grows more than this when it is
+/// unpacked, and is not small, is a trap.
+const MOST_GROWN: u64 = 200;
+const SMALL_STATE: u64 = 16 << 20;
 
 /// A saved plan. Our own are readable by us only and removed with the last clone of this value.
 #[derive(Debug, Clone)]
@@ -116,10 +120,23 @@ impl PlanFile {
         let entry = archive
             .by_name("tfstate")
             .map_err(|cause| unreadable(&cause))?;
-        let head: StateHead = serde_json::from_reader(BufReader::new(entry.take(LARGEST_STATE)))
+        let most = believable(entry.compressed_size());
+        if entry.size() > most {
+            return Err(unreadable(&format!(
+                "the state in it has {} bytes unpacked, more than can be true",
+                entry.size()
+            )));
+        }
+        let head: StateHead = serde_json::from_reader(BufReader::new(entry.take(most)))
             .map_err(|cause| unreadable(&cause))?;
         Ok(identity(head.lineage, head.serial))
     }
+}
+
+/// How much a state of this compressed size can have unpacked, in bytes.
+pub(super) fn believable(compressed: u64) -> u64 {
+    let grown = compressed.saturating_mul(MOST_GROWN);
+    grown.clamp(SMALL_STATE, LARGEST_STATE)
 }
 
 /// An engine writes an empty lineage where there is no state.

@@ -15,7 +15,7 @@ use std::io::{BufReader, Read, Seek};
 
 use zip::ZipArchive;
 
-use super::plan_file::PlanFile;
+use super::plan_file::{PlanFile, believable};
 
 /// A state inside a plan that is larger than this is not compared, in bytes.
 const LARGEST_STATE: u64 = 64 << 20;
@@ -62,10 +62,11 @@ fn compare(file: File) -> Result<Refreshed, Unknown> {
 fn text(archive: &mut ZipArchive<impl Read + Seek>, name: &str) -> Result<Vec<u8>, Unknown> {
     let entry = archive.by_name(name);
     let entry = entry.map_err(|_| Unknown("there are not two states in it"))?;
+    let most = believable(entry.compressed_size()).min(LARGEST_STATE);
     let mut bytes = Vec::new();
-    let read = entry.take(LARGEST_STATE + 1).read_to_end(&mut bytes);
+    let read = entry.take(most + 1).read_to_end(&mut bytes);
     match read {
-        Ok(length) if length as u64 > LARGEST_STATE => Err(Unknown("a state in it is too large")),
+        Ok(length) if length as u64 > most => Err(Unknown("a state in it is too large")),
         Ok(_) => Ok(bytes),
         Err(_) => Err(Unknown("a state in it cannot be unpacked")),
     }

@@ -1,7 +1,9 @@
 //! Plans of a real Terraform, each with the right answer beside it. `README.md` here lists them.
 
 mod answer;
+mod bounds;
 mod encodings;
+mod marked;
 mod plan_files;
 mod properties;
 mod secrets;
