@@ -100,9 +100,10 @@ fn origin(state: &Value, real: &Value, want: &Value) -> Option<Origin> {
 
 /// The origin of an attribute that the plan changes.
 pub(super) fn planned_origin(state: &Value, real: &Value, want: &Value) -> Origin {
-    let respelt =
-        |one: &Value, other: &Value| one.same_observed(other) || same_document(one, other);
-    let moved_in_the_world = state != real && (state == want || !respelt(state, real));
+    // A refresh that only respelt an empty value found nothing; a document that was respelt is put
+    // back where the configuration has the old spelling.
+    let moved_in_the_world =
+        !state.same_observed(real) && (state == want || !same_document(state, real));
     if !moved_in_the_world {
         if want.has_unknown() && want.equal_but_unknown(real) {
             Origin::Consequence

@@ -2,7 +2,13 @@
 //! Of what stays as it is nothing is kept unless something else needs it, so memory follows the
 //! findings and not the document.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::domain::ids::Address;
 use crate::domain::mirrored;
@@ -244,12 +250,8 @@ impl<'de, R: Raw<'de>> Gathered<'_, R> {
 
     /// Takes in the marked parts of a value.
     pub(super) fn hide(&mut self, raw: Option<&str>, marks: &Marks) {
-        let Some(raw) = raw else {
-            return;
-        };
-        match Clear::parse(raw) {
-            Ok(value) => self.secrets.collect(&value, marks),
-            Err(_) => self.secrets.collect(&Clear::Deep(raw.to_owned()), marks),
+        if let Some(raw) = raw {
+            hide(&mut self.secrets, raw, marks);
         }
     }
 
@@ -282,9 +284,88 @@ impl<'de, R: Raw<'de>> Gathered<'_, R> {
     }
 }
 
-/// Whether the refresh found an object as it was, where it was.
+/// Whether the refresh found an object as it was, where it was: every provider spells some empty
+/// values anew.
 fn says_nothing<'de, R: Raw<'de>>(entry: &wire::ResourceChange<R>) -> bool {
-    let same =
-        |change: &wire::Change<R>| text(change.before.as_ref()) == text(change.after.as_ref());
+    let same = |change: &wire::Change<R>| match (
+        text(change.before.as_ref()),
+        text(change.after.as_ref()),
+    ) {
+        (Some(before), Some(after)) => before == after || respelt(before, after),
+        (before, after) => before == after,
+    };
     entry.previous_address.is_none() && entry.change.as_ref().is_none_or(same)
+}
+
+/// Reads only the marked parts of a value.
+fn hide(secrets: &mut Secrets, raw: &str, marks: &Marks) {
+    match marks {
+        Marks::Nothing | Marks::Text | Marks::Strings => {}
+        Marks::Fields(marks) => {
+            let Ok(Fields(fields)) = serde_json::from_str(raw) else {
+                return hide(secrets, raw, &Marks::All);
+            };
+            for (name, field) in fields {
+                if let Some(marks) = marks.get(&*name) {
+                    hide(secrets, field.get(), marks);
+                }
+            }
+        }
+        Marks::All | Marks::Items(_) => match Clear::parse(raw) {
+            Ok(value) => secrets.collect(&value, marks),
+            Err(_) => secrets.collect(&Clear::Deep(raw.to_owned()), marks),
+        },
+    }
+}
+
+/// Whether two objects have the same fields but for empty values.
+fn respelt(before: &str, after: &str) -> bool {
+    let (Ok(Fields(mut before)), Ok(Fields(mut after))) =
+        (serde_json::from_str(before), serde_json::from_str(after))
+    else {
+        return false;
+    };
+    for fields in [&mut before, &mut after] {
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+    }
+    before.len() == after.len()
+        && before
+            .iter()
+            .zip(&after)
+            .all(|((name, one), (same, other))| {
+                let (one, other) = (one.get(), other.get());
+                name == same && (one == other || (is_empty(one) && is_empty(other)))
+            })
+}
+
+fn is_empty(raw: &str) -> bool {
+    matches!(raw, "null" | "\"\"" | "[]" | "{}")
+}
+
+/// The fields of an object in their order, as text.
+struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    fields.push((name, map.next_value()?));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
 }
