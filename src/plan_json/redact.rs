@@ -228,6 +228,10 @@ mod tests {
 
     use super::*;
 
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "the callers make it on the spot"
+    )]
     fn value(json: serde_json::Value) -> Clear {
         Clear::parse(&json.to_string()).unwrap()
     }

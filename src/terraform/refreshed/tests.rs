@@ -156,7 +156,7 @@ fn objects_are_told_apart_by_module_type_name_key_and_deposed_key_in_any_order()
     tainted["status"] = json!("tainted");
     for other in [
         state(&[resource("t", &swapped), nested.clone()]),
-        state(&[resource("t", &[one.clone()]), nested.clone()]),
+        state(&[resource("t", std::slice::from_ref(&one)), nested.clone()]),
         state(&[resource("u", &[one.clone(), two.clone()]), nested.clone()]),
         state(&[resource("t", &[one.clone(), deposed]), nested.clone()]),
         state(&[resource("t", &[one.clone(), tainted]), nested]),
@@ -231,7 +231,7 @@ fn whatever_is_planned_or_failed_has_to_be_shown() {
         bytes(30, b""),
     ] {
         assert!(
-            differs(seen(&plan(&[field.clone()]), &state, &state)),
+            differs(seen(&plan(std::slice::from_ref(&field)), &state, &state)),
             "{field:?}"
         );
     }
@@ -244,7 +244,7 @@ fn whatever_is_planned_or_failed_has_to_be_shown() {
         number(25, 0),
     ] {
         assert_eq!(
-            seen(&plan(&[field.clone()]), &state, &state),
+            seen(&plan(std::slice::from_ref(&field)), &state, &state),
             SAME,
             "{field:?}"
         );
@@ -272,8 +272,8 @@ fn whatever_is_not_known_has_to_be_shown() {
     let instance = json!({"attributes": {"id": "i"}});
     let flat = json!({"attributes": {}, "attributes_flat": {"id": "i"}});
     let older = json!({"attributes": {"id": "i"}, "schema_version": 1});
-    let usual = state(&[resource("t", &[instance.clone()])]);
-    let mut query = resource("t", &[instance.clone()]);
+    let usual = state(&[resource("t", std::slice::from_ref(&instance))]);
+    let mut query = resource("t", std::slice::from_ref(&instance));
     query["mode"] = json!("list");
     for state in [
         String::new(),
@@ -281,7 +281,7 @@ fn whatever_is_not_known_has_to_be_shown() {
         json!({"version": 3, "resources": []}).to_string(),
         json!({"resources": []}).to_string(),
         usual.replace("\"version\":4", "\"version\":4,\"version\":4"),
-        state(&[resource("t", &[instance.clone(), instance.clone()])]),
+        state(&[resource("t", &[instance.clone(), instance])]),
         state(&[resource("t", &[json!({"attributes_flat": {"id": "i"}})])]),
         state(&[resource("t", &[flat])]),
         state(&[resource("t", &[older])]),
