@@ -168,7 +168,7 @@ fn created_again(change: &ResourceChange, state: &Value) -> Vec<AttributeChange>
     };
     for (name, want) in wanted {
         let known = state.field(name);
-        if want.is_empty() || want.equal_but_unknown(known) || want.same_observed(known) {
+        if is_unset(want, known) || want.equal_but_unknown(known) || want.same_observed(known) {
             continue;
         }
         attributes.push(AttributeChange::new(
@@ -178,6 +178,39 @@ fn created_again(change: &ResourceChange, state: &Value) -> Vec<AttributeChange>
         ));
     }
     attributes
+}
+
+/// Code that a replacement would deploy besides what forces it. Where either side has nothing it is
+/// null against a default.
+fn rides_along(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
+    let Value::Object(wanted) = &change.after else {
+        return Vec::new();
+    };
+    let mut attributes = Vec::new();
+    for (name, want) in wanted {
+        let path = AttributePath::default().child(name);
+        let forces = change.replace_paths.iter().any(|p| p.starts_with(&path));
+        let (known, real) = (state.field(name), change.before.field(name));
+        let told = |side: &Value| !side.is_empty() && side != want;
+        if !forces && !want.is_empty() && !want.has_unknown() && told(known) && told(real) {
+            attributes.push(difference(
+                Subject::Attribute(path),
+                planned_origin(known, real, want),
+                [known, real, want],
+            ));
+        }
+    }
+    attributes
+}
+
+/// Whether nothing is wanted, and the state has what providers write for that.
+fn is_unset(want: &Value, known: &Value) -> bool {
+    let zero = match known {
+        Value::Bool(on) => !on,
+        Value::Number(number) => number.as_str() == "0",
+        known => known.is_empty(),
+    };
+    want.is_empty() && zero
 }
 
 fn finding(
@@ -258,6 +291,10 @@ fn replacement(change: &ResourceChange, state: &Value) -> Vec<AttributeChange> {
     }
     if attributes.is_empty() {
         attributes.push(AttributeChange::whole(Subject::Replace, Origin::Pending));
+    }
+    // What is pending already needs no more to be told apart from drift.
+    if attributes.iter().all(|a| a.origin == Origin::Drift) {
+        attributes.extend(rides_along(change, state));
     }
     // Where code replaces the object, what was changed by hand is not lost from sight meanwhile.
     if attributes.iter().all(|a| a.origin == Origin::Pending) {

@@ -82,20 +82,27 @@ fn walk(
             return;
         }
     }
-    if let Some(origin) = origin(state, real, want) {
+    let top = path.segments().len() < 2;
+    if let Some(origin) = origin(state, real, want, top) {
         let subject = Subject::Attribute(path.clone());
         found.push(difference(subject, origin, [state, real, want]));
     }
 }
 
-fn origin(state: &Value, real: &Value, want: &Value) -> Option<Origin> {
+/// Within an attribute an empty block is not the same as none (`podSelector {}`); at the `top`
+/// providers spell one for the other.
+fn origin(state: &Value, real: &Value, want: &Value, top: bool) -> Option<Origin> {
     if real != want {
         Some(planned_origin(state, real, want))
-    } else if !state.same_observed(real) && !same_document(state, real) {
+    } else if !same_in_the_world(state, real, top) {
         Some(Origin::Unenforced)
     } else {
         None
     }
+}
+
+fn same_in_the_world(state: &Value, real: &Value, top: bool) -> bool {
+    state.same_item(real) || same_document(state, real) || (top && state.same_observed(real))
 }
 
 /// The origin of an attribute that the plan changes.
@@ -110,7 +117,7 @@ pub(super) fn planned_origin(state: &Value, real: &Value, want: &Value) -> Origi
         } else {
             Origin::Pending
         }
-    } else if state.same_observed(want) || same_document(state, want) {
+    } else if state == want || state.same_list(want) || same_document(state, want) {
         Origin::Drift
     } else {
         Origin::Both

@@ -1,6 +1,10 @@
 //! Strings that are JSON documents: two of them are the same if they say the same, however they are
 //! spelt.
 
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::value::Number;
@@ -28,7 +32,69 @@ pub fn same_document(one: &str, other: &str) -> bool {
 fn document(text: &str) -> Option<Json> {
     let text = text.trim();
     let framed = text.starts_with(['{', '[']) && text.ends_with(['}', ']']);
-    framed.then(|| serde_json::from_str(text).ok())?
+    if !framed {
+        return None;
+    }
+    let Unambiguous = serde_json::from_str(text).ok()?;
+    serde_json::from_str(text).ok()
+}
+
+/// A document without a key that stands twice in an object: which of the two counts is up to the
+/// reader.
+struct Unambiguous;
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unambiguous {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a document without keys that stand twice")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut keys = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            map.next_value::<Self>()?;
+            if !keys.insert(key) {
+                return Err(serde::de::Error::custom("a key stands there twice"));
+            }
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
 }
 
 fn canonical(document: Json) -> Json {
@@ -109,6 +175,7 @@ mod tests {
                 r#"{"Statement": [{"Action": ["a"]}]}"#,
                 r#"{"Statement": [{"Action": ["a", "b"]}]}"#,
             ),
+            (r#"{"a": 1, "a": 2}"#, r#"{"a": 2}"#),
             ("1", "1.0"),
             ("{", "{"),
         ] {

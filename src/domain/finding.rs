@@ -327,11 +327,17 @@ impl Finding {
         self.importing
             || self.previous_address.is_some()
             || self.action == FindingAction::Other
-            || (self.action == FindingAction::Update && self.attributes.is_empty())
+            || (self.action == FindingAction::Update && self.changes_unseen())
             || self
                 .attributes
                 .iter()
                 .any(|a| matches!(a.origin, Origin::Pending | Origin::Both | Origin::Input))
+    }
+
+    /// Whether nothing that differs here tells what an apply would change.
+    fn changes_unseen(&self) -> bool {
+        let mut attributes = self.attributes.iter();
+        attributes.all(|a| a.origin == Origin::Unenforced)
     }
 
     /// Whether the world moved here where no configuration looks; beside other changes of the same

@@ -78,7 +78,7 @@ pub fn carry(
     for finding in findings
         .resources
         .iter()
-        .filter(|f| f.mode == Mode::Managed)
+        .filter(|f| f.mode == Mode::Managed && f.deposed.is_none())
     {
         for attribute in finding
             .attributes
@@ -125,7 +125,7 @@ fn governed(findings: &Findings, entry: &LedgerEntry) -> bool {
     findings
         .resources
         .iter()
-        .filter(|f| f.address == entry.address)
+        .filter(|f| f.address == entry.address && f.deposed.is_none())
         .any(|f| {
             let whole = matches!(
                 f.action,
@@ -143,7 +143,7 @@ fn drop_attribute(findings: &mut Findings, entry: &LedgerEntry) {
     for finding in findings
         .resources
         .iter_mut()
-        .filter(|f| f.address == entry.address)
+        .filter(|f| f.address == entry.address && f.deposed.is_none())
     {
         finding.attributes.retain(|a| {
             a.origin != Origin::Unenforced
@@ -174,7 +174,7 @@ fn show(
     if let Some(finding) = findings
         .resources
         .iter_mut()
-        .find(|f| f.address == entry.address)
+        .find(|f| f.address == entry.address && f.deposed.is_none())
     {
         finding.attributes.push(attribute);
         return;

@@ -247,7 +247,8 @@ fn whole_plan(findings: &Findings, policy: &Policy) -> Vec<String> {
 
 fn objection(finding: &Finding, policy: &Policy) -> Option<String> {
     let address = &finding.address;
-    if finding.mode == Mode::Data || finding.action == FindingAction::Read {
+    let only_read = matches!(finding.action, FindingAction::Read | FindingAction::None);
+    if finding.action == FindingAction::Read || (finding.mode == Mode::Data && only_read) {
         return None;
     }
     if finding.irreversible.is_some() {
@@ -291,6 +292,16 @@ fn grave_unenforced(finding: &Finding) -> Option<String> {
 }
 
 fn created(finding: &Finding, policy: &Policy) -> Option<String> {
+    if let Some(other) = finding
+        .attributes
+        .iter()
+        .find(|a| a.origin != Origin::Drift)
+    {
+        return Some(format!(
+            "{}: its creation would also deploy code ({})",
+            finding.address, other.subject
+        ));
+    }
     if finding.attributes.iter().any(is_absorbed) {
         return Some(format!(
             "{}: somebody has written the state since it was deleted: it may be meant",

@@ -126,19 +126,30 @@ impl Value {
         }
     }
 
-    /// Whether two observed values are the same, with all empty values alike, in items of lists
-    /// too.
+    /// Whether two observed values are the same, with all empty values alike. Inside of lists only
+    /// null and empty text are: there an empty block says something (`podSelector {}`).
     pub fn same_observed(&self, other: &Self) -> bool {
+        self.same_item(other) || (self.is_empty() && other.is_empty())
+    }
+
+    /// Whether these are lists of the same items, with null and empty text in them alike.
+    pub fn same_list(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::List(_), Self::List(_))) && self.same_item(other)
+    }
+
+    /// Whether these are the same, with null and empty text alike, and nothing else.
+    pub fn same_item(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::List(items), Self::List(others)) if items.len() == others.len() => {
+            (Self::Null, Self::String(text)) | (Self::String(text), Self::Null) => text.is_empty(),
+            (Self::List(items), Self::List(others)) => {
                 let mut pairs = items.iter().zip(others);
-                pairs.all(|(item, other)| item.same_observed(other))
+                items.len() == others.len() && pairs.all(|(item, other)| item.same_item(other))
             }
             (Self::Object(fields), Self::Object(others)) => {
                 let mut keys = fields.keys().chain(others.keys());
-                keys.all(|key| self.field(key).same_observed(other.field(key)))
+                keys.all(|key| self.field(key).same_item(other.field(key)))
             }
-            _ => self == other || (self.is_empty() && other.is_empty()),
+            _ => self == other,
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) struct ResourceChange<R> {
     #[serde(default)]
     pub(super) address: String,
     pub(super) previous_address: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default = "managed")]
     pub(super) mode: Mode,
     #[serde(rename = "type", default)]
     pub(super) resource_type: String,
@@ -68,6 +68,11 @@ pub(super) struct Change<R> {
     #[serde(default, deserialize_with = "or_default")]
     pub(super) replace_paths: Vec<Json>,
     pub(super) importing: Option<Importing>,
+}
+
+/// What is not said to be something else is taken for something that can be lost.
+const fn managed() -> Mode {
+    Mode::Managed
 }
 
 /// A change that was put off.

@@ -1,8 +1,9 @@
 //! Known secrets, found in text in any of their forms. There may be as many as a large plan has
-//! objects, so only the secrets themselves are kept: a table of how their forms begin says where to
-//! look closer.
+//! objects, and many may begin alike, so of each form only a hash is kept, and of how forms begin
+//! which lengths they have: a place in a text costs no more than these lengths.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use super::{MASK, SHORTEST_MASKED, encoded};
 
@@ -12,69 +13,50 @@ const LONGEST_ENCODED: usize = 4096;
 /// How much of a form the table knows it by.
 const START: usize = SHORTEST_MASKED;
 
-/// So much of a secret decides how each of its forms begins.
-const DECIDING: usize = 2 * START;
-
-/// Ends a chain.
-const NONE: u32 = u32::MAX;
-
-/// One way in which a secret can begin.
-struct Entry {
-    secret: u32,
-    /// The next entry that begins alike.
-    next: u32,
-}
-
 /// See the module.
+#[derive(Default)]
 pub(super) struct Known {
-    secrets: Vec<Box<str>>,
-    entries: Vec<Entry>,
-    starts: HashMap<[u8; START], u32>,
+    hasher: RandomState,
+    forms: HashSet<u64>,
+    /// The lengths of the forms that begin so.
+    lengths: HashMap<[u8; START], BTreeSet<usize>>,
 }
 
 impl Known {
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let secrets: BTreeSet<&str> = secrets
-            .into_iter()
-            .flat_map(|secret| secret.lines().map(str::trim).chain([secret]))
-            .filter(|text| text.chars().count() >= SHORTEST_MASKED)
-            .collect();
-        let mut known = Self {
-            secrets: Vec::with_capacity(secrets.len()),
-            entries: Vec::new(),
-            starts: HashMap::new(),
-        };
+        let mut known = Self::default();
         for secret in secrets {
             known.add(secret);
+            for line in secret.lines() {
+                known.add(line.trim());
+            }
         }
         known
     }
 
     fn add(&mut self, secret: &str) {
-        let Ok(place) = u32::try_from(self.secrets.len()) else {
+        if secret.chars().count() < SHORTEST_MASKED || !self.add_form(secret) {
             return;
-        };
-        self.secrets.push(secret.into());
-        let mut starts = BTreeSet::from([start(secret.as_bytes())]);
-        if secret.len() <= LONGEST_ENCODED {
-            let end = secret.floor_char_boundary(DECIDING.min(secret.len()));
-            let decides = secret.get(..end).unwrap_or(secret);
-            starts.extend(encoded::forms(decides).map(|form| start(form.as_bytes())));
         }
-        for begins in starts.into_iter().flatten() {
-            let Ok(entry) = u32::try_from(self.entries.len()) else {
-                return;
-            };
-            let next = self.starts.insert(begins, entry).unwrap_or(NONE);
-            self.entries.push(Entry {
-                secret: place,
-                next,
-            });
+        if secret.len() <= LONGEST_ENCODED {
+            for form in encoded::forms(secret) {
+                self.add_form(&form);
+            }
         }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.secrets.is_empty()
+    /// Whether the form is new.
+    fn add_form(&mut self, form: &str) -> bool {
+        let Some(start) = form.as_bytes().first_chunk() else {
+            return false;
+        };
+        let lengths = self.lengths.entry(*start).or_default();
+        lengths.insert(form.len());
+        self.forms.insert(self.hasher.hash_one(form.as_bytes()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.forms.is_empty()
     }
 
     pub(super) fn occurs_in(&self, text: &str) -> bool {
@@ -104,37 +86,17 @@ impl Known {
 
     /// The length of the longest form of a secret that stands at this place.
     fn longest_at(&self, text: &str, at: usize) -> Option<usize> {
-        let rest = text.as_bytes().get(at..)?;
-        let mut entry = *self.starts.get(&start(rest)?)?;
-        // A secret is text, so it begins where a character does.
+        let lengths = self
+            .lengths
+            .get(text.as_bytes().get(at..)?.first_chunk()?)?;
+        // A secret is text, so it begins and ends where a character does.
         let rest = text.get(at..)?;
-        let mut longest = None;
-        while let Some(Entry { secret, next }) = self.entry(entry) {
-            let secret = self.secret(*secret);
-            if rest.starts_with(secret) {
-                longest = longest.max(Some(secret.len()));
-            }
-            if secret.len() <= LONGEST_ENCODED {
-                let forms = encoded::forms(secret).filter(|form| rest.starts_with(form.as_str()));
-                longest = longest.max(forms.map(|form| form.len()).max());
-            }
-            entry = *next;
-        }
-        longest
+        let stands = |length: &&usize| {
+            let form = rest.get(..**length);
+            form.is_some_and(|form| self.forms.contains(&self.hasher.hash_one(form.as_bytes())))
+        };
+        lengths.iter().rev().find(stands).copied()
     }
-
-    fn entry(&self, place: u32) -> Option<&Entry> {
-        self.entries.get(usize::try_from(place).ok()?)
-    }
-
-    fn secret(&self, place: u32) -> &str {
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        self.secrets.get(place).map_or("", |secret| secret)
-    }
-}
-
-fn start(bytes: &[u8]) -> Option<[u8; START]> {
-    bytes.first_chunk().copied()
 }
 
 #[cfg(test)]
@@ -153,6 +115,18 @@ mod tests {
         );
         assert_eq!(known.redact("nothing"), None);
         assert!(Known::new(["short"]).is_empty());
+    }
+
+    #[test]
+    fn many_secrets_that_begin_alike_cost_no_more_than_others() {
+        let secrets: Vec<String> = (0..50_000)
+            .map(|n| format!("postgres://app:{n:08}@db"))
+            .collect();
+        let known = Known::new(secrets.iter().map(String::as_str));
+        let start: &[u8; START] = b"postgres";
+        assert!(known.lengths.get(start).unwrap().len() < 10);
+        let text = secrets.join(" ");
+        assert!(!known.redact(&text).unwrap().contains("app"));
     }
 
     proptest! {

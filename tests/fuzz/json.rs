@@ -8,20 +8,24 @@ mod mutate;
 
 use clap::ValueEnum as _;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
-use mooring::reconcile::explain::from_json;
-use mooring::report::{Format, TextOptions, render};
+use mooring::plan_json::Schema;
+use mooring::reconcile::explain::from_stream;
+use mooring::report::{Format, Options, render};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(check) = from_json(bytes) else { return };
+    let Ok(check) = from_stream(bytes, &Schema::default()) else {
+        return;
+    };
     let checks = [check];
     for verbose in [false, true] {
-        let options = TextOptions {
+        let options = Options {
             width: 80,
             color: false,
             verbose,
+            why: verbose,
         };
         for format in Format::value_variants() {
-            let report = render(*format, &checks, &options);
+            let report = render(*format, &checks, &options).unwrap();
             match format {
                 Format::Json => drop(parsed::<serde_json::Value>(&report)),
                 _ => assert!(

@@ -21,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     let first = plan.state_identity();
     let again = plan.state_identity();
     assert_eq!(first.ok(), again.ok());
+    assert_eq!(plan.refreshed(), plan.refreshed());
 });
 
 // Checksums would stop a changed byte at the door, so an archive is unpacked and packed again.
