@@ -6,9 +6,10 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 
 use super::ReadError;
+use super::utf8::NotUtf8;
 
 /// How much of what is read from a stream is held at once, in bytes.
-const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
 
 /// No wrapper prints more than this before a plan.
 const LONGEST_PREAMBLE: usize = 1 << 20;
@@ -49,7 +50,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<(&str, usize), ReadError> {
             Err(ReadError::Syntax {
                 line: skipped_lines + lines + 1,
                 column: column + 1,
-                cause: "bytes that are no UTF-8".to_owned(),
+                cause: NotUtf8::CAUSE.to_owned(),
             })
         }
     }

@@ -18,11 +18,12 @@ mod references;
 mod refresh_only;
 mod scan;
 mod schema;
+mod utf8;
 mod wire;
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -39,6 +40,7 @@ use crate::secret::Masker;
 use gather::Gathered;
 use scan::{Outline, Scan};
 pub use schema::{Schema, SchemaError};
+use utf8::{NotUtf8, Utf8};
 use wire::Raw;
 
 /// A plan that was read.
@@ -90,7 +92,7 @@ pub enum ReadError {
     },
     /// The file or stream cannot be read.
     #[error("the plan cannot be read: {0}")]
-    Io(std::io::Error),
+    Io(io::Error),
 }
 
 impl ReadError {
@@ -176,7 +178,8 @@ impl<'a> Reader<'a> {
     pub fn read_from(&self, source: impl Read) -> Result<Reading, ReadError> {
         let mut source = encoding::decoded(source);
         let skipped_lines = encoding::skip_to_document(&mut source)?;
-        let reader = serde_json::Deserializer::from_reader(source);
+        let checked = BufReader::with_capacity(encoding::CHUNK, Utf8::new(source));
+        let reader = serde_json::Deserializer::from_reader(checked);
         self.pass::<Box<RawValue>, _>(reader, skipped_lines)
     }
 
@@ -237,12 +240,26 @@ impl<'a> Reader<'a> {
 /// the value.
 fn broken(error: serde_json::Error, skipped_lines: usize) -> ReadError {
     if error.is_io() {
-        return ReadError::Io(error.into());
+        return unreadable(error.into(), skipped_lines);
     }
     ReadError::Syntax {
         line: error.line() + skipped_lines,
         column: error.column(),
         cause: cause(&error),
+    }
+}
+
+fn unreadable(error: io::Error, skipped_lines: usize) -> ReadError {
+    let place = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<NotUtf8>());
+    match place {
+        Some(NotUtf8 { lines, column }) => ReadError::Syntax {
+            line: lines + skipped_lines + 1,
+            column: *column,
+            cause: NotUtf8::CAUSE.to_owned(),
+        },
+        None => ReadError::Io(error),
     }
 }
 
