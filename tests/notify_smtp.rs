@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use mooring::domain::ids::{MessageId, SourceName};
 use mooring::domain::notice::{Notice, SummaryNotice, SummaryReason, VerdictCounts};
 use mooring::notify::settings::{
-    ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls,
+    ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls, Value,
 };
 use mooring::notify::{Delivery, Notifiers};
 use mooring::secret::SecretSource;
@@ -74,8 +74,14 @@ impl Server {
         NotifySettings {
             notifiers: vec![NotifierSettings {
                 name: "team".to_owned(),
-                channel: ChannelSettings::Email {
-                    to: to.iter().map(|&to| to.to_owned()).collect(),
+                channel: ChannelSettings {
+                    channel: "email",
+                    values: [(
+                        "to",
+                        Value::Texts(to.iter().map(|&to| to.to_owned()).collect()),
+                    )]
+                    .into_iter()
+                    .collect(),
                 },
             }],
             smtp: Some(SmtpSettings {
@@ -122,7 +128,7 @@ async fn deliver_all(settings: &NotifySettings) -> Vec<Delivery> {
     let notifiers = Notifiers::build(settings).unwrap();
     let mut deliveries = Vec::new();
     for to in notifiers.addressees() {
-        deliveries.push(notifiers.deliver(&to, &id, &notice(), date).await);
+        deliveries.push(notifiers.deliver(&to, &id, &notice(), date, None).await);
     }
     deliveries
 }
@@ -139,8 +145,14 @@ async fn a_mail_arrives_and_its_duplicate_has_the_same_identity() {
         return;
     };
     let settings = server.settings(&["Ann <a@example.com>"], &server.path("password"));
-    assert_eq!(deliver(&settings).await, Delivery::Accepted);
-    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+    assert_eq!(
+        deliver(&settings).await,
+        Delivery::Accepted { handle: None }
+    );
+    assert_eq!(
+        deliver(&settings).await,
+        Delivery::Accepted { handle: None }
+    );
     let mails = server.mails();
     let [first, second] = mails.as_slice() else {
         panic!("{mails:?}");
@@ -180,7 +192,10 @@ async fn a_wrong_password_is_tried_again_and_a_rotated_one_works_at_once() {
     assert!(error.contains("user name or password"), "{error}");
     assert!(!error.contains("wrong horse"), "{error}");
     std::fs::write(&password, "correct horse").unwrap();
-    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+    assert_eq!(
+        deliver(&settings).await,
+        Delivery::Accepted { handle: None }
+    );
 }
 
 #[tokio::test]
@@ -196,7 +211,10 @@ async fn a_server_that_is_down_is_tried_again() {
         "{delivery:?}"
     );
     std::fs::remove_file(server.path("down")).unwrap();
-    assert_eq!(deliver(&settings).await, Delivery::Accepted);
+    assert_eq!(
+        deliver(&settings).await,
+        Delivery::Accepted { handle: None }
+    );
     assert_eq!(server.mails().len(), 1);
 }
 
@@ -213,7 +231,13 @@ async fn a_refused_recipient_concerns_nobody_else() {
     ];
     let settings = server.settings(&to, &server.path("password"));
     let deliveries = deliver_all(&settings).await;
-    let [refused, Delivery::Accepted, busy, Delivery::Accepted] = deliveries.as_slice() else {
+    let [
+        refused,
+        Delivery::Accepted { .. },
+        busy,
+        Delivery::Accepted { .. },
+    ] = deliveries.as_slice()
+    else {
         panic!("{deliveries:?}");
     };
     assert!(

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::at::{At, EnvText};
+use super::channel::Notifier;
 use crate::domain::finding::{Origin, Severity};
 use crate::domain::policy::{PolicyMode, SafeAction};
 
@@ -213,53 +214,6 @@ pub(super) struct IrreversibleEntry {
     pub attributes: Option<At<Vec<At<String>>>>,
     /// What would be lost, as people are to read it.
     pub reason: At<String>,
-}
-
-/// A receiver of alerts: give one of `slack`, `email`, `webhook`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Notifier {
-    /// Its name, unique in this file.
-    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
-    pub name: At<String>,
-    /// A Slack-compatible incoming webhook.
-    pub slack: Option<Slack>,
-    /// E-mail.
-    pub email: Option<Email>,
-    /// A JSON webhook.
-    pub webhook: Option<Webhook>,
-}
-
-/// A Slack-compatible incoming webhook.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Slack {
-    /// File that holds the webhook's URL.
-    pub webhook_url_file: Option<At<PathBuf>>,
-    /// Environment variable that holds the webhook's URL.
-    pub webhook_url_env: Option<At<String>>,
-}
-
-/// E-mail; needs `smtp`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Email {
-    /// Recipients' addresses.
-    pub to: At<Vec<At<String>>>,
-}
-
-/// A JSON webhook.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Webhook {
-    /// File that holds the URL.
-    pub url_file: Option<At<PathBuf>>,
-    /// Environment variable that holds the URL.
-    pub url_env: Option<At<String>>,
-    /// File that holds a bearer token to send along.
-    pub token_file: Option<At<PathBuf>>,
-    /// Environment variable that holds a bearer token to send along.
-    pub token_env: Option<At<String>>,
 }
 
 /// The SMTP server.

@@ -99,6 +99,12 @@ pub enum AlertEvent {
     Opened,
     /// The trouble is another than last told.
     Changed,
+    /// The trouble is still there.
+    Reminded,
+    /// Nobody has acknowledged the trouble in time: others are told.
+    Escalated,
+    /// A person has taken the trouble on.
+    Acknowledged,
     /// The trouble is over.
     Resolved,
 }
@@ -109,6 +115,9 @@ impl AlertEvent {
         match self {
             Self::Opened => "opened",
             Self::Changed => "changed",
+            Self::Reminded => "reminded",
+            Self::Escalated => "escalated",
+            Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
         }
     }

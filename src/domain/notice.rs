@@ -13,7 +13,7 @@ use super::ids::{AlertId, RunId, SourceName, StackId};
 #[serde(rename_all = "snake_case", tag = "notice")]
 #[allow(clippy::large_enum_variant, reason = "few of them live at a time")]
 pub enum Notice {
-    /// Something happened to an alert.
+    /// Something happened to one alert.
     Alert(AlertNotice),
     /// Mooring changed something: what was repaired.
     Repaired(RepairNotice),
@@ -30,6 +30,28 @@ impl Notice {
         }
     }
 
+    /// The stack it is about, if it is about one.
+    pub const fn stack(&self) -> Option<&StackId> {
+        match self {
+            Self::Alert(alert) => Some(&alert.stack),
+            Self::Repaired(repair) => Some(&repair.stack),
+            Self::Summary(_) => None,
+        }
+    }
+
+    /// What it does to the conversation it belongs to.
+    pub const fn turn(&self) -> Turn {
+        match self {
+            Self::Alert(alert) => match alert.event {
+                AlertEvent::Opened => Turn::Begins,
+                AlertEvent::Changed | AlertEvent::Reminded | AlertEvent::Escalated => Turn::GoesOn,
+                AlertEvent::Acknowledged => Turn::IsTaken,
+                AlertEvent::Resolved => Turn::Ends,
+            },
+            Self::Repaired(_) | Self::Summary(_) => Turn::Alone,
+        }
+    }
+
     /// Which conversation it belongs to: messages of one alert share it.
     pub fn conversation(&self) -> String {
         match self {
@@ -40,7 +62,23 @@ impl Notice {
     }
 }
 
-/// An alert opened, changed or ended.
+/// What a message does to its conversation, for channels that keep incidents, issues or one message
+/// that is edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// A trouble begins.
+    Begins,
+    /// It is still there, or another than before.
+    GoesOn,
+    /// A person has taken it on.
+    IsTaken,
+    /// It is over.
+    Ends,
+    /// It is news, and nothing follows.
+    Alone,
+}
+
+/// Something happened to an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertNotice {
     /// The alert.

@@ -17,17 +17,43 @@ use crate::secret::{Masker, SecretSource};
 use super::content::content;
 use super::http::with_causes;
 use super::render::Renderer;
-use super::settings::{SmtpSettings, SmtpTls};
+use super::settings::{Field, FieldKind, Form, SmtpSettings, SmtpTls};
 use super::words::clean;
-use super::{Delivery, Letter, Notifier, NotifyError, Pending, read_secret};
+use super::{Channel, Delivery, Letter, Notifier, NotifyError, Pending, read_secret};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one mail may take from connecting to the server's acceptance.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Mail to some addresses.
+pub(super) const CHANNEL: Channel = Channel {
+    form: Form {
+        name: "email",
+        about: "E-mail; needs `smtp`.",
+        fields: &[Field {
+            name: "to",
+            about: "Recipients' addresses.",
+            kind: FieldKind::Addresses,
+            needed: true,
+        }],
+        smtp: true,
+    },
+    build: |blueprint| {
+        let name = blueprint.name;
+        let smtp = blueprint.smtp.ok_or_else(|| NotifyError::NoSmtp {
+            name: name.to_owned(),
+        })?;
+        let authorities = blueprint.authorities.map(|(pem, _)| pem.as_slice());
+        let server = Server::new(smtp, authorities)?;
+        let to = blueprint.values.texts("to");
+        let renderer = std::sync::Arc::clone(blueprint.renderer);
+        Ok(Box::new(Email::new(name, server, to, renderer)?))
+    },
+};
+
 /// The SMTP server and how to sign in.
-pub(super) struct Server {
+struct Server {
     host: String,
     port: u16,
     from: Mailbox,
@@ -37,10 +63,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Checks the settings; `authorities` is PEM to trust besides the system's.
-    pub(super) fn new(
-        settings: &SmtpSettings,
-        authorities: Option<&[u8]>,
-    ) -> Result<Self, NotifyError> {
+    fn new(settings: &SmtpSettings, authorities: Option<&[u8]>) -> Result<Self, NotifyError> {
         let parameters = || {
             let mut builder = TlsParameters::builder(settings.host.clone());
             if let Some(pem) = authorities {
@@ -93,7 +116,7 @@ fn mailbox(text: &str, whose: &str) -> Result<Mailbox, NotifyError> {
 
 /// Delivers to a list of addresses, one mail for each: a server that refuses one recipient of a mail
 /// refuses the whole mail, now or for good.
-pub(super) struct Email {
+struct Email {
     server: Server,
     to: Vec<Mailbox>,
     renderer: std::sync::Arc<Renderer>,
@@ -101,7 +124,7 @@ pub(super) struct Email {
 
 impl Email {
     /// Checks the addresses.
-    pub(super) fn new(
+    fn new(
         name: &str,
         server: Server,
         to: &[String],
@@ -200,7 +223,7 @@ impl Notifier for Email {
             let outcome = self.hand_over(&transport, message).await;
             let _ = tokio::time::timeout(Duration::from_secs(2), transport.shutdown()).await;
             match outcome {
-                Ok(()) => Delivery::Accepted,
+                Ok(()) => Delivery::Accepted { handle: None },
                 Err(trouble) => trouble.delivery(&masker),
             }
         })

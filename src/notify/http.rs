@@ -133,7 +133,7 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
 async fn answered(mut response: Response, masker: &Masker) -> Delivery {
     let status = response.status();
     if status.is_success() {
-        return Delivery::Accepted;
+        return Delivery::Accepted { handle: None };
     }
     let after = retry_after(response.headers().get(RETRY_AFTER), Timestamp::now());
     let mut body = Vec::new();
@@ -264,7 +264,7 @@ mod tests {
             .unwrap()
             .post(&url, Some(&token), &headers, b"{}".to_vec())
             .await;
-        assert_eq!(delivery, Delivery::Accepted);
+        assert_eq!(delivery, Delivery::Accepted { handle: None });
     }
 
     #[tokio::test]
@@ -339,7 +339,7 @@ mod tests {
             post("file:///secretsecretsecret", LONG).await,
         ];
         for delivery in deliveries {
-            assert_ne!(delivery, Delivery::Accepted);
+            assert!(!matches!(delivery, Delivery::Accepted { .. }));
             assert!(
                 !format!("{delivery:?}").contains("secretsecret"),
                 "{delivery:?}"
@@ -360,6 +360,6 @@ mod tests {
         assert!(matches!(first, Delivery::Retry { .. }), "{first:?}");
         std::fs::write(file.path(), server.uri()).unwrap();
         let second = sender.post(&url, None, &[], Vec::new()).await;
-        assert_eq!(second, Delivery::Accepted);
+        assert_eq!(second, Delivery::Accepted { handle: None });
     }
 }

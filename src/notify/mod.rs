@@ -26,18 +26,22 @@ use crate::domain::message::Addressee;
 use crate::domain::notice::Notice;
 use crate::secret::SecretSource;
 
-use self::email::{Email, Server};
 use self::http::HttpSender;
 use self::render::Renderer;
-use self::settings::{ChannelSettings, NotifySettings};
-use self::slack::Slack;
-use self::webhook::Webhook;
+use self::settings::{ChannelSettings, Form, NotifySettings, SmtpSettings, Values};
+
+/// Every channel: one file and one line each.
+const CHANNELS: &[Channel] = &[email::CHANNEL, slack::CHANNEL, webhook::CHANNEL];
 
 /// How a delivery went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// The receiver has taken the message over.
-    Accepted,
+    Accepted {
+        /// What the channel wants to be told with the next message of the same thread, such as the
+        /// id of the message to edit or of the issue to close; none leaves what it said before.
+        handle: Option<String>,
+    },
     /// It has not, and trying again can help.
     Retry {
         /// Why, without anything secret.
@@ -55,6 +59,22 @@ pub enum Delivery {
 /// Settings that no channel can be built from.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
+    /// There is no such channel.
+    #[error("the notifier {name} has the channel {channel}, which this program does not know")]
+    NoChannel {
+        /// The notifier.
+        name: String,
+        /// The channel.
+        channel: &'static str,
+    },
+    /// A setting that the channel cannot do without.
+    #[error("the notifier {name} lacks `{field}`")]
+    Missing {
+        /// The notifier.
+        name: String,
+        /// The setting.
+        field: &'static str,
+    },
     /// A receiver is reached by mail and there is no SMTP server.
     #[error("the notifier {name} sends e-mail, but there is no SMTP server: add `smtp`")]
     NoSmtp {
@@ -106,6 +126,8 @@ struct Letter<'a> {
     recipient: Option<&'a str>,
     notice: &'a Notice,
     created_at: Timestamp,
+    /// What the channel gave back with the last message of the same thread.
+    handle: Option<&'a str>,
 }
 
 /// A delivery under way.
@@ -119,6 +141,52 @@ trait Notifier: Send + Sync {
     /// Those who are told one by one; empty if there is one receiver only.
     fn recipients(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Which thread of the channel a message belongs to: later ones of it get the handle that an
+    /// earlier one gave back. One alert is one thread unless the channel knows better.
+    fn thread(&self, notice: &Notice) -> String {
+        notice.conversation()
+    }
+}
+
+/// A kind of channel: what it asks for, and how one is made.
+struct Channel {
+    form: Form,
+    build: fn(&Blueprint<'_>) -> Result<Box<dyn Notifier>, NotifyError>,
+}
+
+/// What a channel is made from.
+struct Blueprint<'a> {
+    name: &'a str,
+    values: &'a Values,
+    smtp: Option<&'a SmtpSettings>,
+    renderer: &'a Arc<Renderer>,
+    authorities: Option<&'a Authorities>,
+}
+
+impl Blueprint<'_> {
+    /// A sender of requests. Made only where needed: without any root certificates none can be.
+    fn http(&self) -> Result<HttpSender, NotifyError> {
+        let certificates = self.authorities.map(|(_, parsed)| parsed.clone());
+        HttpSender::new(certificates.unwrap_or_default(), http::TIMEOUT).map_err(|error| {
+            NotifyError::Tls {
+                cause: http::with_causes(&error),
+            }
+        })
+    }
+
+    fn missing(&self, field: &'static str) -> NotifyError {
+        NotifyError::Missing {
+            name: self.name.to_owned(),
+            field,
+        }
+    }
+
+    /// The place of a secret that the channel cannot do without.
+    fn secret(&self, field: &'static str) -> Result<SecretSource, NotifyError> {
+        let source = self.values.secret(field).cloned();
+        source.ok_or_else(|| self.missing(field))
     }
 }
 
@@ -134,39 +202,23 @@ impl Notifiers {
         })?;
         let renderer = Arc::new(renderer);
         let authorities = authorities(settings)?;
-        // Made only where needed: without any root certificates neither can be.
-        let http = || {
-            let certificates = authorities.as_ref().map(|(_, parsed)| parsed.clone());
-            HttpSender::new(certificates.unwrap_or_default(), http::TIMEOUT).map_err(|error| {
-                NotifyError::Tls {
-                    cause: http::with_causes(&error),
-                }
-            })
-        };
-        let server = |name: &str| match &settings.smtp {
-            Some(smtp) => Server::new(smtp, authorities.as_ref().map(|(pem, _)| pem.as_slice())),
-            None => Err(NotifyError::NoSmtp {
-                name: name.to_owned(),
-            }),
-        };
         let mut notifiers: BTreeMap<String, Box<dyn Notifier>> = BTreeMap::new();
         for notifier in &settings.notifiers {
             let name = &notifier.name;
-            let channel: Box<dyn Notifier> = match &notifier.channel {
-                ChannelSettings::Email { to } => {
-                    Box::new(Email::new(name, server(name)?, to, Arc::clone(&renderer))?)
-                }
-                ChannelSettings::Slack { webhook_url } => Box::new(Slack {
-                    url: webhook_url.clone(),
-                    http: http()?,
-                }),
-                ChannelSettings::Webhook { url, token } => Box::new(Webhook {
-                    url: url.clone(),
-                    token: token.clone(),
-                    http: http()?,
-                }),
+            let ChannelSettings { channel, values } = &notifier.channel;
+            let known = CHANNELS.iter().find(|known| known.form.name == *channel);
+            let known = known.ok_or_else(|| NotifyError::NoChannel {
+                name: name.clone(),
+                channel,
+            })?;
+            let blueprint = Blueprint {
+                name,
+                values,
+                smtp: settings.smtp.as_ref(),
+                renderer: &renderer,
+                authorities: authorities.as_ref(),
             };
-            notifiers.insert(name.clone(), channel);
+            notifiers.insert(name.clone(), (known.build)(&blueprint)?);
         }
         Ok(Self(notifiers))
     }
@@ -193,14 +245,21 @@ impl Notifiers {
         recipients.into_iter().map(|one| to(Some(one))).collect()
     }
 
+    /// The thread of a notifier that a notice belongs to; none if there is no such notifier.
+    pub fn thread(&self, notifier: &str, notice: &Notice) -> Option<String> {
+        Some(self.0.get(notifier)?.thread(notice))
+    }
+
     /// Delivers one message to one addressee. A message delivered twice has the same `Message-ID`
-    /// or `Idempotency-Key` both times, made from `id`; `created_at` is its date.
+    /// or `Idempotency-Key` both times, made from `id`; `created_at` is its date; `handle` is what
+    /// the last delivery of the same thread gave back.
     pub async fn deliver(
         &self,
         to: &Addressee,
         id: &MessageId,
         notice: &Notice,
         created_at: Timestamp,
+        handle: Option<&str>,
     ) -> Delivery {
         let Some(channel) = self.0.get(&to.notifier) else {
             return Delivery::Rejected {
@@ -215,6 +274,7 @@ impl Notifiers {
             recipient: to.recipient.as_deref(),
             notice,
             created_at,
+            handle,
         };
         channel.send(letter).await
     }

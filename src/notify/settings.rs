@@ -1,5 +1,6 @@
 //! Validated settings of the channels.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::secret::SecretSource;
@@ -13,26 +14,132 @@ pub struct NotifierSettings {
     pub channel: ChannelSettings,
 }
 
-/// How a receiver is reached.
+/// How a receiver is reached: a channel, and what its form asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChannelSettings {
-    /// E-mail through the configured SMTP server.
-    Email {
-        /// Recipients' addresses.
-        to: Vec<String>,
-    },
-    /// A Slack-compatible incoming webhook.
-    Slack {
-        /// Holds the webhook's URL, which is itself the credential.
-        webhook_url: SecretSource,
-    },
-    /// A generic JSON webhook.
-    Webhook {
-        /// Holds the URL.
-        url: SecretSource,
-        /// Holds the bearer token sent along, if any.
-        token: Option<SecretSource>,
-    },
+pub struct ChannelSettings {
+    /// The name of the channel, one of [`forms`].
+    pub channel: &'static str,
+    /// The fields that were filled in.
+    pub values: Values,
+}
+
+/// What a channel asks for in the configuration.
+#[derive(Debug)]
+pub struct Form {
+    /// Its key, for example `slack`.
+    pub name: &'static str,
+    /// What it is, for the JSON Schema.
+    pub about: &'static str,
+    /// Its settings.
+    pub fields: &'static [Field],
+    /// Whether it needs the SMTP server.
+    pub smtp: bool,
+}
+
+/// One setting of a channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its key; a secret is given as `NAME_file` or `NAME_env`.
+    pub name: &'static str,
+    /// What it is, for the JSON Schema.
+    pub about: &'static str,
+    /// What it holds.
+    pub kind: FieldKind,
+    /// Whether the channel cannot do without it.
+    pub needed: bool,
+}
+
+/// What a setting of a channel holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// A secret that is a URL, such as that of an incoming webhook.
+    SecretUrl,
+    /// Any other secret.
+    Secret,
+    /// Text.
+    Text,
+    /// The URL of a server, without credentials.
+    Url,
+    /// Mail addresses, at least one.
+    Addresses,
+    /// A list of texts.
+    Texts,
+    /// `true` or `false`.
+    Switch,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+/// The forms of all channels, in the order in which they are documented.
+pub fn forms() -> impl Iterator<Item = &'static Form> {
+    super::CHANNELS.iter().map(|channel| &channel.form)
+}
+
+/// The form of a channel.
+pub fn form(channel: &str) -> Option<&'static Form> {
+    forms().find(|form| form.name == channel)
+}
+
+/// The value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// The place of a secret.
+    Secret(SecretSource),
+    /// Text, a URL or a word.
+    Text(String),
+    /// Mail addresses or texts.
+    Texts(Vec<String>),
+    /// Whether something is wanted.
+    Switch(bool),
+}
+
+/// The settings of a channel as far as they were filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Values(BTreeMap<&'static str, Value>);
+
+impl Values {
+    /// Whether a setting was filled in.
+    pub fn has(&self, field: &str) -> bool {
+        self.0.contains_key(field)
+    }
+
+    /// The place of a secret.
+    pub fn secret(&self, field: &str) -> Option<&SecretSource> {
+        match self.0.get(field) {
+            Some(Value::Secret(source)) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// Text, a URL or a word.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        match self.0.get(field) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A list of texts or addresses; empty if it was not filled in.
+    pub fn texts(&self, field: &str) -> &[String] {
+        match self.0.get(field) {
+            Some(Value::Texts(texts)) => texts,
+            _ => &[],
+        }
+    }
+
+    /// Whether something is wanted; `None` if nothing was said.
+    pub fn switch(&self, field: &str) -> Option<bool> {
+        match self.0.get(field) {
+            Some(Value::Switch(on)) => Some(*on),
+            _ => None,
+        }
+    }
+}
+
+impl FromIterator<(&'static str, Value)> for Values {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Value)>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
 }
 
 /// How the connection to the SMTP server is protected.

@@ -6,18 +6,40 @@ use crate::secret::SecretSource;
 
 use super::content::{Content, Item, Section, content};
 use super::http::HttpSender;
+use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
-use super::{Delivery, Letter, Notifier, Pending};
+use super::{Channel, Delivery, Letter, Notifier, Pending};
 
 /// Slack's limits.
 const SECTION_CHARACTERS: usize = 3000;
 const MOST_BLOCKS: usize = 50;
 const TEXT_CHARACTERS: usize = 3000;
 
+/// An incoming webhook of Slack, or of a program that understands the same.
+pub(super) const CHANNEL: Channel = Channel {
+    form: Form {
+        name: "slack",
+        about: "A Slack-compatible incoming webhook.",
+        fields: &[Field {
+            name: "webhook_url",
+            about: "the webhook's URL",
+            kind: FieldKind::SecretUrl,
+            needed: true,
+        }],
+        smtp: false,
+    },
+    build: |blueprint| {
+        Ok(Box::new(Slack {
+            url: blueprint.secret("webhook_url")?,
+            http: blueprint.http()?,
+        }))
+    },
+};
+
 /// Delivers to one channel.
-pub(super) struct Slack {
-    pub(super) url: SecretSource,
-    pub(super) http: HttpSender,
+struct Slack {
+    url: SecretSource,
+    http: HttpSender,
 }
 
 impl Notifier for Slack {

@@ -4,7 +4,9 @@ use insta::assert_snapshot;
 
 use super::content::content;
 use super::render::Renderer;
-use super::settings::{ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls};
+use super::settings::{
+    ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls, Value,
+};
 use super::*;
 use crate::domain::ids::StackId;
 
@@ -219,8 +221,14 @@ fn mail_to(to: &[&str], smtp: Option<SmtpSettings>) -> NotifySettings {
     NotifySettings {
         notifiers: vec![NotifierSettings {
             name: "team".to_owned(),
-            channel: ChannelSettings::Email {
-                to: to.iter().map(|&to| to.to_owned()).collect(),
+            channel: ChannelSettings {
+                channel: "email",
+                values: [(
+                    "to",
+                    Value::Texts(to.iter().map(|&to| to.to_owned()).collect()),
+                )]
+                .into_iter()
+                .collect(),
             },
         }],
         smtp,
@@ -264,6 +272,7 @@ async fn a_notifier_that_left_the_configuration_rejects() {
                 &samples::message_id(),
                 &samples::drift(),
                 Timestamp::UNIX_EPOCH,
+                None,
             )
             .await;
         assert!(
@@ -327,35 +336,42 @@ async fn a_webhook_and_slack_get_their_bodies() {
     let notifiers = [
         (
             "slack",
-            ChannelSettings::Slack {
-                webhook_url: secret("slack", format!("{}/slack", server.uri())),
-            },
+            vec![(
+                "webhook_url",
+                secret("slack", format!("{}/slack", server.uri())),
+            )],
         ),
         (
-            "hook",
-            ChannelSettings::Webhook {
-                url: secret("hook", format!("{}/hook", server.uri())),
-                token: Some(secret("token", "tokentoken".to_owned())),
-            },
+            "webhook",
+            vec![
+                ("url", secret("hook", format!("{}/hook", server.uri()))),
+                ("token", secret("token", "tokentoken".to_owned())),
+            ],
         ),
     ];
     let settings = NotifySettings {
         notifiers: notifiers
             .into_iter()
-            .map(|(name, channel)| NotifierSettings {
-                name: name.to_owned(),
-                channel,
+            .map(|(channel, secrets)| NotifierSettings {
+                name: channel.to_owned(),
+                channel: ChannelSettings {
+                    channel,
+                    values: secrets
+                        .into_iter()
+                        .map(|(field, source)| (field, Value::Secret(source)))
+                        .collect(),
+                },
             })
             .collect(),
         ..NotifySettings::default()
     };
     let notifiers = Notifiers::build(&settings).unwrap();
-    for name in ["slack", "hook"] {
+    for name in ["slack", "webhook"] {
         let to = addressee(name, None);
         assert_eq!(notifiers.addressees_of(name), std::slice::from_ref(&to));
         let delivery = notifiers
-            .deliver(&to, &id, &samples::drift(), Timestamp::UNIX_EPOCH)
+            .deliver(&to, &id, &samples::drift(), Timestamp::UNIX_EPOCH, None)
             .await;
-        assert_eq!(delivery, Delivery::Accepted, "{name}");
+        assert_eq!(delivery, Delivery::Accepted { handle: None }, "{name}");
     }
 }

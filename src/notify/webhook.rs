@@ -12,13 +12,44 @@ use crate::secret::SecretSource;
 
 use super::content::content;
 use super::http::HttpSender;
-use super::{Delivery, Letter, Notifier, Pending};
+use super::settings::{Field, FieldKind, Form};
+use super::{Channel, Delivery, Letter, Notifier, Pending};
+
+/// A program that takes the facts themselves.
+pub(super) const CHANNEL: Channel = Channel {
+    form: Form {
+        name: "webhook",
+        about: "A JSON webhook.",
+        fields: &[
+            Field {
+                name: "url",
+                about: "the URL",
+                kind: FieldKind::SecretUrl,
+                needed: true,
+            },
+            Field {
+                name: "token",
+                about: "a bearer token to send along",
+                kind: FieldKind::Secret,
+                needed: false,
+            },
+        ],
+        smtp: false,
+    },
+    build: |blueprint| {
+        Ok(Box::new(Webhook {
+            url: blueprint.secret("url")?,
+            token: blueprint.values.secret("token").cloned(),
+            http: blueprint.http()?,
+        }))
+    },
+};
 
 /// Delivers to one URL.
-pub(super) struct Webhook {
-    pub(super) url: SecretSource,
-    pub(super) token: Option<SecretSource>,
-    pub(super) http: HttpSender,
+struct Webhook {
+    url: SecretSource,
+    token: Option<SecretSource>,
+    http: HttpSender,
 }
 
 impl Notifier for Webhook {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::domain::message::{Message, MessageState};
 use crate::notify::Delivery;
-use crate::store::StoreError;
+use crate::store::{StoreError, Thread};
 use crate::telemetry::metrics;
 
 use super::context::Context;
@@ -21,7 +21,7 @@ const BATCH: u32 = 100;
 
 /// What became of messages and could not be recorded (the disk is full). Until it is, nothing more
 /// leaves: the database would have the same messages sent again and again.
-type Unrecorded = Arc<Mutex<Vec<Message>>>;
+type Unrecorded = Arc<Mutex<Vec<(Message, Option<Thread>)>>>;
 
 /// Delivers messages until the daemon stops.
 pub async fn deliver(context: Arc<Context>) {
@@ -87,11 +87,14 @@ fn by_receiver(messages: Vec<Message>) -> std::collections::BTreeMap<String, Vec
 async fn record(context: &Context, unrecorded: &Unrecorded) -> Result<(), StoreError> {
     let messages = || unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let Some(message) = messages().first().cloned() else {
+        let Some((message, thread)) = messages().first().cloned() else {
             return Ok(());
         };
-        context.store.save_message(&message).await?;
-        messages().retain(|other| other.id != message.id);
+        context
+            .store
+            .save_message(&message, thread.as_ref())
+            .await?;
+        messages().retain(|(other, _)| other.id != message.id);
     }
 }
 
@@ -102,13 +105,33 @@ async fn deliver_all(context: &Context, messages: Vec<Message>, unrecorded: &Unr
         }
         let (to, id) = (message.to.clone(), message.id);
         let (notifier, recipient) = (&to.notifier, to.recipient.as_deref());
+        let name = context.notifiers.thread(notifier, &message.notice);
+        let handle = match &name {
+            Some(thread) => match context.store.thread_handle(notifier, thread).await {
+                Ok(handle) => handle,
+                Err(error) => return tracing::error!("cannot read the outbox: {error}"),
+            },
+            None => None,
+        };
         let delivery = context
             .notifiers
-            .deliver(&to, &id, &message.notice, message.created_at)
+            .deliver(
+                &to,
+                &id,
+                &message.notice,
+                message.created_at,
+                handle.as_deref(),
+            )
             .await;
         let now = Timestamp::now();
+        let mut thread = None;
         let message = match delivery {
-            Delivery::Accepted => {
+            Delivery::Accepted { handle } => {
+                thread = name.zip(handle).map(|(thread, handle)| Thread {
+                    notifier: notifier.clone(),
+                    thread,
+                    handle,
+                });
                 metrics::message_delivered(notifier);
                 tracing::info!(notifier, recipient, message_id = %id, "delivered");
                 message.delivered(now)
@@ -130,10 +153,10 @@ async fn deliver_all(context: &Context, messages: Vec<Message>, unrecorded: &Unr
                 message.rejected(error)
             }
         };
-        if let Err(error) = context.store.save_message(&message).await {
+        if let Err(error) = context.store.save_message(&message, thread.as_ref()).await {
             tracing::error!(notifier, message = %id, "cannot record what became of it: {error}");
             let mut unrecorded = unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
-            return unrecorded.push(message);
+            return unrecorded.push((message, thread));
         }
         if message.state == MessageState::Waiting {
             // The channel is likely down: what is behind may wait for the next round, so that a

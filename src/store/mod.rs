@@ -15,6 +15,7 @@ mod row;
 mod runs;
 mod sources;
 mod stacks;
+mod threads;
 
 #[cfg(test)]
 mod disk_tests;
@@ -30,6 +31,7 @@ use sqlx::{Any, AnyPool, Transaction};
 
 pub use conclude::Conclusion;
 pub use error::StoreError;
+pub use threads::Thread;
 
 /// Takes the right to write at once: a transaction that reads first and writes later would fail,
 /// not wait, if another one wrote in between.

@@ -6,6 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
 
 use super::row::{Columns, json, word};
+use super::threads::{Thread, put_thread};
 use super::{Store, StoreError};
 use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::Notice;
@@ -77,16 +78,26 @@ impl Store {
         columns.optional_time("next_at")
     }
 
-    /// Stores a message, new or changed. What it says and to whom never changes.
-    pub async fn save_message(&self, message: &Message) -> Result<(), StoreError> {
+    /// Stores a message, new or changed, and with it what its thread's next message is to be told.
+    /// What a message says and to whom never changes.
+    pub async fn save_message(
+        &self,
+        message: &Message,
+        thread: Option<&Thread>,
+    ) -> Result<(), StoreError> {
         let statement = concat!(
             insert!(),
             " ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, \
               state = excluded.state, last_error = excluded.last_error"
         );
+        let mut transaction = self.begin().await?;
         bound(sqlx::query(statement), message)?
-            .execute(&mut *self.write().await?)
+            .execute(&mut *transaction)
             .await?;
+        if let Some(thread) = thread {
+            put_thread(&mut transaction, thread, message.next_at).await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 

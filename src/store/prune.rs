@@ -4,13 +4,14 @@ use jiff::Timestamp;
 
 use super::{Store, StoreError};
 
-const FORGET: [&str; 3] = [
+const FORGET: [&str; 4] = [
     "DELETE FROM runs WHERE state = 'finished' AND ended_at < $1 \
      AND EXISTS (SELECT 1 FROM runs AS newer WHERE newer.stack = runs.stack \
      AND (newer.queued_at, newer.id) > (runs.queued_at, runs.id)) \
      AND NOT EXISTS (SELECT 1 FROM intents WHERE intents.run = runs.id)",
     "DELETE FROM messages WHERE state <> 'waiting' AND created_at < $1",
     "DELETE FROM alerts WHERE resolved_at < $1",
+    "DELETE FROM threads WHERE changed_at < $1",
 ];
 
 impl Store {

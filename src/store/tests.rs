@@ -282,7 +282,7 @@ async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
     let [one, two, three] = notices();
     let (one, two, three) = (message(1, one, 5), message(2, two, 6), message(3, three, 7));
     for message in [&three, &one, &two] {
-        store.save_message(message).await.unwrap();
+        store.save_message(message, None).await.unwrap();
     }
     assert_eq!(store.due_messages(at(4), 10).await.unwrap(), []);
     assert_eq!(store.next_message_at().await.unwrap(), Some(at(5)));
@@ -303,7 +303,7 @@ async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
     let two = two.delivered(at(6));
     let three = three.rejected("no such channel");
     for message in [&one, &two, &three] {
-        store.save_message(message).await.unwrap();
+        store.save_message(message, None).await.unwrap();
     }
     let next = store.next_message_at().await.unwrap().unwrap();
     assert_eq!(next, at(36));
@@ -325,7 +325,7 @@ async fn a_message_waits_for_the_older_ones_of_its_conversation() {
     let elsewhere = message(4, alert, 5);
     let unrelated = message(5, other, 6);
     for message in [&resolved, &unrelated, &elsewhere, &opened] {
-        store.save_message(message).await.unwrap();
+        store.save_message(message, None).await.unwrap();
     }
     let due = |seconds| {
         let store = store.clone();
@@ -334,19 +334,19 @@ async fn a_message_waits_for_the_older_ones_of_its_conversation() {
     assert_eq!(due(10).await, [elsewhere.clone(), unrelated.clone()]);
     for message in [elsewhere, unrelated] {
         store
-            .save_message(&message.delivered(at(10)))
+            .save_message(&message.delivered(at(10)), None)
             .await
             .unwrap();
     }
     assert_eq!(store.next_message_at().await.unwrap(), Some(at(20)));
     assert_eq!(due(20).await, std::slice::from_ref(&opened));
     store
-        .save_message(&opened.clone().delivered(at(20)))
+        .save_message(&opened.clone().delivered(at(20)), None)
         .await
         .unwrap();
     assert_eq!(due(20).await, std::slice::from_ref(&resolved));
     store
-        .save_message(&opened.rejected("no such user"))
+        .save_message(&opened.rejected("no such user"), None)
         .await
         .unwrap();
     assert_eq!(due(20).await, [resolved]);
@@ -414,7 +414,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
         message(2, two, 0).after_failure("down", None, at(1)),
         message(3, three, 20).delivered(at(20)),
     ] {
-        store.save_message(&message).await.unwrap();
+        store.save_message(&message, None).await.unwrap();
     }
     let mut old = alert(1, "a", AlertKind::Drift);
     old.resolved = Some((at(1), Resolution::PutBack));

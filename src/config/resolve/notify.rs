@@ -1,14 +1,14 @@
 //! Receivers and the SMTP server.
 
-use std::path::PathBuf;
-
 use super::super::at::At;
-use super::super::written::{Configuration, Notifier, Smtp, Tls};
+use super::super::channel::{Entry, Filled, Notifier};
+use super::super::error::quoted;
+use super::super::written::{Configuration, Smtp, Tls};
 use super::Checks;
 use crate::notify::settings::{
-    ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls,
+    ChannelSettings, Field, FieldKind, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls,
+    Value,
 };
-use crate::secret::SecretSource;
 
 impl Checks<'_> {
     pub(super) fn notify(&mut self, written: &Configuration) -> NotifySettings {
@@ -27,52 +27,13 @@ impl Checks<'_> {
 
     fn notifier(&mut self, written: &Notifier, smtp: bool) -> Option<NotifierSettings> {
         self.name(&written.name);
-        let channel = match (&written.slack, &written.email, &written.webhook) {
-            (Some(slack), None, None) => ChannelSettings::Slack {
-                webhook_url: self.url_secret(
-                    &written.name,
-                    "webhook_url",
-                    slack.webhook_url_file.as_ref(),
-                    slack.webhook_url_env.as_ref(),
-                )?,
-            },
-            (None, Some(email), None) => {
-                if !smtp {
-                    self.problem(
-                        &email.to,
-                        "there is no server to send this e-mail",
-                        "add the top-level key `smtp`, for example \
-                         `smtp: { host: smtp.example.com, from: mooring@example.com }`",
-                    );
-                }
-                if email.to.is_empty() {
-                    self.problem(
-                        &email.to,
-                        "the e-mail goes to nobody",
-                        "name recipients, for example `to: [platform@example.com]`",
-                    );
-                }
-                ChannelSettings::Email {
-                    to: email.to.iter().map(|to| self.address(to)).collect(),
-                }
-            }
-            (None, None, Some(webhook)) => {
-                let token = self.secret(webhook.token_file.as_ref(), webhook.token_env.as_ref());
-                ChannelSettings::Webhook {
-                    url: self.url_secret(
-                        &written.name,
-                        "url",
-                        webhook.url_file.as_ref(),
-                        webhook.url_env.as_ref(),
-                    )?,
-                    token,
-                }
-            }
-            (None, None, None) => {
+        let filled = match written.channels.as_slice() {
+            [filled] => filled,
+            [] => {
                 self.problem(
                     &written.name,
                     "this receiver cannot be reached",
-                    "add `slack`, `email` or `webhook`",
+                    "give it a channel, such as `email` or `slack`",
                 );
                 return None;
             }
@@ -85,31 +46,99 @@ impl Checks<'_> {
                 return None;
             }
         };
+        if filled.form.smtp && !smtp {
+            self.problem(
+                &filled.key,
+                "there is no server to send this e-mail",
+                "add the top-level key `smtp`, for example \
+                 `smtp: { host: smtp.example.com, from: mooring@example.com }`",
+            );
+        }
+        let fields = filled.form.fields.iter();
+        let values = fields
+            .filter_map(|field| Some((field.name, self.field(filled, field)?)))
+            .collect();
         Some(NotifierSettings {
             name: written.name.to_string(),
-            channel,
+            channel: ChannelSettings {
+                channel: filled.form.name,
+                values,
+            },
         })
     }
 
-    fn url_secret(
-        &mut self,
-        name: &At<String>,
-        key: &str,
-        file: Option<&At<PathBuf>>,
-        env: Option<&At<String>>,
-    ) -> Option<SecretSource> {
-        let source = self.secret(file, env);
-        if source.is_none() {
-            self.problem(
-                name,
-                "the URL of this receiver's webhook is nowhere",
-                format!(
-                    "the URL is a secret: put it in a file and name that with `{key}_file`, or \
-                     name an environment variable with `{key}_env`"
-                ),
-            );
+    fn field(&mut self, filled: &Filled, field: &Field) -> Option<Value> {
+        let entry = filled.entries.get(field.name);
+        let value = match (field.kind, entry) {
+            (FieldKind::Secret | FieldKind::SecretUrl, _) => {
+                let path = match filled.entries.get(&format!("{}_file", field.name)) {
+                    Some(Entry::Path(path)) => Some(path),
+                    _ => None,
+                };
+                let variable = match filled.entries.get(&format!("{}_env", field.name)) {
+                    Some(Entry::Text(name)) => Some(name),
+                    _ => None,
+                };
+                self.secret(path, variable).map(Value::Secret)
+            }
+            (FieldKind::Text, Some(Entry::Text(text))) => Some(Value::Text(self.text(text))),
+            (FieldKind::Url, Some(Entry::Text(url))) => {
+                self.https_or_http(url);
+                Some(Value::Text(url.trim_end_matches('/').to_owned()))
+            }
+            (FieldKind::OneOf(words), Some(Entry::Text(word))) => {
+                if !words.contains(&word.as_str()) {
+                    self.problem(
+                        word,
+                        format!("{} is none of the allowed words", quoted(word)),
+                        format!("write one of: {}", words.join(", ")),
+                    );
+                }
+                Some(Value::Text(word.to_string()))
+            }
+            (FieldKind::Addresses, Some(Entry::Texts(to))) => {
+                if to.is_empty() {
+                    self.problem(
+                        to,
+                        "the e-mail goes to nobody",
+                        "name recipients, for example `to: [platform@example.com]`",
+                    );
+                }
+                Some(Value::Texts(to.iter().map(|to| self.address(to)).collect()))
+            }
+            (FieldKind::Texts, Some(Entry::Texts(texts))) => Some(Value::Texts(self.texts(texts))),
+            (FieldKind::Switch, Some(Entry::Switch(on))) => Some(Value::Switch(**on)),
+            _ => None,
+        };
+        if value.is_none() && field.needed {
+            self.lacking(&filled.key, field);
         }
-        source
+        value
+    }
+
+    fn lacking(&mut self, key: &At<String>, field: &Field) {
+        let name = field.name;
+        let place = format!(
+            "put it in a file and name that with `{name}_file`, or name an environment variable \
+             with `{name}_env`"
+        );
+        match field.kind {
+            FieldKind::SecretUrl => self.problem(
+                key,
+                "the URL of this receiver's webhook is nowhere",
+                format!("the URL is a secret: {place}"),
+            ),
+            FieldKind::Secret => self.problem(
+                key,
+                format!("{} is nowhere", field.about),
+                format!("it is a secret: {place}"),
+            ),
+            _ => self.problem(
+                key,
+                format!("`{name}` is missing here"),
+                format!("add `{name}: …`"),
+            ),
+        }
     }
 
     fn smtp(&mut self, written: &Smtp) -> SmtpSettings {

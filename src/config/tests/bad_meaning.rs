@@ -350,10 +350,10 @@ fn rules_that_judge_without_a_reason_or_with_an_unknown_origin() {
 fn receivers() {
     insta::assert_snapshot!(bad_with("notify:\n  - name: team\n    email: { to: [nobody] }\n  - name: team\n    slack: {}\n  - name: none\nsummary: { schedule: \"0 8 * * *\", notify: [taem, ops] }\n"), @r#"
      × there is no server to send this e-mail
-      ╭─[mooring.yaml:4:18]
+      ╭─[mooring.yaml:4:5]
     3 │   - name: team
     4 │     email: { to: [nobody] }
-      ·                  ─
+      ·     ─────
     5 │   - name: team
       ╰────
      help: add the top-level key `smtp`, for example `smtp: { host: smtp.example.com, from:
@@ -378,11 +378,11 @@ fn receivers() {
      help: give each its own name
 
      × the URL of this receiver's webhook is nowhere
-      ╭─[mooring.yaml:5:11]
-    4 │     email: { to: [nobody] }
+      ╭─[mooring.yaml:6:5]
     5 │   - name: team
-      ·           ────
     6 │     slack: {}
+      ·     ─────
+    7 │   - name: none
       ╰────
      help: the URL is a secret: put it in a file and name that with `webhook_url_file`, or name an
            environment variable with `webhook_url_env`
@@ -394,7 +394,7 @@ fn receivers() {
       ·           ────
     8 │ summary: { schedule: "0 8 * * *", notify: [taem, ops] }
       ╰────
-     help: add `slack`, `email` or `webhook`
+     help: give it a channel, such as `email` or `slack`
 
      × no receiver is called `taem`
       ╭─[mooring.yaml:8:44]

@@ -10,6 +10,7 @@ fn json(notice: &Notice) -> Json {
         id: &id,
         notice,
         created_at: samples::at("2026-11-23T10:00:01Z"),
+        handle: None,
     };
     serde_json::to_value(body(letter)).unwrap()
 }
