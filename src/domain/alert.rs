@@ -1,8 +1,11 @@
 //! Alerts: the life of one trouble of one stack. Only changed content speaks.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::cause::Cause;
 use super::finding::Severity;
 use super::ids::{AlertId, StackId};
 
@@ -70,6 +73,34 @@ pub struct Trouble {
     pub content: String,
     /// The worst severity in it.
     pub severity: Severity,
+    /// What it consists of, by name, each with a hash of its own, to say what is new in it.
+    #[serde(default)]
+    pub parts: BTreeMap<String, String>,
+    /// Where it comes from, if others may have the same trouble from there.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+}
+
+/// A person has taken the trouble on: until it grows, or until a time, nobody is reminded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// How long it holds; none means as long as the trouble stays as it is.
+    pub until: Option<Timestamp>,
+    /// Why, in the person's words.
+    pub reason: Option<String>,
+}
+
+/// It is gone, and not yet believed to stay gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lull {
+    /// Since when.
+    pub since: Timestamp,
+    /// How it ended.
+    pub resolution: Resolution,
 }
 
 /// An open or resolved alert.
@@ -81,12 +112,26 @@ pub struct Alert {
     pub stack: StackId,
     /// What it is about.
     pub kind: AlertKind,
-    /// The trouble as last told.
+    /// The trouble as last seen.
     pub trouble: Trouble,
-    /// When it was opened.
-    pub opened_at: Timestamp,
+    /// When the trouble was first seen.
+    pub seen_at: Timestamp,
+    /// How many looks in a row have seen it.
+    pub looks: u32,
+    /// When people were first told; none while it is not known whether the trouble stays.
+    pub opened_at: Option<Timestamp>,
     /// When its content last changed.
     pub changed_at: Timestamp,
+    /// When people were last told of it.
+    pub spoken_at: Timestamp,
+    /// When others were told because nobody had acknowledged it.
+    pub escalated_at: Option<Timestamp>,
+    /// Who has taken it on.
+    pub acknowledged: Option<Acknowledgement>,
+    /// Whether it seems to be over.
+    pub lull: Option<Lull>,
+    /// When it came back after it had been told resolved, lately.
+    pub returns: Vec<Timestamp>,
     /// When and how it ended.
     pub resolved: Option<(Timestamp, Resolution)>,
 }
@@ -134,98 +179,296 @@ pub enum Sight {
     Unseen,
 }
 
-/// The next state of an alert and what to tell, if anything. `open` is the stack's open alert of
-/// this kind; `fresh` is the id a new one would get.
-pub fn advance(
-    open: Option<Alert>,
-    sight: &Sight,
-    stack: &StackId,
-    kind: AlertKind,
-    fresh: AlertId,
-    now: Timestamp,
-) -> Option<(Alert, AlertEvent)> {
-    match (open, sight) {
-        (None, Sight::Present(trouble)) => Some((
-            Alert {
-                id: fresh,
-                stack: stack.clone(),
-                kind,
-                trouble: trouble.clone(),
-                opened_at: now,
-                changed_at: now,
-                resolved: None,
-            },
-            AlertEvent::Opened,
-        )),
-        (Some(alert), Sight::Present(trouble)) if alert.trouble.content != trouble.content => {
-            let alert = Alert {
-                trouble: trouble.clone(),
-                changed_at: now,
-                ..alert
-            };
-            Some((alert, AlertEvent::Changed))
-        }
-        (Some(alert), Sight::Absent(resolution)) => {
-            let alert = Alert {
-                resolved: Some((now, *resolution)),
-                ..alert
-            };
-            Some((alert, AlertEvent::Resolved))
-        }
-        (Some(_), Sight::Present(_) | Sight::Unseen) | (None, Sight::Absent(_) | Sight::Unseen) => {
-            None
+/// When people are told of troubles of one kind and severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// A trouble that is over sooner is no news.
+    pub persist: SignedDuration,
+    /// A trouble that fewer looks in a row have seen is no news.
+    pub looks: u32,
+    /// How often people are reminded; none is never.
+    pub remind: Option<SignedDuration>,
+    /// After how long without acknowledgement others are told; none is never.
+    pub escalate: Option<SignedDuration>,
+}
+
+/// A trouble that comes back within this time after it was told resolved continues its alert.
+pub const RETURNS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+/// An alert that has come back so often comes and goes.
+const COMES_AND_GOES_FROM: usize = 2;
+/// One that comes and goes is told resolved only when it has stayed away for this long.
+pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_hours(6);
+
+impl Alert {
+    fn new(
+        id: AlertId,
+        stack: StackId,
+        kind: AlertKind,
+        trouble: Trouble,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            stack,
+            kind,
+            trouble,
+            seen_at: now,
+            looks: 0,
+            opened_at: None,
+            changed_at: now,
+            spoken_at: now,
+            escalated_at: None,
+            acknowledged: None,
+            lull: None,
+            returns: Vec::new(),
+            resolved: None,
         }
     }
+
+    /// Whether it is over.
+    pub const fn is_over(&self) -> bool {
+        self.resolved.is_some()
+    }
+
+    /// Whether it keeps coming back, so that its end is told only when it lasts.
+    pub fn comes_and_goes(&self) -> bool {
+        self.returns.len() >= COMES_AND_GOES_FROM
+    }
+
+    /// The trouble is over. People who were never told of it are not told of its end.
+    #[must_use]
+    pub fn resolve(self, resolution: Resolution, now: Timestamp) -> (Self, Option<AlertEvent>) {
+        let told = self.opened_at.map(|_| AlertEvent::Resolved);
+        let alert = Self {
+            resolved: Some((now, resolution)),
+            lull: None,
+            spoken_at: now,
+            ..self
+        };
+        (alert, told)
+    }
+
+    /// A person takes it on.
+    #[must_use]
+    pub fn acknowledge(self, acknowledgement: Acknowledgement) -> (Self, AlertEvent) {
+        let alert = Self {
+            spoken_at: acknowledgement.at,
+            acknowledged: Some(acknowledgement),
+            ..self
+        };
+        (alert, AlertEvent::Acknowledged)
+    }
+
+    fn opens_at(&self, timing: &Timing) -> Option<Timestamp> {
+        if self.looks < timing.looks {
+            return None;
+        }
+        after(self.seen_at, timing.persist)
+    }
+
+    /// When [`tick`] has something to say next, if nothing else happens.
+    pub fn next_tick(&self, timing: &Timing) -> Option<Timestamp> {
+        if self.is_over() {
+            return None;
+        }
+        if let Some(lull) = &self.lull {
+            return after(lull.since, SETTLES_AFTER);
+        }
+        let Some(opened_at) = self.opened_at else {
+            return self.opens_at(timing);
+        };
+        if let Some(acknowledged) = &self.acknowledged {
+            return acknowledged.until;
+        }
+        let escalation = timing.escalate.filter(|_| self.escalated_at.is_none());
+        let escalation = escalation.and_then(|wait| after(opened_at, wait));
+        let reminder = timing.remind.and_then(|wait| after(self.spoken_at, wait));
+        [escalation, reminder].into_iter().flatten().min()
+    }
+}
+
+fn after(at: Timestamp, wait: SignedDuration) -> Option<Timestamp> {
+    at.checked_add(wait).ok()
+}
+
+/// What time alone does to an alert: a trouble that stays is told, people are reminded, others are
+/// told, an acknowledgement or a lull ends.
+pub fn tick(alert: Alert, timing: &Timing, now: Timestamp) -> Option<(Alert, AlertEvent)> {
+    if alert.next_tick(timing)? > now {
+        return None;
+    }
+    if let Some(lull) = alert.lull.clone() {
+        let (alert, event) = alert.resolve(lull.resolution, now);
+        return event.map(|event| (alert, event));
+    }
+    let spoken = Alert {
+        spoken_at: now,
+        ..alert
+    };
+    let Some(opened_at) = spoken.opened_at else {
+        let alert = Alert {
+            opened_at: Some(now),
+            ..spoken
+        };
+        return Some((alert, AlertEvent::Opened));
+    };
+    if spoken.acknowledged.is_some() {
+        let alert = Alert {
+            acknowledged: None,
+            ..spoken
+        };
+        return Some((alert, AlertEvent::Reminded));
+    }
+    let escalates = spoken.escalated_at.is_none()
+        && timing
+            .escalate
+            .and_then(|wait| after(opened_at, wait))
+            .is_some_and(|at| at <= now);
+    if escalates {
+        let alert = Alert {
+            escalated_at: Some(now),
+            ..spoken
+        };
+        return Some((alert, AlertEvent::Escalated));
+    }
+    Some((spoken, AlertEvent::Reminded))
+}
+
+/// The next state of an alert after a look, and what to tell, if anything. `known` is the stack's
+/// open alert of this kind, or the last one if it ended less than [`RETURNS_WITHIN`] ago; `fresh` is
+/// the id a new one would get; `timing` is that of the trouble as seen now.
+pub fn advance(
+    known: Option<Alert>,
+    sight: &Sight,
+    subject: (&StackId, AlertKind),
+    timing: &Timing,
+    fresh: AlertId,
+    now: Timestamp,
+) -> Option<(Alert, Option<AlertEvent>)> {
+    let open = known.as_ref().is_some_and(|alert| !alert.is_over());
+    match (known, sight) {
+        (Some(alert), Sight::Present(trouble)) if open => {
+            Some(seen_again(alert, trouble, timing, now))
+        }
+        (known, Sight::Present(trouble)) => {
+            let (stack, kind) = subject;
+            let returning = known.and_then(|alert| returning(alert, now));
+            let mut alert = returning.unwrap_or_else(|| {
+                Alert::new(fresh, stack.clone(), kind, trouble.clone(), now)
+            });
+            alert.trouble = trouble.clone();
+            alert.looks = 1;
+            Some(opened(alert, timing, now))
+        }
+        (Some(alert), Sight::Absent(resolution)) if open => {
+            if alert.opened_at.is_some() && alert.comes_and_goes() {
+                let lull = alert.lull.clone().unwrap_or(Lull {
+                    since: now,
+                    resolution: *resolution,
+                });
+                let settled = after(lull.since, SETTLES_AFTER).is_none_or(|at| at <= now)
+                    || *resolution == Resolution::Untracked;
+                if !settled {
+                    let alert = Alert {
+                        lull: Some(lull),
+                        looks: 0,
+                        ..alert
+                    };
+                    return Some((alert, None));
+                }
+            }
+            Some(alert.resolve(*resolution, now))
+        }
+        (_, Sight::Absent(_) | Sight::Unseen) => None,
+    }
+}
+
+/// An alert that ended lately and whose trouble is there again.
+fn returning(alert: Alert, now: Timestamp) -> Option<Alert> {
+    let (ended, _) = alert.resolved?;
+    alert.opened_at?;
+    if now.duration_since(ended) > RETURNS_WITHIN {
+        return None;
+    }
+    let mut returns = alert.returns.clone();
+    returns.push(now);
+    returns.retain(|at| now.duration_since(*at) <= RETURNS_WITHIN);
+    Some(Alert {
+        seen_at: now,
+        opened_at: None,
+        changed_at: now,
+        escalated_at: None,
+        acknowledged: None,
+        lull: None,
+        returns,
+        resolved: None,
+        ..alert
+    })
+}
+
+fn opened(alert: Alert, timing: &Timing, now: Timestamp) -> (Alert, Option<AlertEvent>) {
+    match tick(alert.clone(), timing, now) {
+        Some((alert, event)) => (alert, Some(event)),
+        None => (alert, None),
+    }
+}
+
+fn seen_again(
+    alert: Alert,
+    trouble: &Trouble,
+    timing: &Timing,
+    now: Timestamp,
+) -> (Alert, Option<AlertEvent>) {
+    let changed = alert.trouble.content != trouble.content;
+    let grew = grows(&alert.trouble, trouble);
+    let alert = Alert {
+        trouble: trouble.clone(),
+        looks: alert.looks.saturating_add(1),
+        changed_at: if changed { now } else { alert.changed_at },
+        // One that comes and goes is not told anew each time it comes.
+        lull: None,
+        acknowledged: alert.acknowledged.filter(|_| !grew),
+        ..alert
+    };
+    if alert.opened_at.is_none() {
+        return opened(alert, timing, now);
+    }
+    if changed && (grew || alert.acknowledged.is_none()) {
+        let alert = Alert {
+            spoken_at: now,
+            ..alert
+        };
+        return (alert, Some(AlertEvent::Changed));
+    }
+    (alert, None)
+}
+
+/// Whether a trouble has become worse, or holds something that it did not hold.
+fn grows(before: &Trouble, now: &Trouble) -> bool {
+    now.severity > before.severity
+        || now
+            .parts
+            .iter()
+            .any(|(name, hash)| before.parts.get(name) != Some(hash))
+}
+
+/// What is new in a trouble, one short sentence each.
+pub fn news(before: &Trouble, now: &Trouble) -> Vec<String> {
+    let new = now.parts.iter().filter_map(|(name, hash)| {
+        match before.parts.get(name) {
+            None => Some(format!("new: {name}")),
+            Some(old) if old != hash => Some(format!("changed: {name}")),
+            Some(_) => None,
+        }
+    });
+    let gone = before
+        .parts
+        .keys()
+        .filter(|name| !now.parts.contains_key(*name))
+        .map(|name| format!("no longer: {name}"));
+    new.chain(gone).collect()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn sight() -> impl Strategy<Value = Sight> {
-        prop_oneof![
-            (0u8..4).prop_map(|n| Sight::Present(Trouble {
-                content: n.to_string(),
-                severity: Severity::High
-            })),
-            Just(Sight::Absent(Resolution::PutBack)),
-            Just(Sight::Unseen),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn only_changed_content_speaks(sights in proptest::collection::vec(sight(), 0..60)) {
-            let stack = StackId::new("s");
-            let mut open: Option<Alert> = None;
-            let mut told: Option<String> = None;
-            for sight in sights {
-                let id = AlertId::from_uuid(uuid::Uuid::nil());
-                let was_open = open.clone();
-                let next =
-                    advance(open.clone(), &sight, &stack, AlertKind::Drift, id, Timestamp::UNIX_EPOCH);
-                match (&sight, &next) {
-                    (Sight::Unseen, next) => prop_assert!(next.is_none()),
-                    (Sight::Present(trouble), Some((_, event))) => {
-                        prop_assert_ne!(told.as_ref(), Some(&trouble.content));
-                        prop_assert_eq!(*event == AlertEvent::Opened, was_open.is_none());
-                        told = Some(trouble.content.clone());
-                    }
-                    (Sight::Present(trouble), None) => {
-                        prop_assert_eq!(told.as_ref(), Some(&trouble.content));
-                    }
-                    (Sight::Absent(_), next) => {
-                        prop_assert_eq!(next.is_some(), was_open.is_some());
-                        told = None;
-                    }
-                }
-                if let Some((alert, _)) = next {
-                    open = alert.resolved.is_none().then_some(alert);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -4,9 +4,12 @@
 pub mod alert;
 pub mod approval;
 mod assess;
+pub mod brief;
+pub mod cause;
 pub mod check;
 pub mod classify;
 mod compare;
+pub mod compose;
 pub mod confirm;
 pub mod content;
 pub mod digest;
@@ -18,6 +21,7 @@ pub mod guard;
 #[cfg(test)]
 mod heal_tests;
 pub mod history;
+pub mod hours;
 pub mod ids;
 pub mod irreversible;
 mod join;
@@ -33,6 +37,7 @@ mod outputs;
 pub mod pattern;
 pub mod plan;
 pub mod policy;
+pub mod route;
 pub mod rules;
 pub mod run;
 pub mod schedule;

@@ -1,9 +1,12 @@
 //! What people are told: one value per message, from which every channel renders its own form.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::alert::{AlertEvent, AlertKind, Resolution};
+use super::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution};
+use super::cause::Cause;
 use super::check::StackCheck;
 use super::finding::{Severity, Verdict};
 use super::ids::{AlertId, RunId, SourceName, StackId};
@@ -15,10 +18,16 @@ use super::ids::{AlertId, RunId, SourceName, StackId};
 pub enum Notice {
     /// Something happened to one alert.
     Alert(AlertNotice),
+    /// The same happened to alerts of several stacks, from one cause.
+    Group(GroupNotice),
     /// Mooring changed something: what was repaired.
     Repaired(RepairNotice),
     /// First sight of a source, or a scheduled summary.
     Summary(SummaryNotice),
+    /// What was held back for a while.
+    Digest(DigestNotice),
+    /// Messages to others could not be delivered.
+    Undelivered(UndeliveredNotice),
 }
 
 impl Notice {
@@ -26,7 +35,9 @@ impl Notice {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Alert(alert) => alert.severity,
-            Self::Repaired(_) | Self::Summary(_) => Severity::Info,
+            Self::Group(group) => group.severity,
+            Self::Undelivered(_) => Severity::High,
+            Self::Repaired(_) | Self::Summary(_) | Self::Digest(_) => Severity::Info,
         }
     }
 
@@ -35,20 +46,21 @@ impl Notice {
         match self {
             Self::Alert(alert) => Some(&alert.stack),
             Self::Repaired(repair) => Some(&repair.stack),
-            Self::Summary(_) => None,
+            Self::Group(_) | Self::Summary(_) | Self::Digest(_) | Self::Undelivered(_) => None,
         }
     }
 
     /// What it does to the conversation it belongs to.
     pub const fn turn(&self) -> Turn {
         match self {
-            Self::Alert(alert) => match alert.event {
-                AlertEvent::Opened => Turn::Begins,
-                AlertEvent::Changed | AlertEvent::Reminded | AlertEvent::Escalated => Turn::GoesOn,
-                AlertEvent::Acknowledged => Turn::IsTaken,
-                AlertEvent::Resolved => Turn::Ends,
+            Self::Alert(alert) => alert.event.turn(),
+            Self::Group(group) => match (group.event, group.open) {
+                (AlertEvent::Resolved, open) if open > 0 => Turn::GoesOn,
+                (event, _) => event.turn(),
             },
-            Self::Repaired(_) | Self::Summary(_) => Turn::Alone,
+            Self::Repaired(_) | Self::Summary(_) | Self::Digest(_) | Self::Undelivered(_) => {
+                Turn::Alone
+            }
         }
     }
 
@@ -56,8 +68,22 @@ impl Notice {
     pub fn conversation(&self) -> String {
         match self {
             Self::Alert(alert) => format!("alert-{}", alert.alert),
+            Self::Group(group) => format!("group-{}", group.group),
+            Self::Digest(digest) => format!("digest-{}", digest.at.as_second()),
+            Self::Undelivered(lost) => format!("undelivered-{}", lost.notifier),
             Self::Repaired(repair) => format!("run-{}", repair.run),
             Self::Summary(summary) => format!("summary-{}", summary.at.as_second()),
+        }
+    }
+}
+
+impl AlertEvent {
+    const fn turn(self) -> Turn {
+        match self {
+            Self::Opened => Turn::Begins,
+            Self::Changed | Self::Reminded | Self::Escalated => Turn::GoesOn,
+            Self::Acknowledged => Turn::IsTaken,
+            Self::Resolved => Turn::Ends,
         }
     }
 }
@@ -101,8 +127,121 @@ pub struct AlertNotice {
     pub detail: Option<String>,
     /// How it ended, if it did.
     pub resolution: Option<Resolution>,
+    /// What is new in it since people were last told, one short sentence each.
+    #[serde(default)]
+    pub news: Vec<String>,
+    /// Who has taken it on.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
+    /// How often it has come back lately.
+    #[serde(default)]
+    pub returns: usize,
+    /// Where it comes from, if others may have the same trouble from there.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+    /// Whom it concerns.
+    #[serde(default)]
+    pub audience: Audience,
     /// The stack as seen now.
     pub check: StackCheck,
+}
+
+/// Whom news of a stack concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Audience {
+    /// The source of the stack; none if that is not known.
+    pub source: Option<SourceName>,
+    /// The labels of the stack.
+    pub labels: BTreeMap<String, String>,
+    /// Who owns its directory, as the repository says.
+    pub owners: Vec<String>,
+}
+
+/// The same happened to alerts of several stacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupNotice {
+    /// The group: messages of one cause share it.
+    pub group: String,
+    /// What happened to its members.
+    pub event: AlertEvent,
+    /// What they are about.
+    pub kind: AlertKind,
+    /// The worst severity among them.
+    pub severity: Severity,
+    /// When the last of it happened.
+    pub at: Timestamp,
+    /// What they have in common, in words.
+    pub cause: String,
+    /// The stacks to which it happened, worst first.
+    pub members: Vec<GroupMember>,
+    /// How many stacks of the group are in this trouble now.
+    pub open: usize,
+    /// One of them in full.
+    pub example: Box<AlertNotice>,
+}
+
+/// One stack of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupMember {
+    /// Its alert.
+    pub alert: AlertId,
+    /// The stack.
+    pub stack: StackId,
+    /// How bad.
+    pub severity: Severity,
+    /// What is wrong, in half a line.
+    pub text: String,
+}
+
+/// Why news was held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DigestReason {
+    /// It came in quiet hours and was not critical.
+    QuietHours,
+    /// There was more of it than the receiver wants in a while.
+    RateLimit,
+}
+
+/// What was held back for a while, in one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestNotice {
+    /// Why.
+    pub reason: DigestReason,
+    /// When it was made.
+    pub at: Timestamp,
+    /// One line for each trouble, as it stands now; worst first.
+    pub lines: Vec<DigestLine>,
+    /// How many troubles came and went meanwhile.
+    pub came_and_went: usize,
+}
+
+/// One trouble in a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestLine {
+    /// The stack; none if it is about several.
+    pub stack: Option<StackId>,
+    /// What happened last, as a word.
+    pub event: String,
+    /// How bad.
+    pub severity: Severity,
+    /// When.
+    pub at: Timestamp,
+    /// What it is about, in half a line.
+    pub text: String,
+}
+
+/// Messages to a receiver were given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndeliveredNotice {
+    /// The notifier that takes nothing.
+    pub notifier: String,
+    /// When the last of them was given up.
+    pub at: Timestamp,
+    /// How many messages to it wait to be sent again by a person.
+    pub given_up: usize,
+    /// Why, as it was said last.
+    pub error: String,
 }
 
 /// A repair that was made.
