@@ -17,6 +17,7 @@ mod git;
 mod golden;
 mod harness;
 mod notify_smtp;
+mod places;
 mod report_schemas;
 mod story;
 mod terraform;
