@@ -33,6 +33,7 @@ mod outputs;
 pub mod pattern;
 pub mod plan;
 pub mod policy;
+pub mod posture;
 pub mod rules;
 pub mod run;
 pub mod schedule;

@@ -1,7 +1,7 @@
 //! The report for people at a terminal: a line for what is well, a paragraph for what is not.
 
 mod finding;
-mod style;
+pub(super) mod style;
 
 use anstyle::{AnsiColor, Style};
 
