@@ -97,7 +97,11 @@ mod tests {
 
     fn read(query: &[(&str, &str)]) -> Result<Asked, ApiError> {
         let pairs = query.iter();
-        Asked::read(pairs.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        Asked::read(
+            pairs
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]

@@ -64,3 +64,99 @@ fn owners(record: &StackRecord) -> Vec<String> {
     let names: BTreeSet<String> = names.map(str::to_owned).collect();
     names.into_iter().collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use jiff::SignedDuration;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::alert::{Alert, Resolution, Trouble};
+    use crate::domain::finding::{Severity, Verdict};
+    use crate::domain::ids::{AlertId, RunId, SourceName, StackId};
+    use crate::domain::posture::Seconds;
+    use crate::domain::run::{Outcome, RunState, Trigger};
+    use crate::store::Conclusion;
+
+    fn minute(minutes: i64) -> Timestamp {
+        let start: Timestamp = "2026-11-20T00:00:00Z".parse().unwrap();
+        start + SignedDuration::from_mins(minutes)
+    }
+
+    fn run(n: u128, at: i64, outcome: Outcome) -> Run {
+        let id = RunId::from_uuid(Uuid::from_u128(n));
+        let stack = StackId::new("infra/web");
+        let mut run = Run::queued(id, stack, Trigger::Schedule, minute(at));
+        run.step(RunState::Syncing, minute(at)).unwrap();
+        run.finish(outcome, minute(at + 1)).unwrap();
+        run
+    }
+
+    #[tokio::test]
+    async fn what_the_store_remembers_becomes_a_posture() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("mooring.db"))
+            .await
+            .unwrap();
+        let stack = StackRecord::new(
+            StackId::new("infra/web"),
+            SourceName::new("infra"),
+            "web".to_owned(),
+            "default".to_owned(),
+            BTreeMap::from([("team".to_owned(), " web, platform,".to_owned())]),
+            minute(0),
+        );
+        let drift = Alert {
+            id: AlertId::from_uuid(Uuid::from_u128(1)),
+            stack: stack.id.clone(),
+            kind: AlertKind::Drift,
+            trouble: Trouble {
+                content: "a".to_owned(),
+                severity: Severity::High,
+            },
+            opened_at: minute(33),
+            changed_at: minute(33),
+            resolved: Some((minute(90), Resolution::Repaired)),
+        };
+        let conclusion = Conclusion {
+            stack: Some(&stack),
+            alerts: &[drift],
+            ..Conclusion::default()
+        };
+        store.conclude(&conclusion).await.unwrap();
+        let unconfirmed = Outcome::Unconfirmed {
+            verdict: Verdict::Drifted,
+        };
+        let checked = |verdict| Outcome::Checked { verdict };
+        store
+            .save_run(&run(1, 0, checked(Verdict::InSync)))
+            .await
+            .unwrap();
+        store.save_run(&run(2, 30, unconfirmed)).await.unwrap();
+        store
+            .save_run(&run(3, 32, checked(Verdict::Drifted)))
+            .await
+            .unwrap();
+
+        let window = Window::new(minute(10), minute(100)).unwrap();
+        let of = |owner: Option<&str>| Filter {
+            owner: owner.map(str::to_owned),
+            ..Filter::default()
+        };
+        let posture_of = async |owner| posture(&store, window, of(owner), minute(100)).await;
+        let told = posture_of(Some("platform")).await.unwrap();
+        assert_eq!(told.stacks.items[0].owners, ["platform", "web"]);
+        assert_eq!((told.alerts.opened, told.alerts.resolved), (1, 1));
+        assert_eq!(told.fixed_by.mooring, 1);
+        let detected = told.time_to_detect.all.median_seconds;
+        assert_eq!(
+            detected,
+            Some(Seconds(31 * 60)),
+            "also with a look from before the window"
+        );
+        assert_eq!(told.known_from, None);
+        let others = posture_of(Some("nobody")).await.unwrap();
+        assert_eq!((others.counts.stacks, others.alerts.opened), (0, 0));
+    }
+}

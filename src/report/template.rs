@@ -52,7 +52,10 @@ fn parsed() -> Result<Environment<'static>, Error> {
     templates.add_template("junit.xml", include_str!("templates/junit.xml"))?;
     templates.add_template("posture.html", include_str!("templates/posture.html"))?;
     templates.add_template("posture.css", include_str!("templates/posture.css"))?;
-    templates.add_template("posture_mail.html", include_str!("templates/posture_mail.html"))?;
+    templates.add_template(
+        "posture_mail.html",
+        include_str!("templates/posture_mail.html"),
+    )?;
     Ok(templates)
 }
 

@@ -48,7 +48,9 @@ impl Filter {
     /// Whether a stack passes.
     pub fn passes(&self, stack: &StackNow) -> bool {
         let mut labels = self.labels.iter();
-        self.source.as_ref().is_none_or(|name| *name == stack.source)
+        self.source
+            .as_ref()
+            .is_none_or(|name| *name == stack.source)
             && labels.all(|(key, value)| stack.labels.get(key) == Some(value))
             && (self.owner.as_ref()).is_none_or(|owner| stack.owners.contains(owner))
     }
@@ -100,7 +102,10 @@ impl StackNow {
     pub fn of(record: &StackRecord, owners: Vec<String>, now: Timestamp) -> Self {
         let verdict = record.verdict(now);
         let worst = worst(record);
-        let lately = record.repairs.iter().filter(|repair| is_recent(repair, now));
+        let lately = record
+            .repairs
+            .iter()
+            .filter(|repair| is_recent(repair, now));
         let contested = lately.filter(|repair| record.drifting.contains_key(&repair.attribute));
         let mut contested: Vec<String> = contested
             .map(|repair| repair.attribute.as_str().to_owned())
@@ -229,7 +234,8 @@ impl AlertSeen {
 
     /// When the trouble was first seen, as far as is known.
     pub(super) fn first_seen(&self) -> Timestamp {
-        self.since.map_or(self.opened_at, |since| since.min(self.opened_at))
+        self.since
+            .map_or(self.opened_at, |since| since.min(self.opened_at))
     }
 
     /// When it ended; never before it began.
@@ -319,7 +325,9 @@ impl RunSeen {
             Some(Outcome::Checked { verdict }) => Saw::Verdict(*verdict),
             Some(Outcome::Unconfirmed { .. }) => Saw::Unconfirmed,
             Some(Outcome::Repaired | Outcome::PartlyRepaired) => Saw::Repair,
-            Some(Outcome::Failed { .. } | Outcome::Busy | Outcome::Cancelled) | None => Saw::Nothing,
+            Some(Outcome::Failed { .. } | Outcome::Busy | Outcome::Cancelled) | None => {
+                Saw::Nothing
+            }
         };
         Some(Self {
             stack: run.stack.clone(),

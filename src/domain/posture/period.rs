@@ -66,7 +66,9 @@ pub enum BadWindow {
     #[error("the report's time ends before it begins: `until` has to be after `since`")]
     Empty,
     /// It is too long.
-    #[error("the report's time is longer than a year: begin later, for example `90d` before its end")]
+    #[error(
+        "the report's time is longer than a year: begin later, for example `90d` before its end"
+    )]
     TooLong,
     /// It has not happened yet.
     #[error("the report's time ends in the future: leave `until` out to end it now")]
@@ -98,8 +100,10 @@ impl Moment {
 
 /// A text that means no moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no time: write how long ago (`7d`, `24h`, `2w`), a day (`2026-11-18`) or a time \
-         (`2026-11-18T08:00:00Z`)")]
+#[error(
+    "`{0}` is no time: write how long ago (`7d`, `24h`, `2w`), a day (`2026-11-18`) or a time \
+         (`2026-11-18T08:00:00Z`)"
+)]
 pub struct BadMoment(String);
 
 impl FromStr for Moment {
@@ -160,7 +164,17 @@ mod tests {
         assert_eq!(since("P1D"), "2026-11-24T08:00:00Z");
         assert_eq!(since("2026-11-18"), "2026-11-18T00:00:00Z");
         assert_eq!(since("2026-11-18T08:00:00+01:00"), "2026-11-18T07:00:00Z");
-        for wrong in ["", "7", "d", "1mo", "-7d", "0s", "yesterday", "2026-13-01", "9999999999999d"] {
+        for wrong in [
+            "",
+            "7",
+            "d",
+            "1mo",
+            "-7d",
+            "0s",
+            "yesterday",
+            "2026-13-01",
+            "9999999999999d",
+        ] {
             let refused = wrong.parse::<Moment>().expect_err(wrong).to_string();
             assert!(refused.contains("`7d`"), "{refused}");
         }

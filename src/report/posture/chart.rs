@@ -57,7 +57,11 @@ pub(super) fn told(bars: &[Bar]) -> String {
     let (opened, resolved) = (sum(|bar| bar.opened), sum(|bar| bar.resolved));
     let open = bars.last().map_or(0, |bar| bar.open);
     let peak = peak.map_or_else(String::new, |bar| {
-        format!(" The most were open at the end of {}: {}.", bar.name(), bar.open)
+        format!(
+            " The most were open at the end of {}: {}.",
+            bar.name(),
+            bar.open
+        )
     });
     format!("{opened} alerts opened, {resolved} resolved, {open} open at the end.{peak}")
 }

@@ -67,7 +67,9 @@ const NO_ALERT: [&str; 8] = [""; 8];
 
 fn of_stack(line: &StackLine) -> [String; 12] {
     let labels = line.labels.iter();
-    let labels: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
+    let labels: Vec<String> = labels
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     let severity = line.severity.map(|severity| severity.as_str());
     [
         field(line.stack.as_str()),
@@ -108,7 +110,10 @@ fn time(at: Option<Timestamp>) -> String {
 /// A text that no spreadsheet takes for a formula, and in which nothing hides.
 fn field(text: &str) -> String {
     let text = terminal(text);
-    if text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
+    if text
+        .trim_start()
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    {
         format!("'{text}")
     } else {
         text

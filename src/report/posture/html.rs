@@ -13,6 +13,8 @@ use crate::domain::posture::Posture;
 
 /// Entries of a section.
 const MOST: usize = 200;
+/// More than so many are folded.
+const UNFOLDED: usize = 20;
 /// Free text and names are cut to this many columns.
 const LONGEST: usize = 1_000;
 /// Bars of a chart.
@@ -83,6 +85,7 @@ struct Block {
 struct Part {
     title: String,
     entries: Vec<Line>,
+    folded: Vec<Line>,
     header: Vec<&'static str>,
     rows: Vec<(String, Vec<Cell>)>,
     more: usize,
@@ -202,9 +205,12 @@ fn part(section: Section) -> Part {
         let cells = cells.map(|(title, text)| Cell { title, text });
         (safe(&name), cells.collect())
     });
+    let mut entries: Vec<Line> = entries.iter().map(line).collect();
+    let folded = entries.split_off(entries.len().min(UNFOLDED));
     Part {
         title: safe(&section.title),
-        entries: entries.iter().map(line).collect(),
+        entries,
+        folded,
         rows: rows.collect(),
         header,
         more: section.more,

@@ -20,9 +20,8 @@ const MOST: usize = 10;
 /// Free text and names are cut to this many columns; a subject to so many.
 const LONGEST: usize = 300;
 const SUBJECT: usize = 150;
-/// Lines of the chart, and how many pixels its longest bar has.
+/// Lines of the chart.
 const BARS: usize = 14;
-const PIXELS: usize = 110;
 /// Columns of the plain text.
 const COLUMNS: usize = 76;
 /// Columns of numbers in a table: more do not fit a telephone.
@@ -63,10 +62,12 @@ struct Count {
 struct Row {
     name: String,
     opened: usize,
-    opened_pixels: usize,
     resolved: usize,
-    resolved_pixels: usize,
     open: usize,
+    /// Of the longest bar, in percent.
+    width: usize,
+    /// Of this bar, in percent: what was opened, then what was resolved.
+    parts: [usize; 2],
 }
 
 #[derive(Serialize)]
@@ -147,18 +148,18 @@ fn safe(text: &str) -> String {
 }
 
 fn rows(bars: &[Bar]) -> Vec<Row> {
-    let longest = bars.iter().map(|bar| bar.opened + bar.resolved).max();
-    let pixels = |number: usize| match number {
-        0 => 0,
-        number => (number * PIXELS / longest.unwrap_or(1).max(1)).max(2),
-    };
-    let rows = bars.iter().map(|bar| Row {
-        name: bar.name(),
-        opened: bar.opened,
-        opened_pixels: pixels(bar.opened),
-        resolved: bar.resolved,
-        resolved_pixels: pixels(bar.resolved),
-        open: bar.open,
+    let moved = |bar: &Bar| bar.opened + bar.resolved;
+    let longest = bars.iter().map(moved).max().unwrap_or(0).max(1);
+    let rows = bars.iter().map(|bar| {
+        let opened = (bar.opened * 100).checked_div(moved(bar)).unwrap_or(0);
+        Row {
+            name: bar.name(),
+            opened: bar.opened,
+            resolved: bar.resolved,
+            open: bar.open,
+            width: (moved(bar) * 100).div_ceil(longest),
+            parts: [opened, 100 - opened],
+        }
     });
     rows.collect()
 }

@@ -17,7 +17,7 @@ const RESERVE: usize = 300;
 const MOST: usize = 25;
 /// Names and free text are cut to this many columns.
 const LONGEST: usize = 300;
-/// Attributes, or lines of free text, of one entry.
+/// Attributes of one entry.
 const MOST_DETAILS: usize = 5;
 /// Lines of the table of days.
 const DAYS: usize = 31;
@@ -41,7 +41,10 @@ pub(super) fn markdown(posture: &Posture) -> String {
     }
     if left_out > 0 {
         let sections = common::count(left_out, "section");
-        let _ = writeln!(page, "\n_{sections} did not fit; `--format html` has everything._");
+        let _ = writeln!(
+            page,
+            "\n_{sections} did not fit; `--format html` has everything._"
+        );
     }
     page
 }
@@ -66,9 +69,10 @@ fn top(view: &View) -> String {
 }
 
 fn days(posture: &Posture) -> String {
-    let mut part = "\n### Alerts by day\n\n| Day | opened | resolved | repairs | open at its end |\n\
+    let mut part =
+        "\n### Alerts by day\n\n| Day | opened | resolved | repairs | open at its end |\n\
                     |---|---:|---:|---:|---:|\n"
-        .to_owned();
+            .to_owned();
     for bar in bars(&posture.trend, DAYS) {
         let _ = writeln!(
             part,
@@ -100,13 +104,14 @@ fn section(section: &Section) -> String {
 }
 
 fn entry(part: &mut String, entry: &Entry) {
-    let severity = entry.severity.map(|severity| format!("**{}** ", severity.as_str()));
+    let severity = entry
+        .severity
+        .map(|severity| format!("**{}** ", severity.as_str()));
     let name = code(&cut(&entry.name, LONGEST));
     let facts = prose(&cut(&entry.facts.join(", "), LONGEST));
     let _ = writeln!(part, "- {}{name} {facts}", severity.unwrap_or_default());
     for detail in entry.detail.iter().take(MOST_DETAILS) {
-        let first = detail.lines().next().unwrap_or_default();
-        let _ = writeln!(part, "  - {}", prose(&cut(first, LONGEST)));
+        let _ = writeln!(part, "  - {}", prose(&cut(detail, LONGEST)));
     }
     if entry.detail.len() > MOST_DETAILS {
         let _ = writeln!(part, "  - and {} more", entry.detail.len() - MOST_DETAILS);

@@ -111,9 +111,7 @@ pub fn render(
                 .map_err(|error| RenderError::new(form, error))
         }
         PostureFormat::Markdown => Ok(markdown::markdown(posture)),
-        PostureFormat::Html => {
-            html::html(posture).map_err(|error| RenderError::new(form, error))
-        }
+        PostureFormat::Html => html::html(posture).map_err(|error| RenderError::new(form, error)),
         PostureFormat::Csv => csv::csv(posture).map_err(|error| RenderError::new(form, error)),
     }
 }

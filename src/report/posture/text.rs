@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::super::escape::terminal;
-use super::super::fit::{columns, cut, pad};
+use super::super::fit::{columns, cut, pad, wrapped};
 use super::super::text::style;
 use super::super::{Options, words as common};
 use super::chart::{bars, is_empty};
@@ -73,7 +73,9 @@ impl Page {
     fn top(&mut self, view: &View) {
         self.line(self.bold(&view.headline));
         for about in &view.about {
-            self.line(self.dim(&self.fitting(about, 0)));
+            for line in wrapped(&terminal(about), self.width) {
+                self.line(self.dim(&line));
+            }
         }
         let counts = view.counts.iter().map(|(verdict, number)| {
             let words = format!("{number} {}", common::verdict(*verdict));
@@ -93,14 +95,19 @@ impl Page {
         let value = widest(|figure| columns(&figure.value));
         for figure in figures {
             let left = value.saturating_sub(columns(&figure.value));
-            let about = self.fitting(&figure.about, name + value + 6);
+            let indent = name + value + 6;
+            let room = self.width.saturating_sub(indent);
+            let mut about = wrapped(&terminal(&figure.about), room).into_iter();
             self.line(format!(
                 "  {}  {}{}  {}",
                 pad(figure.name, name),
                 " ".repeat(left),
                 self.bold(&figure.value),
-                self.dim(&about)
+                self.dim(&about.next().unwrap_or_default())
             ));
+            for more in about {
+                self.line(format!("{}{}", " ".repeat(indent), self.dim(&more)));
+            }
         }
     }
 
@@ -146,7 +153,10 @@ impl Page {
         let mark = |entry: &Entry| entry.severity.map_or("", |severity| severity.as_str());
         let marks = entries.iter().map(|e| columns(mark(e))).max().unwrap_or(0);
         let indent = if marks == 0 { 2 } else { marks + 4 };
-        let names: Vec<String> = entries.iter().map(|e| self.fitting(&e.name, indent)).collect();
+        let names: Vec<String> = entries
+            .iter()
+            .map(|e| self.fitting(&e.name, indent))
+            .collect();
         let widest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
         for (entry, name) in entries.iter().zip(&names) {
             let word = pad(mark(entry), indent - 2);
@@ -161,13 +171,13 @@ impl Page {
                 self.line(format!("  {mark}{}  {facts}", self.bold(&name)));
             } else {
                 self.line(format!("  {mark}{}", self.bold(name.trim_end())));
-                let facts = self.fitting(&facts, indent);
-                self.line(format!("{}{facts}", " ".repeat(indent)));
+                for facts in wrapped(&facts, self.width.saturating_sub(indent + 2)) {
+                    self.line(format!("{}{facts}", " ".repeat(indent + 2)));
+                }
             }
             for detail in &entry.detail {
-                let first = detail.lines().next().unwrap_or_default();
-                let detail = self.fitting(first, indent);
-                self.line(format!("{}{}", " ".repeat(indent), self.dim(&detail)));
+                let detail = self.fitting(detail, indent + 2);
+                self.line(format!("{}{}", " ".repeat(indent + 2), self.dim(&detail)));
             }
         }
     }
@@ -193,7 +203,10 @@ impl Page {
         let right = |cells: &[String]| {
             let cells = cells.iter().zip(&widths);
             let cells = cells.map(|(cell, width)| {
-                format!("  {}{cell}", " ".repeat(width.saturating_sub(columns(cell))))
+                format!(
+                    "  {}{cell}",
+                    " ".repeat(width.saturating_sub(columns(cell)))
+                )
             });
             cells.collect::<String>()
         };

@@ -57,7 +57,9 @@ pub(super) struct Table {
 /// The view with at most so many entries in a section.
 pub(super) fn view(posture: &Posture, most: usize) -> View {
     let mut sections = vec![
-        entries("New and still open", &posture.new, most, |a| new(a, posture)),
+        entries("New and still open", &posture.new, most, |a| {
+            new(a, posture)
+        }),
         entries("Fixed", &posture.fixed, most, |fixed| Entry {
             severity: Some(fixed.severity),
             name: fixed.stack.to_string(),
@@ -76,16 +78,22 @@ pub(super) fn view(posture: &Posture, most: usize) -> View {
     };
     sections.extend([
         entries("Open for longest", &oldest, most, open),
-        entries("Contested: repaired, and drifted again", &posture.contested, most, |contested| {
-            Entry {
+        entries(
+            "Contested: repaired, and drifted again",
+            &posture.contested,
+            most,
+            |contested| Entry {
                 severity: None,
                 name: contested.stack.to_string(),
                 facts: vec!["something else writes there too".to_owned()],
                 detail: contested.attributes.clone(),
-            }
-        }),
-        entries("Acknowledgements that end within a week", &posture.expiring, most, |expiring| {
-            Entry {
+            },
+        ),
+        entries(
+            "Acknowledgements that end within a week",
+            &posture.expiring,
+            most,
+            |expiring| Entry {
                 severity: Some(expiring.severity),
                 name: expiring.stack.to_string(),
                 facts: vec![
@@ -93,24 +101,37 @@ pub(super) fn view(posture: &Posture, most: usize) -> View {
                     format!("until {}", minute(expiring.until)),
                     format!("by {}", expiring.by),
                 ],
-                detail: expiring.reason.iter().cloned().collect(),
-            }
-        }),
+                detail: first_line(expiring.reason.as_deref()),
+            },
+        ),
         entries("Cannot be checked", &posture.failing, most, |line| {
-            let since = line.since.map(|since| Seconds::between(since, posture.made_at));
+            let since = line
+                .since
+                .map(|since| Seconds::between(since, posture.made_at));
             of_stack(line, format!("for {}", maybe_long(since)))
         }),
         entries("Not checked recently", &posture.unchecked, most, |line| {
-            let last = line.checked_at.map(|at| Seconds::between(at, posture.made_at));
+            let last = line
+                .checked_at
+                .map(|at| Seconds::between(at, posture.made_at));
             let last = last.map(|last| format!("last looked at {} ago", long(last)));
-            of_stack(line, last.unwrap_or_else(|| "never looked at".to_owned()))
+            Entry {
+                // The title says it.
+                detail: Vec::new(),
+                ..of_stack(line, last.unwrap_or_else(|| "never looked at".to_owned()))
+            }
         }),
-        entries("Known noise, told nobody", &posture.suppressed, most, |noise| Entry {
-            severity: None,
-            name: noise.address.clone(),
-            facts: vec![noise.stack.to_string()],
-            detail: vec![noise.reason.clone()],
-        }),
+        entries(
+            "Known noise, told nobody",
+            &posture.suppressed,
+            most,
+            |noise| Entry {
+                severity: None,
+                name: noise.address.clone(),
+                facts: vec![noise.stack.to_string()],
+                detail: vec![noise.reason.clone()],
+            },
+        ),
         times(posture),
     ]);
     sections.extend(groups(posture, most));
@@ -125,6 +146,12 @@ pub(super) fn view(posture: &Posture, most: usize) -> View {
         figures: figures(posture),
         sections,
     }
+}
+
+/// The first line: the rest of a message is in the report about the stack.
+fn first_line(text: Option<&str>) -> Vec<String> {
+    let line = text.and_then(|text| text.lines().next());
+    line.map(str::to_owned).into_iter().collect()
 }
 
 pub(super) fn headline(counts: &VerdictCounts) -> String {
@@ -158,7 +185,12 @@ fn about(posture: &Posture) -> Vec<String> {
     let mut about = vec![format!("{from} to {to} ({length})")];
     let filter = &posture.filter;
     let mut only: Vec<String> = Vec::new();
-    only.extend(filter.source.iter().map(|source| format!("source {source}")));
+    only.extend(
+        filter
+            .source
+            .iter()
+            .map(|source| format!("source {source}")),
+    );
     only.extend(filter.labels.iter().map(|(k, v)| format!("label {k}={v}")));
     only.extend(filter.owner.iter().map(|owner| format!("owner {owner}")));
     if !only.is_empty() {
@@ -166,7 +198,9 @@ fn about(posture: &Posture) -> Vec<String> {
     }
     if window.to() != posture.made_at {
         let made = minute(posture.made_at);
-        about.push(format!("Alerts as of the end of that time, verdicts as of {made}"));
+        about.push(format!(
+            "Alerts as of the end of that time, verdicts as of {made}"
+        ));
     }
     if let Some(known) = posture.known_from {
         let known = minute(known);
@@ -227,7 +261,7 @@ fn figures(posture: &Posture) -> Vec<Figure> {
         figure(
             "Time to detect",
             maybe_long(posture.time_to_detect.all.median_seconds),
-            format!("at most: {}", spread(&posture.time_to_detect.all)),
+            format!("at most; {}", spread(&posture.time_to_detect.all)),
         ),
         figure(
             "Time to repair",
@@ -247,12 +281,7 @@ fn figures(posture: &Posture) -> Vec<Figure> {
     ]
 }
 
-fn entries<T>(
-    title: &str,
-    list: &Listed<T>,
-    most: usize,
-    entry: impl Fn(&T) -> Entry,
-) -> Section {
+fn entries<T>(title: &str, list: &Listed<T>, most: usize, entry: impl Fn(&T) -> Entry) -> Section {
     let shown: Vec<Entry> = list.items.iter().take(most).map(entry).collect();
     Section {
         title: title.to_owned(),
@@ -273,7 +302,10 @@ fn new(alert: &OpenAlert, posture: &Posture) -> Entry {
 }
 
 fn open(alert: &OpenAlert) -> Entry {
-    let mut facts = vec![kind(alert.kind).to_owned(), format!("for {}", long(alert.age))];
+    let mut facts = vec![
+        kind(alert.kind).to_owned(),
+        format!("for {}", long(alert.age)),
+    ];
     if !alert.owners.is_empty() {
         facts.push(alert.owners.join(", "));
     }
@@ -282,7 +314,7 @@ fn open(alert: &OpenAlert) -> Entry {
         severity: Some(alert.severity),
         name: alert.stack.to_string(),
         facts,
-        detail: alert.headline.iter().cloned().collect(),
+        detail: first_line(alert.headline.as_deref()),
     }
 }
 
@@ -302,13 +334,16 @@ fn of_stack(line: &StackLine, when: String) -> Entry {
         severity: None,
         name: line.stack.to_string(),
         facts,
-        detail: line.headline.iter().cloned().collect(),
+        detail: first_line(line.headline.as_deref()),
     }
 }
 
 fn times(posture: &Posture) -> Section {
     let find = |measure: &Measure, severity| {
-        let found = measure.by_severity.iter().find(|of| of.severity == severity);
+        let found = measure
+            .by_severity
+            .iter()
+            .find(|of| of.severity == severity);
         found.map(|of| of.took)
     };
     let (detect, repair) = (&posture.time_to_detect, &posture.time_to_repair);
@@ -340,9 +375,9 @@ fn times(posture: &Posture) -> Section {
             header: vec![
                 "Severity",
                 "detect, median",
-                "nine of ten",
+                "90 % within",
                 "repair, median",
-                "nine of ten",
+                "90 % within",
             ],
             rows: rows.collect(),
         }),
@@ -355,10 +390,20 @@ fn groups(posture: &Posture, most: usize) -> Vec<Section> {
     let mut sections = Vec::new();
     // One group says what the whole says.
     if groups.sources.len() > 1 {
-        sections.push(group("By source".to_owned(), "no source", &groups.sources, most));
+        sections.push(group(
+            "By source".to_owned(),
+            "no source",
+            &groups.sources,
+            most,
+        ));
     }
     if groups.owners.iter().any(|group| group.name.is_some()) {
-        sections.push(group("By owner".to_owned(), "no owner", &groups.owners, most));
+        sections.push(group(
+            "By owner".to_owned(),
+            "no owner",
+            &groups.owners,
+            most,
+        ));
     }
     for label in &groups.labels {
         let title = format!("By label {}", label.label);
@@ -369,7 +414,10 @@ fn groups(posture: &Posture, most: usize) -> Vec<Section> {
 
 fn group(title: String, nameless: &str, groups: &[Group], most: usize) -> Section {
     let rows = groups.iter().take(most).map(|group| {
-        let name = group.name.clone().unwrap_or_else(|| format!("({nameless})"));
+        let name = group
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("({nameless})"));
         let counts = &group.counts;
         let drifted = counts.drifted + counts.drifted_and_pending;
         let unseen = counts.failed + counts.unknown;

@@ -47,12 +47,12 @@ pub(super) const fn by(by: FixedBy) -> &'static str {
     match by {
         FixedBy::Mooring => "by Mooring",
         FixedBy::Outside => "outside Mooring",
-        FixedBy::Code => "by applying or taking back code",
+        FixedBy::Code => "through code",
         FixedBy::Untracked => "no longer tracked",
     }
 }
 
-/// Where a spread comes from: percentile, how many were measured, how many were not.
+/// Where a spread comes from: how many were measured, how many were not.
 pub(super) fn spread(spread: &Spread) -> String {
     let unmeasured = match spread.unmeasured {
         0 => String::new(),
@@ -63,5 +63,5 @@ pub(super) fn spread(spread: &Spread) -> String {
     }
     let measured = count(spread.measured, "alert");
     let tail = maybe_long(spread.p90_seconds);
-    format!("median of {measured}; nine of ten within {tail}{unmeasured}")
+    format!("median of {measured}; 90 % within {tail}{unmeasured}")
 }
