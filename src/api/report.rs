@@ -26,6 +26,10 @@ struct Asked {
 impl Asked {
     fn read(query: Vec<(String, String)>) -> Result<Self, ApiError> {
         let wrong = |what: &dyn std::fmt::Display| ApiError::BadRequest(what.to_string());
+        let flag = |name: &str, text: &str| {
+            let flag = text.parse::<bool>();
+            flag.map_err(|_| wrong(&format!("`{name}` is `true` or `false`")))
+        };
         let moment = |text: &str| text.parse::<Moment>().map_err(|error| wrong(&error));
         let mut asked = Self {
             since: Moment::WEEK,
@@ -61,13 +65,10 @@ impl Asked {
                     asked.options.width =
                         width.map_err(|_| wrong(&"`width` is a number of columns"))?;
                 }
-                "color" => {
-                    let color = value.parse();
-                    asked.options.color =
-                        color.map_err(|_| wrong(&"`color` is `true` or `false`"))?;
-                }
+                "color" => asked.options.color = flag(&name, &value)?,
+                "verbose" => asked.options.verbose = flag(&name, &value)?,
                 _ => {
-                    let known = "since, until, source, label, owner, format, width, color";
+                    let known = "since, until, source, label, owner, format, width, color, verbose";
                     return Err(wrong(&format!("unknown parameter; there are {known}")));
                 }
             }

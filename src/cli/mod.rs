@@ -141,7 +141,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Show(args) => block_on(remote::show(args))?,
         Command::Plan(args) => block_on(remote::plan(args))?,
         Command::Runs(args) => block_on(remote::runs(args))?,
-        Command::Report(args) => block_on(posture::report(args))?,
+        Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Resume(args) => block_on(remote::resume(args))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::domain::posture::{Moment, Window};
 use crate::report::posture::PostureFormat;
 
+use super::Global;
 use super::client::{Client, ServerArgs};
 use super::error::CliError;
 use super::output;
@@ -33,7 +34,7 @@ pub(super) struct PostureArgs {
     /// Only stacks of this owner.
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
-    /// Form of the report.
+    /// Form of the report; in text, `-v` shows long lists whole.
     #[arg(long, value_enum, default_value_t)]
     format: PostureFormat,
     /// Write the report to a file instead of standard output.
@@ -43,7 +44,7 @@ pub(super) struct PostureArgs {
 
 impl PostureArgs {
     /// What is wrong with the arguments is told before anything is sent.
-    fn query(&self) -> Result<Vec<(&'static str, String)>, CliError> {
+    fn query(&self, global: &Global) -> Result<Vec<(&'static str, String)>, CliError> {
         let since = moment(&self.since)?;
         let until = self.until.as_deref().map(moment).transpose()?;
         Window::resolve(since, until, Timestamp::now()).map_err(|error| CliError::Usage {
@@ -68,6 +69,7 @@ impl PostureArgs {
             let color = self.output.is_none() && output::color();
             query.push(("width", output::width().to_string()));
             query.push(("color", color.to_string()));
+            query.push(("verbose", (global.verbose > 0).to_string()));
         }
         Ok(query)
     }
@@ -83,8 +85,8 @@ fn moment(text: &str) -> Result<Moment, CliError> {
 }
 
 /// `mooring report`.
-pub(super) async fn report(args: PostureArgs) -> Result<u8, CliError> {
-    let query = args.query()?;
+pub(super) async fn report(args: PostureArgs, global: &Global) -> Result<u8, CliError> {
+    let query = args.query(global)?;
     output::require_writable(args.output.as_deref())?;
     let report = Client::new(&args.server)?.text(&["report"], &query).await?;
     output::deliver(&report, args.output.as_deref())?;

@@ -184,6 +184,7 @@ pub struct OpenAlert {
     /// When the trouble was first seen.
     pub first_seen: Timestamp,
     /// From then to the end of the window.
+    #[serde(rename = "age_seconds")]
     pub age: Seconds,
     /// What is wrong with the stack now, if it has not ended since.
     pub headline: Option<String>,
@@ -207,6 +208,7 @@ pub struct FixedAlert {
     /// When it was resolved.
     pub resolved_at: Timestamp,
     /// From the one to the other.
+    #[serde(rename = "after_seconds")]
     pub after: Seconds,
     /// By whom.
     pub by: FixedBy,
@@ -361,7 +363,8 @@ impl Posture {
         }
     }
 
-    /// The same with lists of so many entries at most, for messages; every count stays.
+    /// The same with lists of so many entries at most, for messages; what there are of them stays,
+    /// but for labels.
     #[must_use]
     pub fn shortened(mut self, most: usize) -> Self {
         self.new.items.truncate(most);
@@ -374,6 +377,7 @@ impl Posture {
         self.failing.items.truncate(most);
         self.unchecked.items.truncate(most);
         self.stacks.items.truncate(most);
+        self.groups.shorten(most);
         self
     }
 }

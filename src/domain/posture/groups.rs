@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlertSeen, Scope, StackNow, Window};
+use super::{AlertSeen, Listed, Scope, StackNow, Window};
 use crate::domain::ids::StackId;
 use crate::domain::notice::VerdictCounts;
 
@@ -12,9 +12,9 @@ use crate::domain::notice::VerdictCounts;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups {
     /// By source. A stack is in one of them.
-    pub sources: Vec<Group>,
+    pub sources: Listed<Group>,
     /// By owner. A stack is in that of each of its owners; one without is in that without a name.
-    pub owners: Vec<Group>,
+    pub owners: Listed<Group>,
     /// By each label's value; a stack without the label is in that without a name.
     pub labels: Vec<LabelGroups>,
 }
@@ -25,7 +25,7 @@ pub struct LabelGroups {
     /// The label's key.
     pub label: String,
     /// One for each value.
-    pub values: Vec<Group>,
+    pub values: Listed<Group>,
 }
 
 /// Stacks that have something in common.
@@ -41,6 +41,18 @@ pub struct Group {
     pub resolved: usize,
     /// Alerts open at its end.
     pub open: usize,
+}
+
+impl Groups {
+    /// At most so many groups of each kind.
+    pub(super) fn shorten(&mut self, most: usize) {
+        self.sources.items.truncate(most);
+        self.owners.items.truncate(most);
+        self.labels.truncate(most);
+        for label in &mut self.labels {
+            label.values.items.truncate(most);
+        }
+    }
 }
 
 pub(super) fn groups(scope: &Scope<'_>, window: Window) -> Groups {
@@ -60,7 +72,7 @@ pub(super) fn groups(scope: &Scope<'_>, window: Window) -> Groups {
             .collect();
         // What lacks a name comes last.
         groups.sort_by(|a, b| (a.name.is_none(), &a.name).cmp(&(b.name.is_none(), &b.name)));
-        groups
+        Listed::all(groups)
     };
     let labels: BTreeSet<&String> = tracked.iter().flat_map(|s| s.labels.keys()).collect();
     Groups {

@@ -216,11 +216,14 @@ fn groups_have_what_lacks_a_name_at_their_end() {
             .map(|name| name.unwrap_or_else(|| "none".to_owned()))
             .collect()
     };
-    assert_eq!(names(&groups.sources), ["edge", "infra"]);
-    assert_eq!(names(&groups.owners), ["data", "platform", "none"]);
+    assert_eq!(names(&groups.sources.items), ["edge", "infra"]);
+    assert_eq!(names(&groups.owners.items), ["data", "platform", "none"]);
     assert_eq!(groups.labels[0].label, "tier");
-    assert_eq!(names(&groups.labels[0].values), ["prod", "stage", "none"]);
-    let platform = &groups.owners[1];
+    assert_eq!(
+        names(&groups.labels[0].values.items),
+        ["prod", "stage", "none"]
+    );
+    let platform = &groups.owners.items[1];
     assert_eq!(
         (platform.counts.stacks, platform.opened, platform.open),
         (3, 3, 2)
@@ -235,6 +238,8 @@ fn a_shortened_posture_keeps_its_counts() {
     assert_eq!(short.new.total, whole.new.total);
     assert_eq!(short.open.total, 5);
     assert_eq!(short.counts, whole.counts);
+    let values = &short.groups.labels[0].values;
+    assert_eq!((values.total, values.items.len()), (3, 1));
 }
 
 #[test]
@@ -394,10 +399,10 @@ proptest! {
         let counts = posture.counts;
         prop_assert_eq!(counts.stacks, posture.stacks.total);
         prop_assert_eq!(posture.coverage.checked + posture.unchecked.total, counts.stacks);
-        let sources = &posture.groups.sources;
+        let sources = &posture.groups.sources.items;
         prop_assert_eq!(sources.iter().map(|g| g.counts.stacks).sum::<usize>(), counts.stacks);
         for label in &posture.groups.labels {
-            prop_assert_eq!(label.values.iter().map(|g| g.counts.stacks).sum::<usize>(), counts.stacks);
+            prop_assert_eq!(label.values.items.iter().map(|g| g.counts.stacks).sum::<usize>(), counts.stacks);
         }
         for group in sources {
             prop_assert!(group.open <= alerts.open && group.opened <= alerts.opened);

@@ -120,7 +120,7 @@ pub(super) fn html(posture: &Posture) -> Result<String, minijinja::Error> {
             whole: posture.counts.stacks,
             counts,
             counts_told: told.collect::<Vec<_>>().join(", "),
-            figures: view.figures.into_iter().map(figure).collect(),
+            figures: view.figures.iter().map(figure).collect(),
             chart: (!is_empty(&posture.trend)).then(|| chart(&bars(&posture.trend, BARS))),
             sections: view.sections.into_iter().map(part).collect(),
         },
@@ -146,7 +146,7 @@ fn counts(view: &View) -> Vec<Count> {
     counts.collect()
 }
 
-fn figure(figure: Figure) -> (&'static str, String, String) {
+fn figure(figure: &Figure) -> (&'static str, String, String) {
     (figure.name, xml(&figure.value), safe(&figure.about))
 }
 

@@ -375,9 +375,9 @@ fn times(posture: &Posture) -> Section {
             header: vec![
                 "Severity",
                 "detect, median",
-                "90 % within",
+                "detect, 90 %",
                 "repair, median",
-                "90 % within",
+                "repair, 90 %",
             ],
             rows: rows.collect(),
         }),
@@ -389,7 +389,7 @@ fn groups(posture: &Posture, most: usize) -> Vec<Section> {
     let groups = &posture.groups;
     let mut sections = Vec::new();
     // One group says what the whole says.
-    if groups.sources.len() > 1 {
+    if groups.sources.total > 1 {
         sections.push(group(
             "By source".to_owned(),
             "no source",
@@ -397,7 +397,7 @@ fn groups(posture: &Posture, most: usize) -> Vec<Section> {
             most,
         ));
     }
-    if groups.owners.iter().any(|group| group.name.is_some()) {
+    if groups.owners.items.iter().any(|group| group.name.is_some()) {
         sections.push(group(
             "By owner".to_owned(),
             "no owner",
@@ -412,8 +412,8 @@ fn groups(posture: &Posture, most: usize) -> Vec<Section> {
     sections
 }
 
-fn group(title: String, nameless: &str, groups: &[Group], most: usize) -> Section {
-    let rows = groups.iter().take(most).map(|group| {
+fn group(title: String, nameless: &str, groups: &Listed<Group>, most: usize) -> Section {
+    let rows = groups.items.iter().take(most).map(|group| {
         let name = group
             .name
             .clone()
@@ -442,6 +442,6 @@ fn group(title: String, nameless: &str, groups: &[Group], most: usize) -> Sectio
             ],
             rows: rows.collect(),
         }),
-        more: groups.len().saturating_sub(most),
+        more: groups.total.saturating_sub(groups.items.len().min(most)),
     }
 }
