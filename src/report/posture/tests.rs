@@ -455,10 +455,7 @@ fn json_has_a_version_and_everything_else() {
     let text = rendered(PostureFormat::Json, &week());
     assert!(text.starts_with("{\n  \"schema_version\": 1,\n"), "{text}");
     let json: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(
-        serde_json::from_value::<Posture>(json.clone()).unwrap(),
-        week()
-    );
+    assert_eq!(serde_json::from_value::<Posture>(json).unwrap(), week());
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!("posture_json", text);
     });
