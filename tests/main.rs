@@ -13,6 +13,7 @@ mod container;
 mod demo;
 mod discover;
 mod faults;
+mod fleet_report;
 mod git;
 mod golden;
 mod harness;

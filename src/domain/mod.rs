@@ -35,6 +35,7 @@ pub mod pattern;
 pub mod place;
 pub mod plan;
 pub mod policy;
+pub mod posture;
 pub mod rules;
 pub mod run;
 pub mod schedule;
