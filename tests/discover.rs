@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const S3: &str = "terraform {\n  backend \"s3\" {}\n}\n";
 const RESOURCE: &str = "resource \"null_resource\" \"x\" {}\n";
 
-fn tree(files: &[(&str, &str)]) -> TempDir {
+pub fn tree(files: &[(&str, &str)]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     for (path, content) in files {
         write(root.path(), path, content);

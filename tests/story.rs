@@ -44,6 +44,7 @@ fn five_stacks_from_first_look_to_all_clear() {
     it_repairs_only_what_is_allowed(&lab, &daemon);
     it_says_nothing_new_on_the_next_pass(&lab, &daemon);
     it_announces_that_the_world_is_put_back(&lab, &repository, &daemon);
+    it_reports_on_all_of_it(&daemon);
 
     assert!(daemon.stop().success());
     for place in ["data", "mail", "posts", "mooring.log", "lab.log"] {
@@ -207,6 +208,30 @@ fn it_announces_that_the_world_is_put_back(lab: &Lab, repository: &Repository, d
             (mailed && !lab.posts_with(&["resolved", &name]).is_empty()).then_some(())
         });
     }
+}
+
+fn it_reports_on_all_of_it(daemon: &Daemon) {
+    let report = daemon.get("report?since=1h&source=infra");
+    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["counts"]["in_sync"], 5, "{report:#}");
+    let alerts = &report["alerts"];
+    assert_eq!(alerts["open"], 0, "{report:#}");
+    assert_eq!(alerts["opened"], alerts["resolved"], "{report:#}");
+    assert_eq!(alerts["repairs"], 1, "{report:#}");
+    for (by, least) in [("outside", 3), ("code", 1)] {
+        let number = report["fixed_by"][by].as_u64().unwrap();
+        assert!(number >= least, "{by}: {report:#}");
+    }
+    let detect = &report["time_to_detect"]["all"];
+    assert!(detect["median_seconds"].is_u64(), "{report:#}");
+    let refused = daemon.get("report?since=soon");
+    assert_eq!(refused["error"]["kind"], "bad_request", "{refused:#}");
+    let none = daemon.get("report?source=other");
+    assert_eq!(none["counts"]["stacks"], 0, "{none:#}");
+    let text = daemon.cli(&["report", "--since", "1h"]);
+    assert!(text.starts_with("All 5 stacks are in sync\n"), "{text}");
+    let table = daemon.cli(&["report", "--format", "csv"]);
+    assert_eq!(table.matches("\r\n").count(), 6, "{table}");
 }
 
 fn no_secret_in(path: &Path) {

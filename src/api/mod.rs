@@ -3,6 +3,7 @@
 mod auth;
 mod error;
 mod health;
+mod report;
 mod runs;
 mod stacks;
 
@@ -51,6 +52,7 @@ fn router(api: Api) -> Router {
         .route("/stacks/{stack}", get(stacks::show))
         .route("/stacks/{stack}/plan", post(stacks::plan))
         .route("/stacks/{stack}/resume", post(stacks::resume))
+        .route("/report", get(report::report))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(runs::show))
         .route_layer(from_fn_with_state(api.clone(), auth::bearer));

@@ -26,7 +26,7 @@ use super::runs::RunDto;
 /// How many runs are shown with a stack.
 const RUNS_SHOWN: u32 = 10;
 /// Width of a text report unless asked otherwise.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// A stack in the list and on its own: the report's shape and what the daemon adds to it.
 #[derive(Debug, Serialize)]

@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod explain;
 mod output;
+mod posture;
 mod progress;
 mod remote;
 mod report;
@@ -75,6 +76,8 @@ enum Command {
     Plan(remote::PlanArgs),
     /// List the daemon's runs.
     Runs(remote::RunsArgs),
+    /// Report on the daemon's stacks over a time: how they are, what came, what was fixed and by whom.
+    Report(posture::PostureArgs),
     /// Tell the daemon that a held stack has been looked at, so that repairs may go on.
     Resume(remote::ResumeArgs),
     /// Ask the daemon whether it is alive; for container health checks.
@@ -138,6 +141,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Show(args) => block_on(remote::show(args))?,
         Command::Plan(args) => block_on(remote::plan(args))?,
         Command::Runs(args) => block_on(remote::runs(args))?,
+        Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Resume(args) => block_on(remote::resume(args))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }

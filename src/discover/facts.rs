@@ -46,7 +46,7 @@ impl Facts {
 
     /// Takes note of a module call if its source is local.
     pub(super) fn call(&mut self, source: &str) {
-        if source.starts_with("./") || source.starts_with("../") || matches!(source, "." | "..") {
+        if is_local(source) {
             self.calls.insert(source.to_owned());
         }
         self.mark(Mark::Module);
@@ -61,6 +61,11 @@ impl Facts {
         self.paths.extend(other.paths);
         self.problem = self.problem.take().or(other.problem);
     }
+}
+
+/// Whether the source of a module is a directory of the same tree.
+pub(super) fn is_local(source: &str) -> bool {
+    source.starts_with("./") || source.starts_with("../") || matches!(source, "." | "..")
 }
 
 const fn strength(mark: &Mark) -> u8 {

@@ -1,10 +1,14 @@
-//! From a checkout to its stacks: which directories are root modules, and what each of them reads
-//! elsewhere in the tree. Files are read, nothing is run.
+//! From a checkout to its stacks: which directories are root modules, what each of them reads
+//! elsewhere in the tree, where what it declares stands, and who owns that. Files are read, nothing
+//! is run.
 
+mod blocks;
 mod facts;
 mod hcl;
 mod json;
+mod owners;
 mod paths;
+mod places;
 mod read;
 mod text;
 mod walk;
@@ -19,6 +23,9 @@ use crate::domain::failure::{Failure, FailureKind};
 
 use facts::Base;
 use read::Directory;
+
+pub use owners::{OwnersFile, owners};
+pub use places::places;
 
 /// Nested expressions are parsed by recursion.
 const STACK_SIZE: usize = 128 << 20;

@@ -1,8 +1,11 @@
 //! Reads the configuration in one directory.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use hcl_edit::structure::Body;
 
 use super::facts::Facts;
 use super::{Mark, hcl, json, paths, text};
@@ -23,8 +26,9 @@ pub(super) struct Directory {
     pub(super) var_files: Vec<String>,
 }
 
+/// How a configuration is written.
 #[derive(Clone, Copy)]
-enum Syntax {
+pub(super) enum Syntax {
     Hcl,
     Json,
 }
@@ -32,15 +36,9 @@ enum Syntax {
 /// Reads a directory by its real path. One that cannot be listed says nothing.
 pub(super) fn directory(root: &Path, real: &Path) -> Directory {
     let mut directory = Directory::default();
-    let mut names: Vec<std::ffi::OsString> = match fs::read_dir(real) {
-        Ok(entries) => entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.file_name())
-            .collect(),
-        Err(_) => return directory,
+    let Ok(names) = names(real) else {
+        return directory;
     };
-    // Override files come last, as they do for Terraform: their backend counts.
-    names.sort_by_cached_key(|name| (is_override(&name.to_string_lossy()), name.clone()));
     for name in names {
         let path = real.join(&name);
         let name = name.to_string_lossy().into_owned();
@@ -64,8 +62,17 @@ pub(super) fn directory(root: &Path, real: &Path) -> Directory {
     directory
 }
 
+/// The names in a directory. Override files come last, as they do for Terraform: their backend
+/// counts.
+pub(super) fn names(real: &Path) -> std::io::Result<Vec<OsString>> {
+    let entries = fs::read_dir(real)?.filter_map(Result::ok);
+    let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).collect();
+    names.sort_by_cached_key(|name| (is_override(&name.to_string_lossy()), name.clone()));
+    Ok(names)
+}
+
 /// Terraform's own rule, with OpenTofu's endings.
-fn syntax(name: &str) -> Option<Syntax> {
+pub(super) fn syntax(name: &str) -> Option<Syntax> {
     let ignored = name.starts_with('.')
         || name.ends_with('~')
         || (name.starts_with('#') && name.ends_with('#'));
@@ -80,7 +87,8 @@ fn syntax(name: &str) -> Option<Syntax> {
     }
 }
 
-fn is_override(name: &str) -> bool {
+/// Whether a file changes blocks of others.
+pub(super) fn is_override(name: &str) -> bool {
     let stem = [".tf", ".tf.json", ".tofu", ".tofu.json"]
         .iter()
         .find_map(|end| name.strip_suffix(end));
@@ -107,7 +115,7 @@ fn file(path: &Path, shown: &str, syntax: Syntax) -> Facts {
             return facts;
         }
     };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = without_mark(&bytes);
     let parsed = std::str::from_utf8(bytes)
         .map_err(|_| problem(shown, "is not UTF-8"))
         .and_then(|text| parse(text, shown, syntax));
@@ -117,7 +125,13 @@ fn file(path: &Path, shown: &str, syntax: Syntax) -> Facts {
     })
 }
 
-fn content(path: &Path) -> Result<Vec<u8>, String> {
+/// The content without a byte order mark.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// What a file holds, unless it is too large or no file.
+pub(super) fn content(path: &Path) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
@@ -134,16 +148,7 @@ fn content(path: &Path) -> Result<Vec<u8>, String> {
 
 fn parse(text: &str, shown: &str, syntax: Syntax) -> Result<Facts, Failure> {
     match syntax {
-        Syntax::Hcl => {
-            if nesting(text) > DEEPEST_NESTING {
-                return Err(problem(shown, "is nested too deeply"));
-            }
-            let body = hcl_edit::parser::parse_body(text).map_err(|error| {
-                let line = format!("{shown}:{}", error.location().line());
-                problem(&line, &format!("does not parse: {}", error.message()))
-            })?;
-            Ok(hcl::facts(&body))
-        }
+        Syntax::Hcl => Ok(hcl::facts(&body(text, shown)?)),
         Syntax::Json => {
             let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
                 let line = format!("{shown}:{}", error.line());
@@ -152,6 +157,17 @@ fn parse(text: &str, shown: &str, syntax: Syntax) -> Result<Facts, Failure> {
             Ok(json::facts(&value))
         }
     }
+}
+
+/// Parses HCL. Nested expressions are parsed by recursion: call it where the stack is deep.
+pub(super) fn body(text: &str, shown: &str) -> Result<Body, Failure> {
+    if nesting(text) > DEEPEST_NESTING {
+        return Err(problem(shown, "is nested too deeply"));
+    }
+    hcl_edit::parser::parse_body(text).map_err(|error| {
+        let line = format!("{shown}:{}", error.location().line());
+        problem(&line, &format!("does not parse: {}", error.message()))
+    })
 }
 
 fn problem(place: &str, what: &str) -> Failure {

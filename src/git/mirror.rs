@@ -1,15 +1,18 @@
 //! A repository that Mooring follows: a mirror of a remote one, or one on this machine as it is.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
+use super::blame::{self, Limits};
 use super::checkout;
 use super::failure;
 use super::fetch::{self, Fetched};
@@ -18,6 +21,7 @@ use super::remote::Remote;
 use super::settings::SourceLocation;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
+use crate::domain::place::{BlockPlace, LastChange};
 
 /// Every fetch adds a pack. With more than this the mirror is made anew.
 const MOST_PACKS: usize = 200;
@@ -166,6 +170,26 @@ impl Mirror {
             .and_then(|tree| tree.lookup_entry_by_path(path))
             .map(|entry| entry.map(|entry| entry.object_id().to_string()))
             .map_err(|error| failure::local(&error, "reading a commit"))
+    }
+
+    /// Who last changed any line of each place, at or before the commit: the newest of the commits
+    /// that its lines are from, through renames of the file. What the history here does not tell
+    /// (a shallow clone, a file that the commit lacks) or what is not known within `limit`, for all
+    /// places together, is left out. `interrupt` ends it within one reading of an object. Nothing
+    /// is written and no program is run.
+    pub fn last_changes(
+        &self,
+        commit: &CommitId,
+        places: &[BlockPlace],
+        limit: Duration,
+        interrupt: &AtomicBool,
+    ) -> BTreeMap<BlockPlace, LastChange> {
+        let limits = Limits {
+            started: Instant::now(),
+            limit,
+            interrupt,
+        };
+        blame::last_changes(self.repo(), commit, places, &limits)
     }
 
     /// Whether the commit is here.

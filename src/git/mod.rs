@@ -1,8 +1,10 @@
-//! Git: from a source to a checkout of one of its commits, without the `git` program.
+//! Git: from a source to a checkout of one of its commits, and to who last changed a line of it,
+//! without the `git` program.
 //!
 //! Everything here blocks: call it from `spawn_blocking`. Submodules are left as empty places and
 //! LFS files as their pointers; neither is followed.
 
+mod blame;
 mod checkout;
 mod failure;
 mod fetch;

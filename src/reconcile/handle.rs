@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::domain::alert::Alert;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{RunId, StackId};
+use crate::domain::posture::{Filter, Posture, Window};
 use crate::domain::run::Run;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
@@ -15,6 +16,7 @@ use crate::store::StoreError;
 
 use super::command::{Command, Refusal};
 use super::context::Context;
+use super::posture;
 
 /// A handle on the running daemon.
 #[derive(Debug, Clone)]
@@ -118,6 +120,17 @@ impl Handle {
     /// Open alerts.
     pub async fn alerts(&self) -> Result<Vec<Alert>, StoreError> {
         self.context.store.open_alerts(None).await
+    }
+
+    /// The posture of the stacks that pass the filter: how they are now, and what happened in the
+    /// window.
+    pub async fn posture(
+        &self,
+        window: Window,
+        filter: Filter,
+        now: Timestamp,
+    ) -> Result<Posture, StoreError> {
+        posture::posture(&self.context.store, window, filter, now).await
     }
 
     /// How many messages wait to be delivered.

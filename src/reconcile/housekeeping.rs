@@ -9,7 +9,7 @@ use super::context::Context;
 
 /// Finished runs, delivered messages and resolved alerts are kept this long. Runs that applied
 /// something, and their snapshots, are kept for good.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(6 * 3600);
 

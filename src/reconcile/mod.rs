@@ -26,6 +26,7 @@ mod mirror_tree;
 pub mod outbox;
 pub mod overdue;
 pub mod pass;
+mod posture;
 mod prepare;
 pub mod recover;
 pub mod resolve;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::finding::{Finding, Severity, Verdict};
+use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::message::Addressee;
 use crate::domain::notice::{Notice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts};
+use crate::domain::posture::headline;
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
 
@@ -143,34 +144,9 @@ fn line(record: &StackRecord, verdict: Verdict) -> Option<SummaryLine> {
         .last
         .iter()
         .flat_map(|check| &check.findings.resources);
-    let findings: Vec<&Finding> = findings
-        .filter(|finding| finding.suppressed.is_none())
-        .collect();
-    let worst = findings
-        .iter()
-        .max_by_key(|finding| finding.severity)
-        .copied();
-    if verdict == Verdict::InSync && worst.is_none_or(|f| f.severity < Severity::Medium) {
-        return None;
-    }
-    let failure = record
-        .last
-        .as_ref()
-        .and_then(|check| check.failure.as_ref());
-    let text = match (verdict, failure, worst) {
-        (Verdict::Unknown, ..) => "not checked recently".to_owned(),
-        (Verdict::Failed, Some(failure), _) => failure.to_string(),
-        (_, _, Some(worst)) => {
-            let more = findings.len().saturating_sub(1);
-            let more = if more == 0 {
-                String::new()
-            } else {
-                format!(" and {more} more")
-            };
-            format!("{} ({}){more}", worst.address, worst.origin.as_str())
-        }
-        _ => "outputs or checks only".to_owned(),
-    };
+    let told = findings.filter(|finding| finding.suppressed.is_none());
+    let worst = told.max_by_key(|finding| finding.severity);
+    let text = headline(record, verdict)?;
     let severity = match verdict {
         Verdict::Failed => Severity::High,
         _ => worst.map_or(Severity::Info, |finding| finding.severity),

@@ -50,6 +50,28 @@ pub(super) fn pad(text: &str, room: usize) -> String {
     format!("{text}{}", " ".repeat(missing))
 }
 
+/// The text in lines of at most `room` columns, broken at spaces; a longer word has a line of its own.
+pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let size = columns(word);
+        if used > 0 && used + 1 + size > room {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += size;
+    }
+    lines.push(line);
+    lines
+}
+
 /// How much of each value fits if all of them are to fit into the room; short ones leave their
 /// part to the others. Without limit if all fit as they are.
 pub(super) fn share(mut room: usize, mut lengths: Vec<usize>) -> usize {

@@ -9,6 +9,7 @@ mod html;
 pub mod json;
 mod junit;
 mod markdown;
+pub mod posture;
 mod sarif;
 mod template;
 mod text;
@@ -114,10 +115,19 @@ pub struct Options {
 
 /// A report could not be written in its form: a defect of this program, with what it is about.
 #[derive(Debug, thiserror::Error)]
-#[error("the {} report cannot be written: {cause}", format.as_str())]
+#[error("the {form} report cannot be written: {cause}")]
 pub struct RenderError {
-    format: Format,
-    cause: minijinja::Error,
+    form: &'static str,
+    cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl RenderError {
+    fn new(form: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            form,
+            cause: cause.into(),
+        }
+    }
 }
 
 /// The report in any form, with a final line break.
@@ -153,7 +163,7 @@ fn page(
     summary: &Summary,
     options: &Options,
 ) -> Result<String, RenderError> {
-    let wrong = |cause| RenderError { format, cause };
+    let wrong = |cause: minijinja::Error| RenderError::new(format.as_str(), cause);
     match format {
         Format::Text => Ok(text::page(checks, summary, options)),
         Format::Json => Ok(format!("{:#}\n", json(checks))),

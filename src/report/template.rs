@@ -16,6 +16,10 @@ pub(super) enum Template {
     Html,
     /// Test results.
     Junit,
+    /// The page about a posture.
+    Posture,
+    /// The part of a mail about a posture.
+    PostureMail,
 }
 
 static TEMPLATES: LazyLock<Result<Environment<'static>, String>> =
@@ -46,6 +50,12 @@ fn parsed() -> Result<Environment<'static>, Error> {
     templates.add_template("report.html", include_str!("templates/report.html"))?;
     templates.add_template("report.css", include_str!("templates/report.css"))?;
     templates.add_template("junit.xml", include_str!("templates/junit.xml"))?;
+    templates.add_template("posture.html", include_str!("templates/posture.html"))?;
+    templates.add_template("posture.css", include_str!("templates/posture.css"))?;
+    templates.add_template(
+        "posture_mail.html",
+        include_str!("templates/posture_mail.html"),
+    )?;
     Ok(templates)
 }
 
@@ -57,6 +67,8 @@ pub(super) fn fill(template: Template, context: &impl Serialize) -> Result<Strin
     let name = match template {
         Template::Html => "report.html",
         Template::Junit => "junit.xml",
+        Template::Posture => "posture.html",
+        Template::PostureMail => "posture_mail.html",
     };
     templates
         .get_template(name)?

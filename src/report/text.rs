@@ -1,12 +1,12 @@
 //! The report for people at a terminal: a line for what is well, a paragraph for what is not.
 
 mod finding;
-mod style;
+pub(super) mod style;
 
 use anstyle::{AnsiColor, Style};
 
 use super::escape::terminal;
-use super::fit::columns;
+use super::fit::{columns, wrapped};
 use super::{Options, Summary, words};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Finding, FindingAction, Verdict};
@@ -80,23 +80,9 @@ impl Page {
         let room = self.columns().saturating_sub(indent);
         let pad = " ".repeat(indent);
         for paragraph in text.lines().filter(|line| !line.trim().is_empty()) {
-            let mut line = String::new();
-            let mut used = 0;
-            for word in terminal(paragraph).split_whitespace() {
-                let size = columns(word);
-                if used > 0 && used + 1 + size > room {
-                    self.line(format!("{pad}{}", self.paint(style, &line)));
-                    line.clear();
-                    used = 0;
-                }
-                if used > 0 {
-                    line.push(' ');
-                    used += 1;
-                }
-                line.push_str(word);
-                used += size;
+            for line in wrapped(&terminal(paragraph), room) {
+                self.line(format!("{pad}{}", self.paint(style, &line)));
             }
-            self.line(format!("{pad}{}", self.paint(style, &line)));
         }
     }
 

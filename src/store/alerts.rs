@@ -59,7 +59,7 @@ pub(super) async fn put_alert(
     Ok(())
 }
 
-fn read(row: &AnyRow) -> Result<Alert, StoreError> {
+pub(super) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
     let columns = Columns { table: TABLE, row };
     let resolved_at = columns.optional_time("resolved_at")?;
     Ok(Alert {

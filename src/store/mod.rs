@@ -7,6 +7,7 @@
 mod alerts;
 mod conclude;
 mod error;
+mod history;
 mod memory;
 mod open;
 mod outbox;

@@ -135,7 +135,7 @@ fn bound<'q>(query: AnyQuery<'q>, run: &Run) -> Result<AnyQuery<'q>, StoreError>
         .bind(outcome))
 }
 
-fn read(row: &AnyRow) -> Result<Run, StoreError> {
+pub(super) fn read(row: &AnyRow) -> Result<Run, StoreError> {
     let columns = Columns { table: TABLE, row };
     Ok(Run {
         id: columns.id("id")?,

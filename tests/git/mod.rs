@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod blame;
 mod checkout;
 mod remote;
 
@@ -17,6 +18,10 @@ use mooring::git::Mirror;
 const TOKEN: &str = "tok-5f2d9c81e0";
 
 fn git(dir: &Path, args: &[&str]) -> String {
+    git_with(dir, args, &[])
+}
+
+fn git_with(dir: &Path, args: &[&str], environment: &[(&str, &str)]) -> String {
     let output = Command::new("git")
         .args(args)
         .current_dir(dir)
@@ -28,6 +33,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
                 (format!("GIT_{who}_EMAIL"), "ada@example.com"),
             ]
         }))
+        .envs(environment.iter().copied())
         .output()
         .unwrap();
     assert!(output.status.success(), "git {args:?}: {output:?}");

@@ -4,11 +4,11 @@ use anstyle::{AnsiColor, Style};
 
 use crate::domain::finding::{FindingAction, Severity, Verdict};
 
-pub(super) const fn bold(color: AnsiColor) -> Style {
+pub(in super::super) const fn bold(color: AnsiColor) -> Style {
     color.on_default().bold()
 }
 
-pub(super) const fn verdict(verdict: Verdict) -> Style {
+pub(in super::super) const fn verdict(verdict: Verdict) -> Style {
     match verdict {
         Verdict::InSync => AnsiColor::Green.on_default(),
         Verdict::Drifted | Verdict::DriftedAndPending => bold(AnsiColor::Yellow),
@@ -18,7 +18,7 @@ pub(super) const fn verdict(verdict: Verdict) -> Style {
     }
 }
 
-pub(super) const fn severity(severity: Severity) -> Style {
+pub(in super::super) const fn severity(severity: Severity) -> Style {
     match severity {
         Severity::Critical => bold(AnsiColor::Red),
         Severity::High => AnsiColor::Red.on_default(),
@@ -27,7 +27,7 @@ pub(super) const fn severity(severity: Severity) -> Style {
     }
 }
 
-pub(super) const fn action(action: FindingAction) -> Style {
+pub(in super::super) const fn action(action: FindingAction) -> Style {
     match action {
         FindingAction::Create => bold(AnsiColor::Green),
         FindingAction::Delete | FindingAction::Replace | FindingAction::Other => {

@@ -1,0 +1,213 @@
+//! The report for a mail: a subject, plain text, and a part of an HTML body that mail programs show
+//! as it is: tables and inline styles, no images, no drawings, no sheet of styles. Its charts are
+//! cells of tables; every one has its numbers beside it.
+
+use serde::Serialize;
+
+use super::super::escape::{terminal, xml};
+use super::super::fit::cut;
+use super::super::template::{Template, fill};
+use super::super::words as common;
+use super::super::{Options, RenderError};
+use super::chart::{Bar, bars, is_empty, told};
+use super::text::text;
+use super::view::{Body, Entry, Section, view};
+use crate::domain::finding::{Severity, Verdict};
+use crate::domain::posture::Posture;
+
+/// Entries of a section.
+const MOST: usize = 10;
+/// Free text and names are cut to this many columns; a subject to so many.
+const LONGEST: usize = 300;
+const SUBJECT: usize = 150;
+/// Lines of the chart.
+const BARS: usize = 14;
+/// Columns of the plain text.
+const COLUMNS: usize = 76;
+/// Columns of numbers in a table: more do not fit a telephone.
+const MOST_CELLS: usize = 5;
+
+/// A mail without its envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The subject, on one line.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// What goes into the body of the HTML part.
+    pub html: String,
+}
+
+#[derive(Serialize)]
+struct Fragment {
+    headline: String,
+    about: Vec<String>,
+    counts: Vec<Count>,
+    figures: Vec<(&'static str, String, String)>,
+    told: String,
+    chart: Vec<Row>,
+    sections: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Count {
+    colour: &'static str,
+    number: usize,
+    words: &'static str,
+    /// Of the bar, in percent.
+    width: usize,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    opened: usize,
+    resolved: usize,
+    open: usize,
+    /// Of the longest bar, in percent.
+    width: usize,
+    /// Of this bar, in percent: what was opened, then what was resolved.
+    parts: [usize; 2],
+}
+
+#[derive(Serialize)]
+struct Part {
+    title: String,
+    entries: Vec<Line>,
+    header: Vec<&'static str>,
+    rows: Vec<(String, Vec<String>)>,
+    more: usize,
+}
+
+#[derive(Serialize)]
+struct Line {
+    severity: Option<(&'static str, &'static str)>,
+    name: String,
+    facts: String,
+    detail: Vec<String>,
+}
+
+/// The mail about a posture.
+pub fn mail(posture: &Posture) -> Result<Mail, RenderError> {
+    let options = Options {
+        width: COLUMNS,
+        color: false,
+        verbose: false,
+        why: false,
+    };
+    Ok(Mail {
+        subject: subject(posture),
+        text: text(posture, &options),
+        html: html(posture).map_err(|error| RenderError::new("mail", error))?,
+    })
+}
+
+fn subject(posture: &Posture) -> String {
+    let headline = super::view::headline(&posture.counts);
+    let (new, fixed) = (posture.new.total, posture.fixed.total);
+    let filter = &posture.filter;
+    let owner = filter.owner.as_ref().map(|owner| format!("{owner}: "));
+    let source = filter.source.as_ref().map(|source| format!("{source}: "));
+    let whose = owner.or(source).unwrap_or_default();
+    let subject = format!("Mooring: {whose}{headline} ({new} new, {fixed} fixed)");
+    cut(&terminal(&subject), SUBJECT)
+}
+
+fn html(posture: &Posture) -> Result<String, minijinja::Error> {
+    let view = view(posture, MOST);
+    let stacks = posture.counts.stacks.max(1);
+    let counts = view.counts.iter().map(|(verdict, number)| Count {
+        colour: colour_of(*verdict),
+        number: *number,
+        words: common::verdict(*verdict),
+        width: (number * 100 / stacks).max(1),
+    });
+    let bars = if is_empty(&posture.trend) {
+        Vec::new()
+    } else {
+        bars(&posture.trend, BARS)
+    };
+    let figures = view.figures.iter();
+    let figures = figures.map(|f| (f.name, xml(&f.value), safe(&f.about)));
+    fill(
+        Template::PostureMail,
+        &Fragment {
+            headline: xml(&view.headline),
+            about: view.about.iter().map(|about| safe(about)).collect(),
+            counts: counts.collect(),
+            figures: figures.collect(),
+            told: told(&bars),
+            chart: rows(&bars),
+            sections: view.sections.iter().map(part).collect(),
+        },
+    )
+}
+
+fn safe(text: &str) -> String {
+    cut(&xml(text), LONGEST)
+}
+
+fn rows(bars: &[Bar]) -> Vec<Row> {
+    let moved = |bar: &Bar| bar.opened + bar.resolved;
+    let longest = bars.iter().map(moved).max().unwrap_or(0).max(1);
+    let rows = bars.iter().map(|bar| {
+        let opened = (bar.opened * 100).checked_div(moved(bar)).unwrap_or(0);
+        Row {
+            name: bar.name(),
+            opened: bar.opened,
+            resolved: bar.resolved,
+            open: bar.open,
+            width: (moved(bar) * 100).div_ceil(longest),
+            parts: [opened, 100 - opened],
+        }
+    });
+    rows.collect()
+}
+
+fn part(section: &Section) -> Part {
+    let (entries, header, rows): (&[Entry], _, _) = match &section.body {
+        Body::Entries(entries) => (entries, Vec::new(), Vec::new()),
+        Body::Table(table) => (&[], table.header.clone(), table.rows.clone()),
+    };
+    let rows = rows.into_iter().map(|(name, mut cells)| {
+        cells.truncate(MOST_CELLS);
+        (safe(&name), cells)
+    });
+    Part {
+        title: safe(&section.title),
+        entries: entries.iter().map(line).collect(),
+        header: header.into_iter().take(MOST_CELLS + 1).collect(),
+        rows: rows.collect(),
+        more: section.more,
+    }
+}
+
+fn line(entry: &Entry) -> Line {
+    Line {
+        severity: entry.severity.map(|found| (found.as_str(), colour(found))),
+        name: safe(&entry.name),
+        facts: safe(&entry.facts.join(" · ")),
+        detail: entry.detail.iter().take(3).map(|d| safe(d)).collect(),
+    }
+}
+
+/// Dark enough for white letters on it, light enough for a dark page.
+const fn colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "#b3261e",
+        Severity::High => "#c4500a",
+        Severity::Medium => "#8f6400",
+        Severity::Low | Severity::Info => "#5f6b78",
+    }
+}
+
+const fn colour_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::InSync => "#2e8b57",
+        Verdict::Drifted => "#c98200",
+        Verdict::DriftedAndPending => "#a85a00",
+        Verdict::Pending => "#3b78c3",
+        Verdict::Failed => "#c62828",
+        Verdict::Unknown => "#8e5bbf",
+    }
+}
