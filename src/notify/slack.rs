@@ -12,7 +12,7 @@ use super::{Channel, Delivery, Letter, Notifier, Pending};
 
 /// Slack's limits.
 const SECTION_CHARACTERS: usize = 3000;
-const MOST_BLOCKS: usize = 50;
+pub(super) const MOST_BLOCKS: usize = 50;
 const TEXT_CHARACTERS: usize = 3000;
 
 /// An incoming webhook of Slack, or of a program that understands the same.
@@ -75,10 +75,20 @@ fn mrkdwn(text: &str) -> Value {
 
 /// The body of the POST.
 fn message(content: &Content) -> Value {
-    let mut blocks = vec![mrkdwn(&format!(
-        "*{}*",
-        escape(&cut(&content.headline, 300))
-    ))];
+    let headline = format!("*{}*", escape(&cut(&content.headline, 300)));
+    let mut blocks = vec![mrkdwn(&headline)];
+    blocks.extend(body(content, MOST_BLOCKS - 1));
+    json!({"text": text(content), "blocks": blocks})
+}
+
+/// What stands in a notification.
+pub(super) fn text(content: &Content) -> String {
+    cut(&escape(&content.subject), TEXT_CHARACTERS)
+}
+
+/// Everything below the headline, in at most so many blocks.
+pub(super) fn body(content: &Content, most: usize) -> Vec<Value> {
+    let mut blocks = Vec::new();
     if !content.facts.is_empty() {
         let facts = cut(&content.facts.join("\n"), 1000);
         blocks.push(json!({
@@ -89,12 +99,11 @@ fn message(content: &Content) -> Value {
     for section in &content.sections {
         blocks.extend(paragraphs(section).iter().map(|text| mrkdwn(text)));
     }
-    let room = MOST_BLOCKS - 1;
-    if blocks.len() > room {
-        blocks.truncate(room);
+    if blocks.len() > most {
+        blocks.truncate(most - 1);
         blocks.push(mrkdwn("… this is not all of it"));
     }
-    json!({"text": cut(&escape(&content.subject), TEXT_CHARACTERS), "blocks": blocks})
+    blocks
 }
 
 /// A section as texts, each within the limit; an entry is never torn apart.
