@@ -143,16 +143,19 @@ fn done(answer: &Answer) -> Result<(), Delivery> {
 
 /// The body of a message; nobody is mentioned, whatever stands in it.
 fn message(content: &Content) -> Value {
-    let facts = content.facts.join("\n");
-    json!({
-        "allowed_mentions": {"parse": []},
-        "embeds": [{
-            "title": MARKDOWN.cut(&MARKDOWN.escape(&content.headline), TITLE),
-            "description": MARKDOWN.sections(&content.sections, DESCRIPTION),
-            "color": chat::colour(content),
-            "footer": {"text": MARKDOWN.cut(&facts, FOOTER)},
-        }],
-    })
+    let mut embed = json!({
+        "title": MARKDOWN.cut(&MARKDOWN.escape(&content.headline), TITLE),
+        "color": chat::colour(content),
+    });
+    let description = MARKDOWN.sections(&content.sections, DESCRIPTION);
+    if !description.is_empty() {
+        embed["description"] = json!(description);
+    }
+    let facts = MARKDOWN.cut(&content.facts.join("\n"), FOOTER);
+    if !facts.is_empty() {
+        embed["footer"] = json!({"text": facts});
+    }
+    json!({"allowed_mentions": {"parse": []}, "embeds": [embed]})
 }
 
 #[cfg(test)]

@@ -17,8 +17,11 @@ fn check(message: &Value) {
         (&embeds[0]["description"], 4096),
         (&embeds[0]["footer"]["text"], 2048),
     ] {
+        if text.is_null() {
+            continue;
+        }
         let length = chat::code_units(text.as_str().unwrap());
-        assert!(length <= most, "{length} > {most}");
+        assert!((1..=most).contains(&length), "{length} > {most}");
         all += length;
     }
     assert!(all <= 6000);
@@ -47,7 +50,7 @@ fn each_kind_of_notice_in_discord() {
             "({:06x}) {}\n{}\n{}",
             embed["color"].as_u64().unwrap(),
             embed["title"].as_str().unwrap(),
-            embed["description"].as_str().unwrap(),
+            embed["description"].as_str().unwrap_or_default(),
             embed["footer"]["text"].as_str().unwrap(),
         )
     });
