@@ -351,7 +351,7 @@ pub(super) fn flood() -> Content {
     Content {
         subject: hostile.repeat(3),
         headline: hostile.repeat(30),
-        facts: vec![hostile.repeat(30); 3],
+        facts: vec![hostile.repeat(2), "&".repeat(3000)],
         sections: vec![Section::new("What changed", vec![item; 90])],
         severity: Severity::High,
         over: false,

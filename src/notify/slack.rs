@@ -14,6 +14,8 @@ use super::{Channel, Delivery, Letter, Notifier, Pending};
 const SECTION_CHARACTERS: usize = 3000;
 pub(super) const MOST_BLOCKS: usize = 50;
 const TEXT_CHARACTERS: usize = 3000;
+/// Those of a context are 2000 characters, and escaping lengthens some fivefold.
+const FACTS_CHARACTERS: usize = 400;
 
 /// An incoming webhook of Slack, or of a program that understands the same.
 pub(super) const CHANNEL: Channel = Channel {
@@ -90,7 +92,7 @@ pub(super) fn text(content: &Content) -> String {
 pub(super) fn body(content: &Content, most: usize) -> Vec<Value> {
     let mut blocks = Vec::new();
     if !content.facts.is_empty() {
-        let facts = cut(&content.facts.join("\n"), 1000);
+        let facts = cut(&content.facts.join("\n"), FACTS_CHARACTERS);
         blocks.push(json!({
             "type": "context",
             "elements": [{"type": "mrkdwn", "text": escape(&facts)}],
