@@ -1,10 +1,10 @@
-//! One POST to a webhook whose URL is a secret, and what its answer means.
+//! Requests to webhooks whose URL is a secret, and what their answers mean.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::secret::{Masker, SecretSource};
@@ -16,6 +16,8 @@ use super::{Delivery, read_secret};
 pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 /// How much of a refusal's body is quoted.
 const QUOTED_BYTES: usize = 300;
+/// How much of an answer is read at all.
+const ANSWER_BYTES: usize = 256 * 1024;
 
 /// Posts JSON; follows no redirect, since the body and its token are meant for one place.
 pub(super) struct HttpSender {
@@ -59,48 +61,107 @@ impl HttpSender {
             Err(delivery) => return delivery,
         };
         let masker = masker(&url, token.as_ref());
-        let outcome = self.exchange(&url, token.as_ref(), headers, body).await;
+        let outcome = match address(&url) {
+            Ok(address) => {
+                let request = self.client.post(address);
+                exchange(request, token.as_ref(), headers, body).await
+            }
+            Err(problem) => Err(problem),
+        };
         match outcome {
             Ok(response) => answered(response, &masker).await,
-            Err(problem) => Delivery::Retry {
-                error: masker.mask(&problem),
-                after: None,
-            },
+            Err(problem) => unsent(&problem, &masker),
         }
     }
 
-    async fn exchange(
+    /// Sends `body` to an address that was made from the secret `origin`, and reads the answer.
+    pub(super) async fn call(
         &self,
-        url: &SecretString,
+        method: Method,
+        address: Url,
+        origin: &SecretString,
         token: Option<&SecretString>,
-        headers: &[(&'static str, String)],
         body: Vec<u8>,
-    ) -> Result<Response, String> {
-        let url = Url::parse(url.expose_secret().trim())
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or("what stands in the secret is not an http or https URL: check its content")?;
-        let mut request = self
-            .client
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
-        if let Some(token) = token {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-                .map_err(|_| "the token holds characters that no HTTP header can carry")?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+    ) -> Result<Answer, Delivery> {
+        let masker = masker(origin, token);
+        let request = self.client.request(method, address);
+        match exchange(request, token, &[], body).await {
+            Ok(response) => Ok(read(response, masker, ANSWER_BYTES).await),
+            Err(problem) => Err(unsent(&problem, &masker)),
         }
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        request.send().await.map_err(|error| {
-            if error.is_timeout() {
-                "no answer in time".to_owned()
-            } else {
-                with_causes(&error.without_url())
-            }
+    }
+}
+
+/// What a secret holds, as an address.
+pub(super) fn address(url: &SecretString) -> Result<Url, String> {
+    let url = Url::parse(url.expose_secret().trim()).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| {
+            "what stands in the secret is not an http or https URL: check its content".to_owned()
         })
+}
+
+async fn exchange(
+    request: reqwest::RequestBuilder,
+    token: Option<&SecretString>,
+    headers: &[(&'static str, String)],
+    body: Vec<u8>,
+) -> Result<Response, String> {
+    let mut request = request.header(CONTENT_TYPE, "application/json").body(body);
+    if let Some(token) = token {
+        let token = token.expose_secret();
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| "the token holds characters that no HTTP header can carry")?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    request.send().await.map_err(|error| {
+        if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else {
+            with_causes(&error.without_url())
+        }
+    })
+}
+
+fn unsent(problem: &str, masker: &Masker) -> Delivery {
+    Delivery::Retry {
+        error: masker.mask(problem),
+        after: None,
+    }
+}
+
+/// What a service answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// How long the service asked to be left alone.
+    pub(super) after: Option<SignedDuration>,
+    body: Vec<u8>,
+    masker: Masker,
+}
+
+impl Answer {
+    /// The body as JSON; null if it is something else.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Words of the service, fit to be shown.
+    pub(super) fn quote(&self, said: &str) -> String {
+        let said = self.masker.mask(said);
+        cut(clean(&said).trim(), QUOTED_BYTES)
+    }
+
+    /// What the status means for a delivery.
+    pub(super) fn delivery(&self) -> Delivery {
+        if self.status.is_success() {
+            return Delivery::Accepted { handle: None };
+        }
+        let said = self.quote(&String::from_utf8_lossy(&self.body));
+        judge(self.status, &said, self.after)
     }
 }
 
@@ -130,22 +191,30 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     cut(&clean(&text), 400)
 }
 
-async fn answered(mut response: Response, masker: &Masker) -> Delivery {
-    let status = response.status();
-    if status.is_success() {
+async fn answered(response: Response, masker: &Masker) -> Delivery {
+    if response.status().is_success() {
         return Delivery::Accepted { handle: None };
     }
+    let answer = read(response, masker.clone(), QUOTED_BYTES).await;
+    answer.delivery()
+}
+
+async fn read(mut response: Response, masker: Masker, most: usize) -> Answer {
+    let status = response.status();
     let after = retry_after(response.headers().get(RETRY_AFTER), Timestamp::now());
     let mut body = Vec::new();
-    while body.len() < QUOTED_BYTES {
+    while body.len() < most {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             _ => break,
         }
     }
-    let said = masker.mask(&String::from_utf8_lossy(&body));
-    let said = cut(clean(&said).trim(), QUOTED_BYTES);
-    judge(status, &said, after)
+    Answer {
+        status,
+        after,
+        body,
+        masker,
+    }
 }
 
 fn judge(status: StatusCode, said: &str, after: Option<SignedDuration>) -> Delivery {

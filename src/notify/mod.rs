@@ -3,13 +3,18 @@
 //! A notice becomes words once (`content`, `words`, `steps`); `render` and the channels only lay
 //! them out. The generic webhook sends the facts themselves.
 
+mod chat;
 mod content;
+mod discord;
 mod email;
 mod http;
+mod mattermost;
 mod render;
 pub mod settings;
 mod slack;
+mod slack_bot;
 mod steps;
+mod teams;
 mod webhook;
 mod words;
 
@@ -31,7 +36,15 @@ use self::render::Renderer;
 use self::settings::{ChannelSettings, Form, NotifySettings, SmtpSettings, Values};
 
 /// Every channel: one file and one line each.
-const CHANNELS: &[Channel] = &[email::CHANNEL, slack::CHANNEL, webhook::CHANNEL];
+const CHANNELS: &[Channel] = &[
+    discord::CHANNEL,
+    email::CHANNEL,
+    mattermost::CHANNEL,
+    slack::CHANNEL,
+    slack_bot::CHANNEL,
+    teams::CHANNEL,
+    webhook::CHANNEL,
+];
 
 /// How a delivery went.
 #[derive(Debug, Clone, PartialEq, Eq)]

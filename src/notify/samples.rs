@@ -19,6 +19,11 @@ use crate::domain::notice::{
 use crate::domain::plan::Mode;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::value::{AttributePath, Number, Value};
+use crate::secret::SecretSource;
+
+use super::content::{Content, Item, Section};
+use super::settings::{self, ChannelSettings, NotifierSettings, NotifySettings, form};
+use super::{Delivery, Notifiers};
 
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -333,4 +338,55 @@ pub(super) fn all() -> [Notice; 7] {
         unverified(),
         first_sight(),
     ]
+}
+
+/// More than any service takes, full of what means something to one of them.
+pub(super) fn flood() -> Content {
+    let hostile = "<!channel> @everyone @here **b** _i_ [x](http://x) `c` 😀 \"&";
+    let item = Item {
+        label: hostile.repeat(4),
+        text: hostile.repeat(9),
+        lines: vec![hostile.repeat(9); 6],
+    };
+    Content {
+        subject: hostile.repeat(3),
+        headline: hostile.repeat(30),
+        facts: vec![hostile.repeat(2), "&".repeat(3000)],
+        sections: vec![Section::new("What changed", vec![item; 90])],
+        severity: Severity::High,
+        over: false,
+    }
+}
+
+/// Delivers by a channel whose secret, its first field, holds this text.
+pub(super) async fn deliver(
+    channel: &'static str,
+    secret: &str,
+    texts: &[(&'static str, &str)],
+    notice: &Notice,
+    handle: Option<&str>,
+) -> Delivery {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), secret).unwrap();
+    let field = form(channel).unwrap().fields.first().unwrap().name;
+    let place = SecretSource::File(file.path().to_owned());
+    let mut values = vec![(field, settings::Value::Secret(place))];
+    for (field, text) in texts {
+        values.push((field, settings::Value::Text((*text).to_owned())));
+    }
+    let settings = NotifySettings {
+        notifiers: vec![NotifierSettings {
+            name: "there".to_owned(),
+            channel: ChannelSettings {
+                channel,
+                values: values.into_iter().collect(),
+            },
+        }],
+        ..NotifySettings::default()
+    };
+    let notifiers = Notifiers::build(&settings).unwrap();
+    let to = notifiers.addressees().pop().unwrap();
+    notifiers
+        .deliver(&to, &message_id(), notice, Timestamp::UNIX_EPOCH, handle)
+        .await
 }

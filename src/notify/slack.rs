@@ -12,8 +12,10 @@ use super::{Channel, Delivery, Letter, Notifier, Pending};
 
 /// Slack's limits.
 const SECTION_CHARACTERS: usize = 3000;
-const MOST_BLOCKS: usize = 50;
+pub(super) const MOST_BLOCKS: usize = 50;
 const TEXT_CHARACTERS: usize = 3000;
+/// Those of a context are 2000 characters, and escaping lengthens some fivefold.
+const FACTS_CHARACTERS: usize = 400;
 
 /// An incoming webhook of Slack, or of a program that understands the same.
 pub(super) const CHANNEL: Channel = Channel {
@@ -75,12 +77,22 @@ fn mrkdwn(text: &str) -> Value {
 
 /// The body of the POST.
 fn message(content: &Content) -> Value {
-    let mut blocks = vec![mrkdwn(&format!(
-        "*{}*",
-        escape(&cut(&content.headline, 300))
-    ))];
+    let headline = format!("*{}*", escape(&cut(&content.headline, 300)));
+    let mut blocks = vec![mrkdwn(&headline)];
+    blocks.extend(body(content, MOST_BLOCKS - 1));
+    json!({"text": text(content), "blocks": blocks})
+}
+
+/// What stands in a notification.
+pub(super) fn text(content: &Content) -> String {
+    cut(&escape(&content.subject), TEXT_CHARACTERS)
+}
+
+/// Everything below the headline, in at most so many blocks.
+pub(super) fn body(content: &Content, most: usize) -> Vec<Value> {
+    let mut blocks = Vec::new();
     if !content.facts.is_empty() {
-        let facts = cut(&content.facts.join("\n"), 1000);
+        let facts = cut(&content.facts.join("\n"), FACTS_CHARACTERS);
         blocks.push(json!({
             "type": "context",
             "elements": [{"type": "mrkdwn", "text": escape(&facts)}],
@@ -89,12 +101,11 @@ fn message(content: &Content) -> Value {
     for section in &content.sections {
         blocks.extend(paragraphs(section).iter().map(|text| mrkdwn(text)));
     }
-    let room = MOST_BLOCKS - 1;
-    if blocks.len() > room {
-        blocks.truncate(room);
+    if blocks.len() > most {
+        blocks.truncate(most - 1);
         blocks.push(mrkdwn("… this is not all of it"));
     }
-    json!({"text": cut(&escape(&content.subject), TEXT_CHARACTERS), "blocks": blocks})
+    blocks
 }
 
 /// A section as texts, each within the limit; an entry is never torn apart.
