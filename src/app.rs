@@ -196,6 +196,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         layout,
         artifacts,
         notifiers,
+        news_bell: tokio::sync::Notify::new(),
         outbox_bell: tokio::sync::Notify::new(),
         stop: Stop::default(),
         states,
@@ -213,6 +214,8 @@ async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError
 
 fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> JoinSet<()> {
     let mut parts = JoinSet::new();
+    parts.spawn(clock::keep(context.clone()));
+    parts.spawn(composer::keep(context.clone()));
     parts.spawn(outbox::deliver(context.clone()));
     parts.spawn(housekeeping::keep_pruning(context.clone()));
     parts.spawn(overdue::watch(context.clone()));

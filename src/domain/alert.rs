@@ -118,6 +118,8 @@ pub struct Alert {
     pub seen_at: Timestamp,
     /// How many looks in a row have seen it.
     pub looks: u32,
+    /// How long it has to stay before people are told.
+    pub persist: SignedDuration,
     /// When people were first told; none while it is not known whether the trouble stays.
     pub opened_at: Option<Timestamp>,
     /// When its content last changed.
@@ -192,6 +194,97 @@ pub struct Timing {
     pub escalate: Option<SignedDuration>,
 }
 
+/// A value for each severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BySeverity<T> {
+    /// For what is critical.
+    pub critical: T,
+    /// For what is high.
+    pub high: T,
+    /// For what is medium.
+    pub medium: T,
+    /// For everything less.
+    pub low: T,
+}
+
+impl<T: Copy> BySeverity<T> {
+    /// The value for a severity.
+    pub const fn of(&self, severity: Severity) -> T {
+        match severity {
+            Severity::Critical => self.critical,
+            Severity::High => self.high,
+            Severity::Medium => self.medium,
+            Severity::Low | Severity::Info => self.low,
+        }
+    }
+}
+
+/// When people are told of troubles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timings {
+    /// How long drift has to stay.
+    pub persist: BySeverity<SignedDuration>,
+    /// How often people are reminded; none is never.
+    pub remind: BySeverity<Option<SignedDuration>>,
+    /// After how long without acknowledgement others are told; none is never.
+    pub escalate: BySeverity<Option<SignedDuration>>,
+    /// How many confirmed looks in a row have to fail.
+    pub failures: u32,
+}
+
+impl Default for Timings {
+    /// What is critical or high is told at once, less after ten minutes. What is critical is repeated
+    /// every four hours and escalated after half an hour, what is high daily and after four hours,
+    /// what is medium weekly, what is low never.
+    fn default() -> Self {
+        let (minutes, hours) = (SignedDuration::from_mins, SignedDuration::from_hours);
+        Self {
+            persist: BySeverity {
+                critical: SignedDuration::ZERO,
+                high: SignedDuration::ZERO,
+                medium: minutes(10),
+                low: minutes(10),
+            },
+            remind: BySeverity {
+                critical: Some(hours(4)),
+                high: Some(hours(24)),
+                medium: Some(hours(7 * 24)),
+                low: None,
+            },
+            escalate: BySeverity {
+                critical: Some(minutes(30)),
+                high: Some(hours(4)),
+                medium: None,
+                low: None,
+            },
+            failures: 1,
+        }
+    }
+}
+
+impl Timings {
+    /// When people are told of a trouble. `pending_after` is how long code of this stack may wait.
+    pub fn of(
+        &self,
+        kind: AlertKind,
+        severity: Severity,
+        pending_after: SignedDuration,
+    ) -> Timing {
+        let (persist, looks) = match kind {
+            AlertKind::Drift => (self.persist.of(severity), 1),
+            AlertKind::Pending => (pending_after, 1),
+            AlertKind::Failed => (SignedDuration::ZERO, self.failures),
+            AlertKind::Apply => (SignedDuration::ZERO, 1),
+        };
+        Timing {
+            persist,
+            looks,
+            remind: self.remind.of(severity),
+            escalate: self.escalate.of(severity),
+        }
+    }
+}
+
 /// A trouble that comes back within this time after it was told resolved continues its alert.
 pub const RETURNS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// An alert that has come back so often comes and goes.
@@ -214,6 +307,7 @@ impl Alert {
             trouble,
             seen_at: now,
             looks: 0,
+            persist: SignedDuration::ZERO,
             opened_at: None,
             changed_at: now,
             spoken_at: now,
@@ -223,6 +317,11 @@ impl Alert {
             returns: Vec::new(),
             resolved: None,
         }
+    }
+
+    /// When it was opened; one that waits to be told begins when it was first seen.
+    pub fn begun_at(&self) -> Timestamp {
+        self.opened_at.unwrap_or(self.seen_at)
     }
 
     /// Whether it is over.
@@ -263,7 +362,7 @@ impl Alert {
         if self.looks < timing.looks {
             return None;
         }
-        after(self.seen_at, timing.persist)
+        after(self.seen_at, self.persist)
     }
 
     /// When [`tick`] has something to say next, if nothing else happens.
@@ -348,7 +447,7 @@ pub fn advance(
     let open = known.as_ref().is_some_and(|alert| !alert.is_over());
     match (known, sight) {
         (Some(alert), Sight::Present(trouble)) if open => {
-            Some(seen_again(alert, trouble, timing, now))
+            seen_again(alert, trouble, timing, now)
         }
         (known, Sight::Present(trouble)) => {
             let (stack, kind) = subject;
@@ -358,6 +457,7 @@ pub fn advance(
             });
             alert.trouble = trouble.clone();
             alert.looks = 1;
+            alert.persist = timing.persist;
             Some(opened(alert, timing, now))
         }
         (Some(alert), Sight::Absent(resolution)) if open => {
@@ -413,34 +513,37 @@ fn opened(alert: Alert, timing: &Timing, now: Timestamp) -> (Alert, Option<Alert
     }
 }
 
+/// None if nothing about it is new.
 fn seen_again(
-    alert: Alert,
+    known: Alert,
     trouble: &Trouble,
     timing: &Timing,
     now: Timestamp,
-) -> (Alert, Option<AlertEvent>) {
-    let changed = alert.trouble.content != trouble.content;
-    let grew = grows(&alert.trouble, trouble);
+) -> Option<(Alert, Option<AlertEvent>)> {
+    let changed = known.trouble.content != trouble.content;
+    let grew = grows(&known.trouble, trouble);
     let alert = Alert {
         trouble: trouble.clone(),
-        looks: alert.looks.saturating_add(1),
-        changed_at: if changed { now } else { alert.changed_at },
+        looks: known.looks.saturating_add(1),
+        persist: timing.persist,
+        changed_at: if changed { now } else { known.changed_at },
         // One that comes and goes is not told anew each time it comes.
         lull: None,
-        acknowledged: alert.acknowledged.filter(|_| !grew),
-        ..alert
+        acknowledged: known.acknowledged.clone().filter(|_| !grew),
+        ..known.clone()
     };
     if alert.opened_at.is_none() {
-        return opened(alert, timing, now);
+        return Some(opened(alert, timing, now));
     }
     if changed && (grew || alert.acknowledged.is_none()) {
         let alert = Alert {
             spoken_at: now,
             ..alert
         };
-        return (alert, Some(AlertEvent::Changed));
+        return Some((alert, Some(AlertEvent::Changed)));
     }
-    (alert, None)
+    let same = known.trouble == *trouble && known.lull.is_none();
+    (!same).then_some((alert, None))
 }
 
 /// Whether a trouble has become worse, or holds something that it did not hold.

@@ -1,7 +1,7 @@
 //! What a look found, boiled down to one hash: the same trouble has the same content, whenever it
 //! is looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -51,26 +51,54 @@ pub fn content(
     which: impl Fn(&Finding) -> bool,
 ) -> String {
     let findings = &check.findings;
-    let mut lines: Vec<String> = Vec::new();
-    for finding in findings.resources.iter().filter(|f| which(f)) {
-        let head = (&finding.address, &finding.deposed, finding.action);
-        let whole = serde_json::json!([head, finding.previous_address, finding.importing]);
-        lines.push(whole.to_string());
-        for a in &finding.attributes {
-            let line = if unstable.contains(&AttributeKey::of(finding, a)) {
-                serde_json::json!([head, a.subject, a.origin])
-            } else {
-                serde_json::json!([head, a.subject, a.origin, a.state, a.real, a.want])
-            };
-            lines.push(line.to_string());
-        }
-    }
+    let told = findings.resources.iter().filter(|f| which(f));
+    let mut lines: Vec<String> = told.flat_map(|f| lines(f, unstable)).collect();
     let outputs = findings.outputs.iter();
     lines.extend(outputs.map(|o| serde_json::json!(["output", o.name, o.origin]).to_string()));
     let checks = findings.checks.iter();
     lines.extend(checks.map(|c| serde_json::json!(["check", c.address, c.status]).to_string()));
+    hash(lines)
+}
+
+fn lines(finding: &Finding, unstable: &BTreeSet<AttributeKey>) -> Vec<String> {
+    let head = (&finding.address, &finding.deposed, finding.action);
+    let whole = serde_json::json!([head, finding.previous_address, finding.importing]);
+    let attributes = finding.attributes.iter().map(|a| {
+        let line = if unstable.contains(&AttributeKey::of(finding, a)) {
+            serde_json::json!([head, a.subject, a.origin])
+        } else {
+            serde_json::json!([head, a.subject, a.origin, a.state, a.real, a.want])
+        };
+        line.to_string()
+    });
+    std::iter::once(whole.to_string()).chain(attributes).collect()
+}
+
+fn hash(mut lines: Vec<String>) -> String {
     lines.sort_unstable();
     hex::encode(Sha256::digest(lines.join("\n")))
+}
+
+/// What the trouble consists of: each object by its address (outputs and checks by theirs), with a
+/// hash over how it differs.
+pub fn parts(
+    check: &StackCheck,
+    unstable: &BTreeSet<AttributeKey>,
+    which: impl Fn(&Finding) -> bool,
+) -> BTreeMap<String, String> {
+    let findings = &check.findings;
+    let resources = findings.resources.iter().filter(|f| which(f)).map(|f| {
+        let name = match &f.deposed {
+            Some(key) => format!("{} (deposed object {key})", f.address),
+            None => f.address.to_string(),
+        };
+        (name, hash(lines(f, unstable)))
+    });
+    let outputs = findings.outputs.iter();
+    let outputs = outputs.map(|o| (format!("output {}", o.name), o.origin.as_str().to_owned()));
+    let checks = findings.checks.iter();
+    let checks = checks.map(|c| (c.address.clone(), format!("{:?}", c.status)));
+    resources.chain(outputs).chain(checks).collect()
 }
 
 /// Every attribute that an apply would put back, by its key.

@@ -129,6 +129,10 @@ time_id! {
     /// One message in the outbox.
     MessageId
 }
+time_id! {
+    /// One piece of news that waits to become a message.
+    EnvelopeId
+}
 
 /// A keyed fingerprint of a value that must not be shown: equal fingerprints mean equal values,
 /// and nothing else can be learned from one without the key.

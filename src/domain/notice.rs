@@ -136,6 +136,9 @@ pub struct AlertNotice {
     /// How often it has come back lately.
     #[serde(default)]
     pub returns: usize,
+    /// Whether others were told because nobody had acknowledged it.
+    #[serde(default)]
+    pub escalated: bool,
     /// Where it comes from, if others may have the same trouble from there.
     #[serde(default)]
     pub cause: Option<Cause>,

@@ -67,6 +67,9 @@ pub struct StackRecord {
     pub workspace: String,
     /// Labels from the configuration.
     pub labels: BTreeMap<String, String>,
+    /// Who owns its directory, as the repository says.
+    #[serde(default)]
+    pub owners: Vec<String>,
     /// Whether it is still in the source; a stack that left is kept for its history.
     pub tracked: bool,
     /// A look older than this says nothing any more.
@@ -115,6 +118,7 @@ impl StackRecord {
             dir,
             workspace,
             labels,
+            owners: Vec::new(),
             tracked: true,
             max_age: SignedDuration::from_hours(24),
             first_seen_at: now,

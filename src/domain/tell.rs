@@ -1,24 +1,27 @@
 //! What people are told about a look at a stack: which alerts open, change or end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::alert::{Alert, AlertEvent, AlertKind, Resolution, Sight, Trouble, advance};
+use super::alert::{
+    Alert, AlertEvent, AlertKind, Resolution, Sight, Timings, Trouble, advance, news,
+};
+use super::cause;
 use super::check::StackCheck;
-use super::content::{AttributeKey, content, tells_drift};
-use super::finding::{Severity, Verdict};
+use super::content::{AttributeKey, content, parts, tells_drift};
+use super::finding::{Finding, Severity, Verdict};
 use super::ids::AlertId;
-use super::notice::{AlertNotice, Notice};
+use super::notice::{AlertNotice, Audience};
 use super::stack::StackRecord;
 
 /// The alerts of a stack after a look, with what to tell about those that moved.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// Alerts to store.
-    pub alerts: Vec<Alert>,
-    /// Messages to send.
-    pub notices: Vec<Notice>,
+    /// Alerts to store, each as it would be told now.
+    pub alerts: Vec<(Alert, AlertNotice)>,
+    /// What to tell.
+    pub news: Vec<AlertNotice>,
 }
 
 /// What the alerts of a stack depend on besides the look itself.
@@ -32,49 +35,106 @@ pub struct Situation<'a> {
     pub repaired: bool,
     /// How long code may wait.
     pub pending_after: SignedDuration,
+    /// When people are told.
+    pub timings: &'a Timings,
+    /// Whom it concerns.
+    pub audience: &'a Audience,
 }
 
-/// Which alerts move. `fresh` makes ids.
+/// Which alerts move. `known` are the open ones of the stack and those that ended lately; `fresh`
+/// makes ids.
 pub fn tell(
     situation: &Situation<'_>,
-    open: &[Alert],
+    known: &[Alert],
     fresh: impl Fn() -> AlertId,
     now: Timestamp,
 ) -> Told {
     let mut told = Told::default();
-    for (kind, sight) in sights(situation, now) {
-        let alert = open.iter().find(|alert| alert.kind == kind).cloned();
+    for (kind, sight) in sights(situation) {
+        let before = latest(known, kind);
         let stack = &situation.record.id;
-        if let Some((alert, event)) = advance(alert, &sight, stack, kind, fresh(), now) {
-            told.notices.push(notice(&alert, event, situation, now));
-            told.alerts.push(alert);
+        let severity = match &sight {
+            Sight::Present(trouble) => trouble.severity,
+            Sight::Absent(_) | Sight::Unseen => Severity::Info,
+        };
+        let timing = situation.timings.of(kind, severity, situation.pending_after);
+        let moved = advance(before.cloned(), &sight, (stack, kind), &timing, fresh(), now);
+        let Some((alert, event)) = moved else {
+            continue;
+        };
+        let since = match kind {
+            AlertKind::Drift => situation.record.drift_since,
+            AlertKind::Pending => situation.record.pending_since,
+            AlertKind::Failed | AlertKind::Apply => None,
+        };
+        let detail = situation.record.held.clone();
+        let mut notice = AlertNotice {
+            since,
+            detail: detail.filter(|_| kind == AlertKind::Apply),
+            ..as_told(&alert, situation.check, situation.audience, now)
+        };
+        if let Some(event) = event {
+            notice.event = event;
+            let last = before.filter(|_| event == AlertEvent::Changed);
+            notice.news = last.map_or_else(Vec::new, |b| news(&b.trouble, &alert.trouble));
+            told.news.push(notice.clone());
         }
+        told.alerts.push((alert, notice));
     }
     told
 }
 
-fn notice(alert: &Alert, event: AlertEvent, situation: &Situation<'_>, now: Timestamp) -> Notice {
-    let detail = situation.record.held.clone();
-    Notice::Alert(AlertNotice {
+/// The open alert of a kind, or else the one that ended last.
+fn latest(known: &[Alert], kind: AlertKind) -> Option<&Alert> {
+    let of_kind = known.iter().filter(|alert| alert.kind == kind);
+    of_kind.max_by_key(|alert| (!alert.is_over(), alert.resolved.map(|(at, _)| at)))
+}
+
+/// An alert as news, as if it had just been opened; what a look knows besides is added to it.
+pub fn as_told(
+    alert: &Alert,
+    check: &StackCheck,
+    audience: &Audience,
+    now: Timestamp,
+) -> AlertNotice {
+    AlertNotice {
         alert: alert.id,
-        event,
+        event: AlertEvent::Opened,
         kind: alert.kind,
         stack: alert.stack.clone(),
         severity: alert.trouble.severity,
         at: now,
-        opened_at: alert.opened_at,
-        since: match alert.kind {
-            AlertKind::Drift => situation.record.drift_since,
-            AlertKind::Pending => situation.record.pending_since,
-            AlertKind::Failed | AlertKind::Apply => None,
-        },
-        detail: detail.filter(|_| alert.kind == AlertKind::Apply),
-        resolution: alert.resolved.map(|(_, resolution)| resolution),
-        check: situation.check.clone(),
-    })
+        opened_at: alert.begun_at(),
+        since: None,
+        detail: None,
+        resolution: None,
+        news: Vec::new(),
+        acknowledged: None,
+        returns: 0,
+        escalated: false,
+        cause: alert.trouble.cause.clone(),
+        audience: audience.clone(),
+        check: check.clone(),
+    }
+    .with(alert)
 }
 
-fn sights(situation: &Situation<'_>, now: Timestamp) -> [(AlertKind, Sight); 4] {
+impl AlertNotice {
+    /// The same news with what is known of the alert now.
+    #[must_use]
+    pub fn with(self, alert: &Alert) -> Self {
+        Self {
+            opened_at: alert.begun_at(),
+            resolution: alert.resolved.map(|(_, resolution)| resolution),
+            acknowledged: alert.acknowledged.clone(),
+            returns: alert.returns.len(),
+            escalated: alert.escalated_at.is_some(),
+            ..self
+        }
+    }
+}
+
+fn sights(situation: &Situation<'_>) -> [(AlertKind, Sight); 4] {
     let check = situation.check;
     let unstable = &situation.record.doubt.unstable;
     let over = Sight::Absent(Resolution::PutBack);
@@ -83,6 +143,8 @@ fn sights(situation: &Situation<'_>, now: Timestamp) -> [(AlertKind, Sight); 4] 
         Some(failure) if failed => Sight::Present(Trouble {
             content: failure.kind.as_str().to_owned(),
             severity: Severity::High,
+            parts: BTreeMap::new(),
+            cause: Some(cause::of_failure(failure)),
         }),
         _ => over.clone(),
     };
@@ -92,23 +154,23 @@ fn sights(situation: &Situation<'_>, now: Timestamp) -> [(AlertKind, Sight); 4] 
         None if situation.repaired => Sight::Absent(Resolution::Repaired),
         None => over.clone(),
     };
-    let waited = situation
-        .record
-        .pending_since
-        .map(|since| now.duration_since(since));
-    let pending = match waited {
+    let waits = |f: &Finding| f.is_pending() || f.is_consequence();
+    let pending = match situation.record.pending_since {
         _ if failed => Sight::Unseen,
-        Some(waited) if waited >= situation.pending_after => Sight::Present(Trouble {
-            content: content(check, unstable, |f| f.is_pending() || f.is_consequence()),
+        Some(_) => Sight::Present(Trouble {
+            content: content(check, unstable, waits),
             severity: Severity::Medium,
+            parts: parts(check, unstable, waits),
+            cause: cause::of_findings(check, waits),
         }),
-        Some(_) => Sight::Unseen,
         None => over.clone(),
     };
     let apply = match &situation.record.held {
         Some(reason) => Sight::Present(Trouble {
             content: reason.clone(),
             severity: Severity::Critical,
+            parts: BTreeMap::new(),
+            cause: None,
         }),
         None => over,
     };
@@ -134,5 +196,7 @@ fn drift_trouble(check: &StackCheck, unstable: &BTreeSet<AttributeKey>) -> Optio
     Some(Trouble {
         content: content(check, unstable, tells_drift),
         severity,
+        parts: parts(check, unstable, tells_drift),
+        cause: cause::of_findings(check, tells_drift),
     })
 }

@@ -156,6 +156,11 @@ trait Notifier: Send + Sync {
         Vec::new()
     }
 
+    /// Whether it wants every piece of news by itself, as machines do, and nothing put together.
+    fn takes_each(&self) -> bool {
+        false
+    }
+
     /// Which thread of the channel a message belongs to: later ones of it get the handle that an
     /// earlier one gave back. One alert is one thread unless the channel knows better.
     fn thread(&self, notice: &Notice) -> String {
@@ -234,6 +239,16 @@ impl Notifiers {
             notifiers.insert(name.clone(), (known.build)(&blueprint)?);
         }
         Ok(Self(notifiers))
+    }
+
+    /// The names of all notifiers.
+    pub fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Whether a notifier wants every piece of news by itself.
+    pub fn takes_each(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|channel| channel.takes_each())
     }
 
     /// Everybody who can be told.

@@ -53,6 +53,10 @@ struct Webhook {
 }
 
 impl Notifier for Webhook {
+    fn takes_each(&self) -> bool {
+        true
+    }
+
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
             let body = match serde_json::to_vec(&body(letter)) {

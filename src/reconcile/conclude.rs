@@ -9,18 +9,17 @@ use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::RunId;
 use crate::domain::ledger::LedgerEntry;
-use crate::domain::notice::{Notice, RepairNotice};
+use crate::domain::notice::{AlertNotice, Notice, RepairNotice};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
-use super::address::messages;
 use super::context::Context;
 use super::look::Sighting;
 use super::resolve::Tracked;
 use super::step::{advance, duration, finish};
-use super::{baseline, fresh};
+use super::{baseline, fresh, news};
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -102,35 +101,40 @@ pub async fn conclude(
         finish(&mut run, outcome);
     }
     let _one_at_a_time = context.telling.lock().await;
-    let open = context.store.open_alerts(Some(&record.id)).await?;
+    let known = news::known(context, &record.id).await?;
+    let audience = news::audience(&record);
     let situation = Situation {
         record: &record,
         check: &check,
         repaired: repaired.is_some(),
         pending_after: duration(tracked.settings.policy.pending_after),
+        timings: &context.settings.telling.timings,
+        audience: &audience,
     };
-    let told = tell(&situation, &open, fresh::alert, now);
-    let notices = match repaired {
-        Some(before) => with_repair(told.notices, run.id, before, &check, now),
-        None => told.notices,
-    };
-    let mut notices = notices;
+    let mut told = tell(&situation, &known, fresh::alert, now);
+    let repair = repaired.and_then(|before| repair(&told.news, run.id, before, &check, now));
     if !baseline::is_told(context, &tracked.source).await? {
-        notices.retain(speaks_before_the_baseline);
+        // What was found opens its alerts silently, because one summary says it all. What Mooring
+        // itself did is told all the same.
+        told.news.retain(|news| news.kind == AlertKind::Apply);
     }
-    let messages = messages(context, &notices, now);
+    let mut news = news::of_alerts(context, &told.news, now);
+    if let Some(repair) = &repair {
+        news.extend(news::of_stack(context, repair, &audience, now));
+    }
+    let entries = news::entries(context, &told);
     let conclusion = Conclusion {
         run: Some(&run),
         stack: Some(&record),
         ledger: Some((&record.id, &ledger)),
-        alerts: &told.alerts,
-        messages: &messages,
+        alerts: &entries,
+        news: &news,
         memory: None,
     };
     context.store.conclude(&conclusion).await?;
-    context.outbox_bell.notify_one();
+    context.news_bell.notify_one();
     // A trouble that stays the same would fill the disk with copies of itself.
-    if !told.alerts.is_empty() {
+    if !told.news.is_empty() {
         keep(
             context,
             run.id,
@@ -142,40 +146,27 @@ pub async fn conclude(
     Ok(())
 }
 
-/// Until a source's baseline has been told, what was found opens its alerts silently, because one
-/// summary says it all. What Mooring itself did is told all the same.
-fn speaks_before_the_baseline(notice: &Notice) -> bool {
-    match notice {
-        Notice::Alert(alert) => alert.kind == AlertKind::Apply,
-        Notice::Repaired(_) | Notice::Summary(_) => true,
-    }
-}
-
 /// A repair speaks for itself unless it ends an alert that people know of.
-fn with_repair(
-    mut notices: Vec<Notice>,
+fn repair(
+    news: &[AlertNotice],
     run: RunId,
     before: StackCheck,
     after: &StackCheck,
     now: Timestamp,
-) -> Vec<Notice> {
-    let ends_alert = notices.iter().any(|notice| {
-        matches!(notice, Notice::Alert(alert)
-            if alert.kind == AlertKind::Drift
-                && alert.event == AlertEvent::Resolved
-                && alert.resolution == Some(Resolution::Repaired))
+) -> Option<Notice> {
+    let ends_alert = news.iter().any(|alert| {
+        alert.kind == AlertKind::Drift
+            && alert.event == AlertEvent::Resolved
+            && alert.resolution == Some(Resolution::Repaired)
     });
-    if let (false, Some(stack)) = (ends_alert, after.stack.clone()) {
-        let after = after.clone();
-        notices.push(Notice::Repaired(RepairNotice {
-            run,
-            stack,
-            at: now,
-            before,
-            after,
-        }));
-    }
-    notices
+    let stack = after.stack.clone().filter(|_| !ends_alert)?;
+    Some(Notice::Repaired(RepairNotice {
+        run,
+        stack,
+        at: now,
+        before,
+        after: after.clone(),
+    }))
 }
 
 /// Keeps a copy of something of a run. That it cannot be kept delays nothing and is only logged.

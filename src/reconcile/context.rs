@@ -31,6 +31,8 @@ pub struct Context {
     pub artifacts: Artifacts,
     /// Channels to people.
     pub notifiers: Notifiers,
+    /// Rings when there is news that waits to become messages.
+    pub news_bell: Notify,
     /// Rings when a message has been put into the outbox.
     pub outbox_bell: Notify,
     /// How to stop.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::ids::{AlertId, MessageId, RunId};
+use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RunId};
 
 /// A new run's id.
 pub(super) fn run() -> RunId {
@@ -17,4 +17,9 @@ pub(super) fn alert() -> AlertId {
 /// A new message's id.
 pub(super) fn message() -> MessageId {
     MessageId::from_uuid(Uuid::now_v7())
+}
+
+/// A new envelope's id.
+pub(super) fn envelope() -> EnvelopeId {
+    EnvelopeId::from_uuid(Uuid::now_v7())
 }

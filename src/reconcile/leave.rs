@@ -4,20 +4,19 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::domain::alert::{Alert, AlertEvent, Resolution};
-use crate::domain::check::StackCheck;
+use crate::domain::alert::Resolution;
 use crate::domain::ids::{SourceName, StackId};
-use crate::domain::notice::{AlertNotice, Notice};
 use crate::domain::run::{Outcome, RunState};
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
+use crate::domain::tell::{Told, as_told};
 use crate::store::{Conclusion, StoreError};
 
-use super::address::messages;
 use super::command::SourceUpdate;
 use super::conclude::conclude_run;
 use super::context::Context;
-use super::source_alert;
+use super::recover::unseen;
+use super::{news, source_alert};
 
 /// Takes leave of every stack that the database has and the source no longer does.
 pub(super) async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {
@@ -82,46 +81,27 @@ async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreErro
         tracked: false,
         ..record
     };
-    let open = context.store.open_alerts(Some(&record.id)).await?;
-    let over = (now, Resolution::Untracked);
-    let ended: Vec<Alert> = open
-        .into_iter()
-        .map(|alert| Alert {
-            resolved: Some(over),
-            ..alert
-        })
-        .collect();
-    let notices: Vec<Notice> = match &record.last {
-        Some(check) => ended
-            .iter()
-            .map(|alert| notice(alert, check, now))
-            .collect(),
-        None => Vec::new(),
-    };
-    let messages = messages(context, &notices, now);
+    let audience = news::audience(&record);
+    let check = record.last.clone().unwrap_or_else(|| unseen(&record));
+    let mut told = Told::default();
+    for alert in context.store.open_alerts(Some(&record.id)).await? {
+        let (alert, event) = alert.resolve(Resolution::Untracked, now);
+        let mut notice = as_told(&alert, &check, &audience, now);
+        if let Some(event) = event {
+            notice.event = event;
+            told.news.push(notice.clone());
+        }
+        told.alerts.push((alert, notice));
+    }
+    let news = news::of_alerts(context, &told.news, now);
+    let entries = news::entries(context, &told);
     let conclusion = Conclusion {
         stack: Some(&record),
-        alerts: &ended,
-        messages: &messages,
+        alerts: &entries,
+        news: &news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;
-    context.outbox_bell.notify_one();
+    context.news_bell.notify_one();
     Ok(())
-}
-
-fn notice(alert: &Alert, check: &StackCheck, now: Timestamp) -> Notice {
-    Notice::Alert(AlertNotice {
-        alert: alert.id,
-        event: AlertEvent::Resolved,
-        kind: alert.kind,
-        stack: alert.stack.clone(),
-        severity: alert.trouble.severity,
-        at: now,
-        opened_at: alert.opened_at,
-        since: None,
-        detail: None,
-        resolution: Some(Resolution::Untracked),
-        check: check.clone(),
-    })
 }

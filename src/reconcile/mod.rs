@@ -4,11 +4,12 @@
 //! verify, [`conclude`] remembers and tells. [`look`] is the part that `check` shares.
 
 pub mod act;
-mod address;
 mod attempt;
 mod baseline;
 mod cache;
+pub mod clock;
 pub mod command;
+pub mod composer;
 pub mod conclude;
 pub mod context;
 pub mod driver;
@@ -23,6 +24,7 @@ pub mod leave;
 pub mod local;
 pub mod look;
 mod mirror_tree;
+mod news;
 pub mod outbox;
 pub mod overdue;
 pub mod pass;

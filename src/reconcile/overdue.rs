@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::alert::AlertKind;
+use crate::domain::alert::{Alert, AlertKind, Timings};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
@@ -13,9 +13,8 @@ use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
-use super::address::messages;
 use super::context::Context;
-use super::fresh;
+use super::{fresh, news};
 use super::recover::unseen;
 
 /// How often it is looked for.
@@ -48,8 +47,9 @@ async fn round(context: &Context) -> Result<(), StoreError> {
 
 async fn alert(context: &Context, record: &StackRecord, now: Timestamp) -> Result<(), StoreError> {
     let _one_at_a_time = context.telling.lock().await;
-    let open = context.store.open_alerts(Some(&record.id)).await?;
-    if open.iter().any(|alert| alert.kind == AlertKind::Failed) {
+    let known = news::known(context, &record.id).await?;
+    let open = |alert: &Alert| alert.kind == AlertKind::Failed && !alert.is_over();
+    if known.iter().any(open) {
         return Ok(());
     }
     let since = record
@@ -65,20 +65,28 @@ async fn alert(context: &Context, record: &StackRecord, now: Timestamp) -> Resul
         )),
         ..unseen(record)
     };
+    let audience = news::audience(record);
+    let timings = Timings {
+        failures: 1,
+        ..context.settings.telling.timings
+    };
     let situation = Situation {
         record,
         check: &check,
         repaired: false,
         pending_after: SignedDuration::MAX,
+        timings: &timings,
+        audience: &audience,
     };
-    let told = tell(&situation, &open, fresh::alert, now);
-    let messages = messages(context, &told.notices, now);
+    let told = tell(&situation, &known, fresh::alert, now);
+    let news = news::of_alerts(context, &told.news, now);
+    let entries = news::entries(context, &told);
     let conclusion = Conclusion {
-        alerts: &told.alerts,
-        messages: &messages,
+        alerts: &entries,
+        news: &news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;
-    context.outbox_bell.notify_one();
+    context.news_bell.notify_one();
     Ok(())
 }

@@ -31,9 +31,10 @@ pub(super) async fn posture(
         runs.insert(run.id, run);
     }
     for alert in &alerts {
-        if alert.kind == AlertKind::Drift && window.contains(alert.opened_at) {
+        let begun_at = alert.begun_at();
+        if alert.kind == AlertKind::Drift && window.contains(begun_at) {
             let looks = store
-                .runs_until(&alert.stack, alert.opened_at, LOOKS_BEFORE)
+                .runs_until(&alert.stack, begun_at, LOOKS_BEFORE)
                 .await?;
             runs.extend(looks.into_iter().map(|run| (run.id, run)));
         }
@@ -50,7 +51,7 @@ pub(super) async fn posture(
             .collect(),
         alerts: alerts
             .iter()
-            .map(|alert| AlertSeen::of(alert, by_id.get(&alert.stack).copied(), None))
+            .map(|alert| AlertSeen::of(alert, by_id.get(&alert.stack).copied()))
             .collect(),
         runs: runs.values().filter_map(RunSeen::of).collect(),
     };

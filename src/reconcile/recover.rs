@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::alert::Timings;
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
@@ -12,10 +13,9 @@ use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
-use super::address::messages;
 use super::conclude::conclude_run;
 use super::context::Context;
-use super::fresh;
+use super::{fresh, news};
 
 /// Settles every run that an earlier process left open, and gives back those to be made (again).
 pub async fn recover(context: &Context) -> Result<Vec<Run>, StoreError> {
@@ -81,24 +81,32 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
         ..record
     };
     let check = record.last.clone().unwrap_or_else(|| unseen(&record));
+    let audience = news::audience(&record);
+    let timings = Timings {
+        failures: 1,
+        ..context.settings.telling.timings
+    };
     let situation = Situation {
         record: &record,
         check: &check,
         repaired: false,
         pending_after: SignedDuration::MAX,
+        timings: &timings,
+        audience: &audience,
     };
-    let open = context.store.open_alerts(Some(&record.id)).await?;
-    let told = tell(&situation, &open, fresh::alert, now);
-    let messages = messages(context, &told.notices, now);
+    let known = news::known(context, &record.id).await?;
+    let told = tell(&situation, &known, fresh::alert, now);
+    let news = news::of_alerts(context, &told.news, now);
+    let entries = news::entries(context, &told);
     let conclusion = Conclusion {
         run: Some(&run),
         stack: Some(&record),
-        alerts: &told.alerts,
-        messages: &messages,
+        alerts: &entries,
+        news: &news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;
-    context.outbox_bell.notify_one();
+    context.news_bell.notify_one();
     Ok(())
 }
 

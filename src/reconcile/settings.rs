@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use globset::{GlobMatcher, GlobSet};
+use jiff::SignedDuration;
 
 use crate::artifacts::settings::ArtifactSettings;
+use crate::domain::alert::Timings;
+use crate::domain::compose::Limit;
+use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
 use crate::domain::policy::{Policy, PolicyMode, SafeRule};
+use crate::domain::route::Route;
 use crate::domain::rules::Rules;
 use crate::domain::schedule::Schedule;
 use crate::git::settings::SourceLocation;
@@ -36,12 +41,51 @@ pub struct Settings {
     pub rules: Rules,
     /// Channels.
     pub notify: NotifySettings,
+    /// When people are told, and who of what.
+    pub telling: TellingSettings,
     /// The scheduled summary, if wanted.
     pub summary: Option<SummarySettings>,
     /// Kept copies of reports, redacted plans and logs.
     pub artifacts: ArtifactSettings,
     /// How long a shutdown waits for applies under way.
     pub shutdown_grace: Duration,
+}
+
+/// When people are told, and who of what.
+#[derive(Debug, Clone)]
+pub struct TellingSettings {
+    /// How long troubles have to stay, and when they are repeated and escalated.
+    pub timings: Timings,
+    /// Who is told of what; without routes everybody of everything.
+    pub routes: Vec<Route>,
+    /// How long news waits for others of the same cause.
+    pub group_wait: SignedDuration,
+    /// How long news of a cause that was just told of waits.
+    pub group_interval: SignedDuration,
+    /// What single receivers ask for, by name.
+    pub manners: BTreeMap<String, MannerSettings>,
+}
+
+impl Default for TellingSettings {
+    /// News waits half a minute for others of its cause, and five minutes after the last of it.
+    fn default() -> Self {
+        Self {
+            timings: Timings::default(),
+            routes: Vec::new(),
+            group_wait: SignedDuration::from_secs(30),
+            group_interval: SignedDuration::from_mins(5),
+            manners: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a receiver asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MannerSettings {
+    /// When only what is critical gets through.
+    pub quiet: Option<Hours>,
+    /// The most messages in a while.
+    pub limit: Option<Limit>,
 }
 
 /// The API and the endpoints for machines.

@@ -1,20 +1,23 @@
 //! A source that cannot be read is a trouble too: it alerts like a stack of the source's name.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
 
-use crate::domain::alert::{AlertKind, Resolution, Sight, Trouble, advance};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::alert::{AlertKind, Resolution, Sight, Timings, Trouble, advance};
+use crate::domain::cause::of_failure;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Findings, Severity, Verdict};
 use crate::domain::ids::StackId;
-use crate::domain::notice::{AlertNotice, Notice};
+use crate::domain::notice::{AlertNotice, Audience};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::DEFAULT_WORKSPACE;
+use crate::domain::tell::as_told;
 use crate::store::{Conclusion, StoreError};
 
-use super::address::messages;
 use super::context::Context;
-use super::fresh;
+use super::{fresh, news};
 
 /// One failed poll is a hiccup of the network; this many in a row are told.
 const FAILURES_TOLD_FROM: u32 = 2;
@@ -29,37 +32,37 @@ pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(),
         Some(failure) => Sight::Present(Trouble {
             content: failure.kind.as_str().to_owned(),
             severity: Severity::High,
+            parts: BTreeMap::new(),
+            cause: Some(of_failure(failure)),
         }),
     };
-    let open = context.store.open_alerts(Some(&id)).await?;
-    let open = open
-        .into_iter()
-        .find(|alert| alert.kind == AlertKind::Failed);
-    let Some((alert, event)) = advance(open, &sight, &id, AlertKind::Failed, fresh::alert(), now)
-    else {
+    let timings = Timings {
+        failures: 1,
+        ..context.settings.telling.timings
+    };
+    let timing = timings.of(AlertKind::Failed, Severity::High, SignedDuration::ZERO);
+    let known = news::known(context, &id).await?;
+    let known = known.into_iter().max_by_key(|alert| (!alert.is_over(), alert.id));
+    let subject = (&id, AlertKind::Failed);
+    let moved = advance(known, &sight, subject, &timing, fresh::alert(), now);
+    let Some((alert, event)) = moved else {
         return Ok(());
     };
-    let notice = Notice::Alert(AlertNotice {
-        alert: alert.id,
-        event,
-        kind: alert.kind,
-        stack: id,
-        severity: alert.trouble.severity,
-        at: now,
-        opened_at: alert.opened_at,
-        since: None,
-        detail: None,
-        resolution: alert.resolved.map(|(_, resolution)| resolution),
-        check: as_check(record),
-    });
-    let messages = messages(context, &[notice], now);
+    let audience = Audience {
+        source: Some(record.name.clone()),
+        ..Audience::default()
+    };
+    let mut notice = as_told(&alert, &as_check(record), &audience, now);
+    notice.event = event.unwrap_or(notice.event);
+    let told: Vec<AlertNotice> = event.iter().map(|_| notice.clone()).collect();
+    let news = news::of_alerts(context, &told, now);
     let conclusion = Conclusion {
-        alerts: &[alert],
-        messages: &messages,
+        alerts: &[news::entry(context, alert, notice)],
+        news: &news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;
-    context.outbox_bell.notify_one();
+    context.news_bell.notify_one();
     Ok(())
 }
 

@@ -7,15 +7,14 @@ use jiff::Timestamp;
 
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::{SourceName, StackId};
-use crate::domain::message::Addressee;
 use crate::domain::notice::{Notice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts};
 use crate::domain::posture::headline;
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
 
-use super::address::addressed;
 use super::baseline;
 use super::context::Context;
+use super::news;
 use super::settings::SummarySettings;
 
 /// The wait between two looks at the clock.
@@ -32,7 +31,7 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
     let now = Timestamp::now();
     let stacks = context.store.stacks().await?;
     let own = stacks.into_iter().filter(|record| &record.source == source);
-    let everybody = context.notifiers.addressees();
+    let everybody = context.notifiers.names();
     let reason = SummaryReason::FirstSight(source.clone());
     send(
         context,
@@ -80,15 +79,11 @@ async fn scheduled(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let stacks = context.store.stacks().await?;
-    let names = settings.notifiers.iter();
-    let to: Vec<Addressee> = names
-        .flat_map(|name| context.notifiers.addressees_of(name))
-        .collect();
     send(
         context,
         SummaryReason::Scheduled,
         stacks,
-        &to,
+        &settings.notifiers,
         LAST_SUMMARY,
         now,
     )
@@ -99,7 +94,7 @@ async fn send(
     context: &Context,
     reason: SummaryReason,
     stacks: Vec<StackRecord>,
-    to: &[Addressee],
+    to: &[String],
     remembered_as: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -127,14 +122,14 @@ async fn send(
         stacks: lines,
         counts,
     });
-    let messages = addressed(to, &[notice], now);
+    let news = news::addressed(to.iter().cloned(), &notice, now);
     let conclusion = Conclusion {
-        messages: &messages,
+        news: &news,
         memory: Some((remembered_as, &now.to_string())),
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;
-    context.outbox_bell.notify_one();
+    context.news_bell.notify_one();
     Ok(())
 }
 

@@ -1,15 +1,13 @@
 //! The end of a look, in one piece.
 
-use super::alerts::put_alert;
+use super::alerts::{AlertEntry, put_alert};
+use super::envelopes::{Addressed, put_news};
 use super::memory::put_memory;
-use super::outbox::insert_message;
 use super::runs::put_run;
 use super::stacks::{put_stack, replace_ledger};
 use super::{Store, StoreError};
-use crate::domain::alert::Alert;
 use crate::domain::ids::StackId;
 use crate::domain::ledger::LedgerEntry;
-use crate::domain::message::Message;
 use crate::domain::run::Run;
 use crate::domain::stack::StackRecord;
 
@@ -23,9 +21,9 @@ pub struct Conclusion<'a> {
     /// A stack with all its ledger entries, in place of those before; none leaves them.
     pub ledger: Option<(&'a StackId, &'a [LedgerEntry])>,
     /// Alerts that opened, changed or ended.
-    pub alerts: &'a [Alert],
-    /// New messages for the outbox.
-    pub messages: &'a [Message],
+    pub alerts: &'a [AlertEntry],
+    /// What people are to be told.
+    pub news: &'a [Addressed],
     /// Something to remember: key and value.
     pub memory: Option<(&'a str, &'a str)>,
 }
@@ -48,12 +46,12 @@ impl Store {
         let (ended, open): (Vec<_>, Vec<_>) = conclusion
             .alerts
             .iter()
-            .partition(|alert| alert.resolved.is_some());
-        for alert in ended.into_iter().chain(open) {
-            put_alert(&mut transaction, alert).await?;
+            .partition(|entry| entry.alert.is_over());
+        for entry in ended.into_iter().chain(open) {
+            put_alert(&mut transaction, entry).await?;
         }
-        for message in conclusion.messages {
-            insert_message(&mut transaction, message).await?;
+        for news in conclusion.news {
+            put_news(&mut transaction, news).await?;
         }
         if let Some((key, value)) = conclusion.memory {
             put_memory(&mut transaction, key, value).await?;

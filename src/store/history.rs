@@ -9,7 +9,7 @@ use crate::domain::ids::StackId;
 use crate::domain::run::Run;
 
 impl Store {
-    /// Every alert that was open at some moment from `from` until just before `to`, and every one
+    /// Every alert that people were told of and that was open at some moment from `from` until just before `to`, and every one
     /// that is open now, oldest first. Those that were forgotten are missing.
     pub async fn alerts_between(
         &self,
@@ -17,8 +17,8 @@ impl Store {
         to: Timestamp,
     ) -> Result<Vec<Alert>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM alerts WHERE resolved_at IS NULL \
-             OR (opened_at < $1 AND resolved_at >= $2) ORDER BY opened_at, id",
+            "SELECT * FROM alerts WHERE told = 1 AND (resolved_at IS NULL \
+             OR (opened_at < $1 AND resolved_at >= $2)) ORDER BY opened_at, id",
         )
         .bind(to.as_microsecond())
         .bind(from.as_microsecond())
@@ -77,7 +77,7 @@ mod tests {
     async fn what_happened_in_a_time_is_found_again() {
         let (_directory, store) = fresh().await;
         let over = |n: u128, opened: i64, resolved: i64| Alert {
-            opened_at: at(opened),
+            opened_at: Some(at(opened)),
             resolved: Some((at(resolved), Resolution::PutBack)),
             ..alert(n, &format!("s{n}"), AlertKind::Drift)
         };

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod conclude;
+mod envelopes;
 mod error;
 mod history;
 mod memory;
@@ -30,7 +31,9 @@ use std::path::Path;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
 
+pub use alerts::AlertEntry;
 pub use conclude::Conclusion;
+pub use envelopes::Addressed;
 pub use error::StoreError;
 pub use threads::Thread;
 

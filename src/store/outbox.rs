@@ -124,17 +124,13 @@ pub(super) async fn insert_message(
 type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
 
 fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, StoreError> {
-    let (kind, notice) = match &message.notice {
-        Notice::Alert(notice) => ("alert", json(TABLE, notice)?),
-        Notice::Repaired(notice) => ("repaired", json(TABLE, notice)?),
-        Notice::Summary(notice) => ("summary", json(TABLE, notice)?),
-    };
+    let notice = json(TABLE, &message.notice)?;
     Ok(query
         .bind(message.id.to_string())
         .bind(message.to.notifier.clone())
         .bind(message.to.recipient.clone())
         .bind(message.notice.conversation())
-        .bind(kind)
+        .bind("notice")
         .bind(notice)
         .bind(message.created_at.as_microsecond())
         .bind(i64::from(message.attempts))
@@ -145,10 +141,12 @@ fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, Sto
 
 fn read(row: &AnyRow) -> Result<Message, StoreError> {
     let columns = Columns { table: TABLE, row };
+    // Earlier versions kept the kind of a notice in a column of its own.
     let notice = match columns.text("kind")?.as_str() {
         "alert" => Notice::Alert(columns.json("notice")?),
         "repaired" => Notice::Repaired(columns.json("notice")?),
         "summary" => Notice::Summary(columns.json("notice")?),
+        "notice" => columns.json("notice")?,
         other => return Err(StoreError::record(TABLE, format!("kind: {other:?}"))),
     };
     Ok(Message {

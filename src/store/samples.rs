@@ -217,10 +217,32 @@ pub(super) fn alert(n: u128, stack: &str, kind: AlertKind) -> Alert {
         trouble: Trouble {
             content: "c0ffee".into(),
             severity: Severity::High,
+            parts: BTreeMap::from([("aws_x.y".into(), "1".into())]),
+            cause: None,
         },
-        opened_at: at(10),
+        seen_at: at(9),
+        looks: 2,
+        persist: SignedDuration::ZERO,
+        opened_at: Some(at(10)),
         changed_at: at(11),
+        spoken_at: at(11),
+        escalated_at: None,
+        acknowledged: None,
+        lull: None,
+        returns: vec![at(1)],
         resolved: None,
+    }
+}
+
+/// News of what the n-th sample says.
+pub(super) fn news(n: u128, notice: Notice, seconds: i64) -> Addressed {
+    Addressed {
+        notifier: "team".into(),
+        envelope: Envelope {
+            id: EnvelopeId::from_uuid(Uuid::from_u128(n)),
+            notice,
+            at: at(seconds),
+        },
     }
 }
 
@@ -237,6 +259,12 @@ pub(super) fn notices() -> [Notice; 3] {
             since: None,
             detail: None,
             resolution: None,
+            news: Vec::new(),
+            acknowledged: None,
+            returns: 0,
+            escalated: false,
+            cause: None,
+            audience: Audience::default(),
             check: check("a"),
         }),
         Notice::Repaired(RepairNotice {

@@ -211,24 +211,28 @@ impl AlertSeen {
     pub fn of(
         alert: &Alert,
         record: Option<&StackRecord>,
-        acknowledged: Option<Acknowledgement>,
     ) -> Self {
         let since = record.and_then(|record| match alert.kind {
             AlertKind::Drift => record.drift_since,
             AlertKind::Pending => record.pending_since,
             AlertKind::Failed | AlertKind::Apply => None,
         });
-        let open = alert.resolved.is_none();
+        let (open, opened_at) = (alert.resolved.is_none(), alert.begun_at());
+        let acknowledged = alert.acknowledged.as_ref();
         Self {
             stack: alert.stack.clone(),
             kind: alert.kind,
             severity: alert.trouble.severity,
-            opened_at: alert.opened_at,
-            since: since.filter(|since| open && *since <= alert.opened_at),
+            opened_at,
+            since: since.filter(|since| open && *since <= opened_at),
             resolved: alert
                 .resolved
                 .map(|(at, how)| (at, FixedBy::of(alert.kind, how))),
-            acknowledged,
+            acknowledged: acknowledged.map(|known| Acknowledgement {
+                by: known.by.clone(),
+                until: known.until,
+                reason: known.reason.clone(),
+            }),
         }
     }
 

@@ -1,0 +1,285 @@
+use std::collections::BTreeMap;
+
+use jiff::civil::time;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::alert::AlertKind;
+use crate::domain::cause::Cause;
+use crate::domain::ids::StackId;
+use crate::domain::notice::Audience;
+use crate::domain::testing;
+
+const MANNER: Manner = Manner {
+    each: false,
+    wait: SignedDuration::from_secs(30),
+    interval: SignedDuration::from_mins(5),
+    quiet: None,
+    limit: None,
+};
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+}
+
+/// News of an alert that is called by a number.
+fn news(id: u128, alert: u8, event: AlertEvent, cause: &str, severity: Severity, at: i64) -> Envelope {
+    let notice = AlertNotice {
+        alert: AlertId::from_uuid(uuid::Uuid::from_u128(alert.into())),
+        event,
+        kind: AlertKind::Failed,
+        stack: StackId::new(format!("infra/{alert}")),
+        severity,
+        at: second(at),
+        opened_at: second(at),
+        since: None,
+        detail: None,
+        resolution: None,
+        news: Vec::new(),
+        acknowledged: None,
+        returns: 0,
+        escalated: false,
+        cause: (!cause.is_empty()).then(|| Cause {
+            key: cause.to_owned(),
+            words: format!("because of {cause}"),
+        }),
+        audience: Audience::default(),
+        check: testing::check(Vec::new()),
+    };
+    Envelope {
+        id: EnvelopeId::from_uuid(uuid::Uuid::from_u128(id)),
+        notice: Notice::Alert(notice),
+        at: second(at),
+    }
+}
+
+fn opened(alert: u8, cause: &str, at: i64) -> Envelope {
+    news(alert.into(), alert, AlertEvent::Opened, cause, Severity::High, at)
+}
+
+/// A receiver over time: what it was sent, in a line each.
+struct Receiver {
+    manner: Manner,
+    waiting: Vec<Envelope>,
+    desk: Desk,
+    sent: Vec<(i64, Composed)>,
+}
+
+impl Receiver {
+    fn new(manner: Manner) -> Self {
+        Self {
+            manner,
+            waiting: Vec::new(),
+            desk: Desk::default(),
+            sent: Vec::new(),
+        }
+    }
+
+    fn at(&mut self, now: i64, news: Vec<Envelope>) {
+        self.waiting.extend(news);
+        let composition = compose(&self.waiting, self.desk.clone(), &self.manner, second(now));
+        self.desk = composition.desk;
+        for message in composition.messages {
+            self.waiting.retain(|waiting| !message.envelopes.contains(&waiting.id));
+            self.sent.push((now, message));
+        }
+        assert!(composition.next.is_none_or(|next| next > second(now)));
+    }
+
+    /// Lets time pass until nothing waits, or for so long.
+    fn wait(&mut self, from: i64, until: i64) {
+        for now in (from..until).step_by(10) {
+            self.at(now, Vec::new());
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let line = |(at, message): &(i64, Composed)| match &message.notice {
+            Notice::Alert(alert) => format!("{at} {} {}", alert.event.as_str(), alert.stack),
+            Notice::Group(group) => format!(
+                "{at} {} in {} stacks, {} open, {}",
+                group.event.as_str(),
+                group.members.len(),
+                group.open,
+                group.cause
+            ),
+            Notice::Digest(digest) => {
+                let lines: Vec<String> = digest
+                    .lines
+                    .iter()
+                    .map(|line| format!("{} {}", line.event, line.stack.as_ref().unwrap()))
+                    .collect();
+                format!("{at} {:?}: {}; {} came and went", digest.reason, lines.join(", "), digest.came_and_went)
+            }
+            other => format!("{at} {other:?}"),
+        };
+        self.sent.iter().map(line).collect()
+    }
+}
+
+#[test]
+fn what_has_one_cause_is_one_message_and_ends_as_one() {
+    let mut receiver = Receiver::new(MANNER);
+    for alert in 0..40 {
+        receiver.at(i64::from(alert) / 4, vec![opened(alert, "api", i64::from(alert) / 4)]);
+    }
+    receiver.wait(10, 400);
+    // One more, later; then all end.
+    receiver.at(400, vec![opened(40, "api", 400)]);
+    receiver.wait(400, 1000);
+    let over = (0..=40).map(|alert| {
+        let id = 1000 + u128::from(alert);
+        news(id, alert, AlertEvent::Resolved, "api", Severity::High, 1000)
+    });
+    receiver.at(1000, over.collect());
+    receiver.wait(1000, 2000);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened in 40 stacks, 40 open, because of api",
+            "430 opened in 1 stacks, 41 open, because of api",
+            "1030 resolved in 41 stacks, 0 open, because of api",
+        ]
+    );
+}
+
+#[test]
+fn two_of_one_cause_are_two_messages_and_a_trickle_is_held_together() {
+    let mut receiver = Receiver::new(MANNER);
+    for alert in 0..6 {
+        let at = i64::from(alert) * 40;
+        receiver.wait(at - 30, at);
+        receiver.at(at, vec![opened(alert, "tags", at)]);
+    }
+    receiver.wait(200, 1000);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened infra/0",
+            "70 opened infra/1",
+            "370 opened in 4 stacks, 4 open, because of tags",
+        ]
+    );
+}
+
+#[test]
+fn quiet_hours_hold_back_what_is_not_critical() {
+    let night = Hours {
+        days: Vec::new(),
+        from: time(22, 0, 0, 0),
+        to: time(7, 0, 0, 0),
+        zone: TimeZone::UTC,
+    };
+    let mut receiver = Receiver::new(Manner {
+        quiet: Some(night),
+        ..MANNER
+    });
+    let hour = |hour: i64| hour * 3600;
+    receiver.at(hour(1), vec![opened(1, "", hour(1)), opened(2, "", hour(1)), opened(3, "", hour(1))]);
+    let over = news(9, 1, AlertEvent::Resolved, "", Severity::High, hour(2));
+    receiver.at(hour(2), vec![over]);
+    let grave = news(10, 4, AlertEvent::Opened, "", Severity::Critical, hour(3));
+    receiver.at(hour(3), vec![grave]);
+    receiver.at(hour(7), Vec::new());
+    assert_eq!(
+        receiver.lines(),
+        [
+            "10800 opened infra/4",
+            "25200 QuietHours: opened infra/2, opened infra/3; 1 came and went",
+        ]
+    );
+}
+
+#[test]
+fn a_limit_is_kept_and_says_what_it_left_out() {
+    let mut receiver = Receiver::new(Manner {
+        limit: Some(Limit {
+            messages: 3,
+            within: SignedDuration::from_hours(1),
+        }),
+        ..MANNER
+    });
+    receiver.at(0, (0..10).map(|alert| opened(alert, "", 0)).collect());
+    receiver.at(60, vec![opened(10, "", 60), news(99, 11, AlertEvent::Opened, "", Severity::Critical, 60)]);
+    receiver.wait(60, 3700);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "0 opened infra/0",
+            "0 opened infra/1",
+            "0 RateLimit: opened infra/2, opened infra/3, opened infra/4, opened infra/5, \
+             opened infra/6, opened infra/7, opened infra/8, opened infra/9; 0 came and went",
+            "60 opened infra/11",
+            "3600 opened infra/10",
+        ]
+    );
+}
+
+#[test]
+fn a_machine_gets_each_piece_at_once() {
+    let mut receiver = Receiver::new(Manner {
+        each: true,
+        ..MANNER
+    });
+    receiver.at(0, (0..5).map(|alert| opened(alert, "api", 0)).collect());
+    assert_eq!(receiver.sent.len(), 5);
+}
+
+/// Lives of alerts: (alert, cause, severity, seconds between its events).
+fn lives() -> impl Strategy<Value = Vec<(u8, u8, bool, Vec<i64>)>> {
+    proptest::collection::vec(
+        (any::<u8>(), 0_u8..3, any::<bool>(), proptest::collection::vec(1_i64..900, 2..5)),
+        1..25,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn nothing_is_lost_doubled_or_out_of_order(lives in lives(), quiet in any::<bool>(), limit in proptest::option::of(1_usize..6)) {
+        let mut manner = MANNER;
+        if quiet {
+            manner.quiet = Some(Hours { days: Vec::new(), from: time(0, 5, 0, 0), to: time(0, 20, 0, 0), zone: TimeZone::UTC });
+        }
+        manner.limit = limit.map(|messages| Limit { messages, within: SignedDuration::from_mins(10) });
+        let mut all = Vec::new();
+        for (alert, (_, cause, grave, pauses)) in lives.iter().enumerate() {
+            let alert = u8::try_from(alert).unwrap();
+            let mut at = 0;
+            for (n, pause) in pauses.iter().enumerate() {
+                at += pause;
+                let event = if n == 0 { AlertEvent::Opened } else if n + 1 == pauses.len() { AlertEvent::Resolved } else { AlertEvent::Changed };
+                let severity = if *grave { Severity::Critical } else { Severity::Low };
+                let cause = if *cause == 0 { String::new() } else { format!("c{cause}") };
+                all.push((at, news(0, alert, event, &cause, severity, at)));
+            }
+        }
+        all.sort_by_key(|(at, _)| *at);
+        for (n, (_, envelope)) in all.iter_mut().enumerate() {
+            envelope.id = EnvelopeId::from_uuid(uuid::Uuid::from_u128(n as u128 + 1));
+        }
+        let mut receiver = Receiver::new(manner);
+        for (at, envelope) in &all {
+            receiver.at(*at, vec![envelope.clone()]);
+        }
+        receiver.wait(3600, 3600 + 24 * 3600);
+        prop_assert!(receiver.waiting.is_empty());
+        let used: Vec<EnvelopeId> = receiver.sent.iter().flat_map(|(_, m)| m.envelopes.clone()).collect();
+        prop_assert_eq!(used.len(), all.len());
+        let mut last: BTreeMap<AlertId, EnvelopeId> = BTreeMap::new();
+        for id in &used {
+            let (_, envelope) = all.iter().find(|(_, e)| e.id == *id).unwrap();
+            let alert = alert_of(&envelope.notice).unwrap().alert;
+            prop_assert!(last.insert(alert, *id).is_none_or(|before| before < *id));
+        }
+        if let Some(limit) = limit {
+            for (at, _) in &receiver.sent {
+                let few = receiver.sent.iter().filter(|(other, m)| {
+                    (at - 599..=*at).contains(other) && m.notice.severity() != Severity::Critical
+                });
+                prop_assert!(few.count() <= limit);
+            }
+        }
+    }
+}
