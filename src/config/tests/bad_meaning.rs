@@ -534,3 +534,11 @@ fn no_source() {
     help: add a repository: `sources: [{ name: infra, url: https://… }]`
     "#);
 }
+
+#[test]
+fn artifacts_that_would_not_be_kept_as_meant() {
+    insta::assert_snapshot!(bad_with("artifacts:\n  keep: 2h\n  s3:\n    bucket: a/b\n    sse: aes256\n    kms_key_id: alias/a\n    attempts: 0\n"), @"");
+    insta::assert_snapshot!(bad_with("artifacts: { keep: 10 }\n"), @"");
+    insta::assert_snapshot!(bad_with("artifacts: { keep: 3y }\n"), @"");
+    insta::assert_snapshot!(bad_with("artifacts: { keep: 2000d }\n"), @"");
+}
