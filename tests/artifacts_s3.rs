@@ -322,7 +322,8 @@ async fn encryption_and_parts(endpoint: &str, ca_file: Option<&Path>) {
             let url = format!("{endpoint}/{BUCKET}/{prefix}/{artifact}");
             let head = client.head(url).send().await.unwrap();
             let header = |name| head.headers().get(name).and_then(|v| v.to_str().ok());
-            assert_eq!(header("x-amz-server-side-encryption"), Some(algorithm));
+            let encrypted = header("x-amz-server-side-encryption");
+            assert_eq!(encrypted, Some(algorithm), "{name}: {head:?}");
             let used = header("x-amz-server-side-encryption-aws-kms-key-id");
             assert!(key.is_none_or(|key| used.is_some_and(|used| used.ends_with(key))));
             assert_eq!(header("content-type"), Some(artifact.name.content_type()));

@@ -39,7 +39,10 @@ async fn faults_child() {
     };
     Mock::given(any()).respond_with(echo).mount(&server).await;
     let error = upload(&artifacts).await.unwrap_err();
-    insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @"");
+    insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @r"
+    cannot write an artifact in the bucket mooring-artifacts: AccessDenied: (sensitive) may not
+    Allow s3:PutObject, s3:GetObject, s3:DeleteObject and s3:AbortMultipartUpload on the prefix, and s3:ListBucket and s3:ListBucketMultipartUploads on the bucket, for the credentials Mooring uses; with a key in KMS also kms:GenerateDataKey and kms:Decrypt on it.
+    ");
     assert!(!format!("{error:?}{artifacts:?}").contains("that-must-not-show"));
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
     server.reset().await;
