@@ -15,7 +15,7 @@ use crate::domain::policy::{PolicyMode, SafeAction};
 pub(super) type Environment = BTreeMap<String, At<EnvText>>;
 
 /// The configuration of Mooring. Paths are relative to this file; durations are written like
-/// `10s`, `5m` or `1h30m`.
+/// `10s`, `5m`, `1h30m` or `90d`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "mooring.yaml")]
@@ -260,10 +260,13 @@ pub(super) struct Summary {
     pub notify: At<Vec<At<String>>>,
 }
 
-/// Where kept copies go.
+/// Where kept copies go, and for how long.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Artifacts {
+    /// How long they are kept, in the bucket too: a day or more, or `forever`. Those of runs that
+    /// applied something always stay. Default: 90d.
+    pub keep: Option<At<String>>,
     /// An S3 bucket; credentials come from the environment of Mooring as for any AWS tool.
     pub s3: Option<S3>,
 }
@@ -278,11 +281,37 @@ pub(super) struct S3 {
     pub prefix: Option<String>,
     /// Region. Default: that of the environment.
     pub region: Option<String>,
+    /// Profile of the AWS configuration files. Default: that of the environment.
+    pub profile: Option<At<String>>,
     /// Endpoint of an S3-compatible store.
     pub endpoint: Option<At<String>>,
     /// Address the bucket in the path instead of the host name. Default: false.
     #[serde(default)]
     pub path_style: bool,
+    /// How objects are encrypted at rest. Default: none.
+    #[serde(default)]
+    pub sse: Sse,
+    /// Id, alias or ARN of the key, with `sse: kms`. Default: the key that AWS manages.
+    pub kms_key_id: Option<At<String>>,
+    /// How often a request is tried before it counts as failed, the first time included. An artifact
+    /// whose upload failed waits on the disk all the same. Default: 3.
+    #[schemars(range(min = 1, max = 10))]
+    pub attempts: Option<At<u32>>,
+    /// How long one attempt may take. Default: 1m.
+    pub timeout: Option<At<String>>,
+}
+
+/// How objects are encrypted at rest.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Sse {
+    /// As the bucket has it by default.
+    #[default]
+    None,
+    /// With keys of S3 (SSE-S3).
+    Aes256,
+    /// With a key in KMS (SSE-KMS).
+    Kms,
 }
 
 /// Time limits of the steps of a run.

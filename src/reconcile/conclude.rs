@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::artifacts::ArtifactName;
+use crate::artifacts::{ArtifactId, ArtifactName};
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
@@ -14,6 +14,7 @@ use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
+use crate::telemetry::metrics;
 
 use super::address::messages;
 use super::context::Context;
@@ -119,6 +120,14 @@ pub async fn conclude(
         notices.retain(speaks_before_the_baseline);
     }
     let messages = messages(context, &notices, now);
+    // A trouble that stays the same would fill the disk with copies of itself. Kept first: once the
+    // alert is stored nobody would come back for it.
+    if !told.alerts.is_empty() {
+        match serde_json::to_vec_pretty(&check) {
+            Ok(bytes) => keep(context, run.id, ArtifactName::CHECK, bytes).await,
+            Err(error) => tracing::warn!("the look of run {} has no JSON form: {error}", run.id),
+        }
+    }
     let conclusion = Conclusion {
         run: Some(&run),
         stack: Some(&record),
@@ -129,16 +138,6 @@ pub async fn conclude(
     };
     context.store.conclude(&conclusion).await?;
     context.outbox_bell.notify_one();
-    // A trouble that stays the same would fill the disk with copies of itself.
-    if !told.alerts.is_empty() {
-        keep(
-            context,
-            run.id,
-            "check.json",
-            serde_json::to_vec_pretty(&check),
-        )
-        .await;
-    }
     Ok(())
 }
 
@@ -179,16 +178,17 @@ fn with_repair(
 }
 
 /// Keeps a copy of something of a run. That it cannot be kept delays nothing and is only logged.
-pub async fn keep(
-    context: &Context,
-    run: RunId,
-    name: &'static str,
-    bytes: serde_json::Result<Vec<u8>>,
-) {
-    let (Ok(bytes), Some(name)) = (bytes, ArtifactName::parse(name)) else {
-        return tracing::warn!("{name} of run {run} has no form that can be kept");
-    };
-    if let Err(error) = context.artifacts.put(&run, &name, bytes).await {
-        tracing::warn!("cannot keep {} of run {run}: {error}", name.as_str());
+pub async fn keep(context: &Context, run: RunId, name: ArtifactName, bytes: Vec<u8>) {
+    let artifact = ArtifactId::new(run, name);
+    match context.artifacts.put(artifact.clone(), bytes).await {
+        Ok(dropped) => {
+            metrics::artifacts_dropped(dropped.len());
+            for lost in dropped {
+                tracing::error!("too many artifacts wait to be uploaded: {lost} is lost");
+            }
+        }
+        Err(error) => {
+            tracing::warn!("cannot keep {artifact}: {error}. {}", error.hint());
+        }
     }
 }

@@ -39,4 +39,5 @@ pub mod sources;
 mod step;
 pub mod summary;
 mod tree_copy;
+pub mod uploads;
 mod verify;
