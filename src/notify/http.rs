@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::secret::{Masker, SecretSource};
@@ -38,7 +40,12 @@ impl HttpSender {
         Ok(Self { client })
     }
 
-    /// Posts `body` to the URL that `url` holds now.
+    /// A request to a service whose URL is no secret.
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Posts `body` to the URL that `url` holds now; it is plain JSON unless a header says what else.
     pub(super) async fn post(
         &self,
         url: &SecretSource,
@@ -80,27 +87,30 @@ impl HttpSender {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or("what stands in the secret is not an http or https URL: check its content")?;
-        let mut request = self
-            .client
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
+        let mut all = HeaderMap::new();
+        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in headers {
+            let value = HeaderValue::try_from(value)
+                .map_err(|_| format!("no HTTP header can carry what belongs into {name}"))?;
+            all.insert(HeaderName::from_static(name), value);
+        }
+        let mut request = self.client.post(url).headers(all).body(body);
         if let Some(token) = token {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
                 .map_err(|_| "the token holds characters that no HTTP header can carry")?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        request.send().await.map_err(|error| {
-            if error.is_timeout() {
-                "no answer in time".to_owned()
-            } else {
-                with_causes(&error.without_url())
-            }
-        })
+        request.send().await.map_err(unanswered)
+    }
+}
+
+/// Why there is no answer; the URL may hold a credential and is left out.
+pub(super) fn unanswered(error: reqwest::Error) -> String {
+    if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else {
+        with_causes(&error.without_url())
     }
 }
 
@@ -181,7 +191,7 @@ fn judge(status: StatusCode, said: &str, after: Option<SignedDuration>) -> Deliv
 }
 
 /// `Retry-After` is a number of seconds or a date.
-fn retry_after(header: Option<&HeaderValue>, now: Timestamp) -> Option<SignedDuration> {
+pub(super) fn retry_after(header: Option<&HeaderValue>, now: Timestamp) -> Option<SignedDuration> {
     let text = header?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(SignedDuration::from_secs(i64::from(seconds)));

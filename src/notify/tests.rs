@@ -310,10 +310,14 @@ async fn a_webhook_and_slack_get_their_bodies() {
     let server = MockServer::start().await;
     let id = samples::message_id();
     Mock::given(path("/hook"))
-        .and(header("idempotency-key", id.to_string()))
+        .and(header("webhook-id", id.to_string()))
+        .and(header(
+            "content-type",
+            "application/cloudevents+json; charset=utf-8",
+        ))
         .and(header("authorization", "Bearer tokentoken"))
         .and(body_partial_json(
-            serde_json::json!({"version": 1, "id": id.to_string()}),
+            serde_json::json!({"id": id.to_string(), "data": {"version": 1}}),
         ))
         .respond_with(ResponseTemplate::new(200))
         .expect(1)
