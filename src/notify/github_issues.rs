@@ -156,3 +156,32 @@ impl Forge for GitHub {
         issue["body"].as_str()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_issues_of_those_who_belong_to_the_repository_are_believed() {
+        let github = GitHub {
+            issues: Url::parse("https://api.github.com/repos/acme/infra/issues").unwrap(),
+            labels: Vec::new(),
+        };
+        let issue = |association: &str, user: &str| {
+            json!({
+                "number": 7, "body": "x",
+                "author_association": association, "user": {"type": user},
+            })
+        };
+        assert_eq!(github.text(&issue("COLLABORATOR", "User")), Some("x"));
+        assert_eq!(github.text(&issue("NONE", "Bot")), Some("x"));
+        // What Mooring has just created is known all the same, or it would create another.
+        let stranger = issue("CONTRIBUTOR", "User");
+        assert_eq!(github.text(&stranger), None);
+        assert_eq!(github.number(&stranger), Some(7));
+        let mut request = issue("OWNER", "User");
+        request["pull_request"] = json!({});
+        assert_eq!(github.text(&request), None);
+    }
+}
