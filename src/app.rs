@@ -17,7 +17,9 @@ use crate::reconcile::driver::Driver;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::settings::Settings;
-use crate::reconcile::{housekeeping, leave, outbox, overdue, recover, sources, summary};
+use crate::reconcile::{
+    clock, composer, housekeeping, leave, outbox, overdue, recover, sources, summary, uploads,
+};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::terraform;
@@ -188,7 +190,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         }
     }
     let ca = settings.ca_file.as_deref();
-    let artifacts = Artifacts::open(&settings.artifacts, layout.root(), ca).await?;
+    let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), ca).await?;
     let notifiers = Notifiers::build(&settings.notify)?;
     Ok(Context {
         store,
@@ -219,6 +221,10 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
     parts.spawn(outbox::deliver(context.clone()));
     parts.spawn(housekeeping::keep_pruning(context.clone()));
     parts.spawn(overdue::watch(context.clone()));
+    if let Artifacts::S3(artifacts) = &context.artifacts {
+        let stop = context.stop.plans.clone();
+        parts.spawn(uploads::upload(artifacts.clone(), stop));
+    }
     for source in context.settings.sources.clone() {
         parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }

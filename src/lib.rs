@@ -22,8 +22,8 @@
 //! | [`terraform`] | a checkout into a saved plan, an approved plan into an apply | `domain`, `secret` |
 //! | [`plan_json`] | bytes into a plan without secrets | `domain`, `secret` |
 //! | [`store`] | domain values into rows and back | `domain` |
-//! | [`artifacts`] | bytes of a run into kept copies, a state into a snapshot | `domain` |
-//! | [`notify`] | notices into mails, chat posts and webhook calls | `domain`, `secret` |
+//! | [`artifacts`] | bytes of a run into kept copies, a state into a snapshot | `domain`, `secret` |
+//! | [`notify`] | notices into mails, chat posts, incidents, issues and webhook calls | `domain`, `secret` |
 //! | [`telemetry`] | events into log lines, counts into metrics | `domain` |
 //! | [`reconcile`] | all of the above into a reconciliation | `domain`, `secret`, adapters |
 //! | [`report`] | looks into text, JSON and Markdown | `domain` |

@@ -2,10 +2,12 @@
 //! environment variable holds them, and a file is read again at each use, so that a rotated
 //! secret is picked up without a restart.
 
+mod decoded;
 mod encoded;
 mod known;
 mod looks_secret;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -78,8 +80,11 @@ pub const SHORTEST_MASKED: usize = 8;
 /// What stands where a secret stood.
 const MASK: &str = "(sensitive)";
 
-/// Cuts secrets out of text that people or logs will see: known ones wherever and however they stand
-/// in it (as they are, escaped in JSON or a URL, in base64), and what looks like a credential.
+/// A secret may stand in this many encodings at once: base64 of JSON in JSON of base64.
+const DEEPEST_ENCODED: usize = 4;
+
+/// Cuts secrets out of text that people or logs will see: known ones and what looks like a credential,
+/// wherever they stand in it, as they are or in any usual encoding.
 #[derive(Clone, Default)]
 pub struct Masker(Option<Arc<Known>>);
 
@@ -93,22 +98,66 @@ impl Masker {
 
     /// The text with every secret replaced by `(sensitive)`; `None` if there was none in it.
     pub fn redact(&self, text: &str) -> Option<String> {
-        let masked = self.0.as_ref().and_then(|known| known.redact(text));
-        match looks_secret::redact(masked.as_deref().unwrap_or(text)) {
-            Some(masked) => Some(masked),
-            None => masked,
-        }
+        let sought = |text: &str| {
+            let mut places = self.known_places(text);
+            places.extend(looks_secret::places(text));
+            places
+        };
+        cut(text, places(text, 0, &sought))
     }
 
     /// Whether a known secret occurs in the text.
     pub fn knows_any_of(&self, text: &str) -> bool {
-        self.0.as_ref().is_some_and(|known| known.occurs_in(text))
+        self.0.is_some() && !places(text, 0, &|text| self.known_places(text)).is_empty()
+    }
+
+    /// Whether what has this name is a credential, though nothing else tells that it is.
+    pub fn is_named(name: &str, value: &str) -> bool {
+        looks_secret::is_named(name, value)
+    }
+
+    fn known_places(&self, text: &str) -> Vec<Range<usize>> {
+        self.0
+            .as_ref()
+            .map_or_else(Vec::new, |known| known.places(text))
     }
 
     /// The text, masked where needed.
     pub fn mask(&self, text: &str) -> String {
         self.redact(text).unwrap_or_else(|| text.to_owned())
     }
+}
+
+/// Where something stands in a text and in all that is encoded in it.
+fn places(
+    text: &str,
+    depth: usize,
+    sought: &impl Fn(&str) -> Vec<Range<usize>>,
+) -> Vec<Range<usize>> {
+    let mut found = sought(text);
+    if depth < DEEPEST_ENCODED {
+        for view in decoded::views(text) {
+            let inside = places(&view.text, depth + 1, sought);
+            found.extend(inside.iter().map(|part| view.place(part)));
+        }
+    }
+    found
+}
+
+/// The text without these places, of which some may overlap; `None` if there are none.
+fn cut(text: &str, mut places: Vec<Range<usize>>) -> Option<String> {
+    places.sort_by_key(|place| (place.start, std::cmp::Reverse(place.end)));
+    let mut shown = String::with_capacity(text.len());
+    let mut end = 0;
+    for place in &places {
+        if place.start >= end {
+            shown.push_str(text.get(end..place.start).unwrap_or_default());
+            shown.push_str(MASK);
+        }
+        end = end.max(place.end);
+    }
+    shown.push_str(text.get(end..).unwrap_or_default());
+    (!places.is_empty()).then_some(shown)
 }
 
 /// The text with what may be a credential cut out of every URL: user information and query. A URL
@@ -168,6 +217,57 @@ mod tests {
             "a (sensitive) b short c\n  (sensitive)!"
         );
         assert_eq!(masker.redact("nothing here"), None);
+    }
+
+    #[test]
+    fn secrets_are_cut_out_of_whatever_they_are_encoded_in() {
+        let masker = Masker::new(["p<a\"s>s/\u{e9}&1"]);
+        for text in [
+            r#"{"a":"{\"b\":\"p\u003ca\\\"s>s/é\u00261\"}"}"#,
+            "https://h/?q=p%3ca%22s%3es%2f%c3%a9%261",
+            "https://h/?q=p%253Ca%2522s%253Es%252F%25C3%25A9%25261",
+            "<x>p&lt;a&#34;s&gt;s/é&amp;1</x>",
+            // In base64 of JSON, twice in base64, wrapped, in hexadecimal.
+            "eyJrIjoicDxhXCJzPnMvw6kmMSJ9",
+            "Y0R4aEluTStjeS9EcVNZeA==",
+            "eHh4eHhwPGEi\ncz5zL8OpJjF5\neXl5eXl5eXk=",
+            "703c6122733e732fc3a92631",
+        ] {
+            assert!(masker.knows_any_of(text), "{text}");
+            let masked = masker.mask(text);
+            assert!(
+                masked.contains(MASK) && masked.len() < text.len(),
+                "{masked}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_credential_is_cut_out_of_whatever_it_is_encoded_in() {
+        let masker = Masker::default();
+        for (text, shown) in [
+            (
+                r#"{"x":"{\"DB_PASSWORD\":\"hunter\"}"}"#,
+                r#"{"x":"{\"DB_PASSWORD\":\"(sensitive)\"}"}"#,
+            ),
+            (
+                "x LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JSUUK y",
+                "x (sensitive) y",
+            ),
+            (
+                "postgres%3A%2F%2Fapp%3As3cret%40db%2Fx",
+                "postgres%3A%2F%2Fapp%3A(sensitive)%40db%2Fx",
+            ),
+        ] {
+            assert_eq!(masker.mask(text), shown);
+        }
+        // A certificate, a public key.
+        for text in [
+            "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUUK",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8cWqZ0Zm9vYmFyYmF6cXV4 me",
+        ] {
+            assert_eq!(masker.redact(text), None);
+        }
     }
 
     #[test]

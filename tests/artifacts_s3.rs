@@ -4,9 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use mooring::artifacts::settings::ArtifactSettings;
-use mooring::artifacts::{ArtifactError, ArtifactName, Artifacts};
+use jiff::Timestamp;
+use mooring::artifacts::settings::{ArtifactPlace, Encryption, S3Settings};
+use mooring::artifacts::{ArtifactError, ArtifactId, ArtifactName, Artifacts, Retention};
 use mooring::domain::ids::RunId;
+
+mod faults;
+mod outage;
 
 const BUCKET: &str = "mooring-artifacts";
 const ENDPOINT: &str = "MOORING_TEST_S3_ENDPOINT";
@@ -97,7 +101,11 @@ fn emulator() -> Option<PathBuf> {
 #[allow(clippy::print_stderr)]
 fn s3_artifacts_against_an_emulator() {
     match emulator() {
-        Some(program) => check(&Emulator::start(&program, None), None),
+        Some(program) => check(
+            "s3_child",
+            Some(&Emulator::start(&program, None).endpoint),
+            None,
+        ),
         None => {
             eprintln!("SKIPPED: MOORING_LAB does not name a directory with venv/bin/moto_server");
         }
@@ -109,7 +117,8 @@ fn s3_artifacts_against_an_emulator() {
 fn s3_artifacts_with_an_authority_of_ones_own() {
     match (emulator(), Certificate::make()) {
         (Some(program), Some(certificate)) => check(
-            &Emulator::start(&program, Some(&certificate)),
+            "s3_child",
+            Some(&Emulator::start(&program, Some(&certificate)).endpoint),
             Some(&certificate.pem()),
         ),
         (None, _) => {
@@ -121,18 +130,16 @@ fn s3_artifacts_with_an_authority_of_ones_own() {
 
 /// The credentials are the environment's, as in earnest, so the test proper runs in a child with an
 /// environment of its own.
-fn check(emulator: &Emulator, ca_file: Option<&Path>) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "artifacts_s3::s3_child",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env(ENDPOINT, &emulator.endpoint)
+fn child(test: &str, endpoint: Option<&str>, ca_file: Option<&Path>) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "--ignored", "--nocapture"])
+        .arg(format!("artifacts_s3::{test}"))
+        .env(ENDPOINT, endpoint.unwrap_or_default())
         .env(CA_FILE, ca_file.unwrap_or(Path::new("")))
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "a-secret-that-must-not-show")
+        .env("AWS_SESSION_TOKEN", "a-token-that-must-not-show")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
@@ -140,41 +147,59 @@ fn check(emulator: &Emulator, ca_file: Option<&Path>) {
         .env_remove("AWS_PROFILE")
         .env_remove("AWS_REGION")
         .env_remove("AWS_DEFAULT_REGION")
-        .env_remove("AWS_ENDPOINT_URL")
-        .output()
-        .unwrap();
+        .env_remove("AWS_ENDPOINT_URL");
+    command
+}
+
+fn check(test: &str, endpoint: Option<&str>, ca_file: Option<&Path>) {
+    let output = child(test, endpoint, ca_file).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && said.contains("1 passed"),
         "{said}"
     );
-    assert!(!said.contains("a-secret-that-must-not-show"), "{said}");
+    assert!(!said.contains("that-must-not-show"), "{said}");
 }
 
-async fn open(
-    bucket: &str,
-    prefix: &str,
-    endpoint: Option<&str>,
-    ca_file: Option<&Path>,
-) -> Result<Artifacts, ArtifactError> {
-    let settings = ArtifactSettings::S3 {
+fn settings(bucket: &str, prefix: &str, endpoint: Option<&str>) -> S3Settings {
+    S3Settings {
         bucket: bucket.to_owned(),
         prefix: prefix.to_owned(),
         region: None,
+        profile: None,
         path_style: endpoint.is_some(),
         endpoint: endpoint.map(str::to_owned),
+        encryption: Encryption::Bucket,
+        attempts: 1,
+        timeout: std::time::Duration::from_secs(60),
+    }
+}
+
+async fn open(
+    settings: S3Settings,
+    data: &Path,
+    ca_file: Option<&Path>,
+) -> Result<Artifacts, ArtifactError> {
+    Artifacts::open(&ArtifactPlace::S3(settings), data, ca_file).await
+}
+
+/// Uploads everything that waits.
+async fn upload(artifacts: &Artifacts) -> Result<(), ArtifactError> {
+    let Artifacts::S3(spooled) = artifacts else {
+        panic!("a bucket");
     };
-    Artifacts::open(&settings, Path::new("/nonexistent"), ca_file).await
+    while spooled.upload_oldest().await?.is_some() {}
+    Ok(())
+}
+
+fn artifact(run: u128, name: &str) -> ArtifactId {
+    let run = RunId::from_uuid(uuid::Uuid::from_u128(run));
+    ArtifactId::new(run, ArtifactName::parse(name).unwrap())
 }
 
 async fn create_bucket(endpoint: &str, ca_file: Option<&Path>) {
-    let mut client = reqwest::Client::builder();
-    if let Some(path) = ca_file {
-        let pem = std::fs::read(path).unwrap();
-        client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem).unwrap());
-    }
-    let request = client.build().unwrap().put(format!("{endpoint}/{BUCKET}"));
+    let request = http(ca_file).put(format!("{endpoint}/{BUCKET}"));
     assert!(request.send().await.unwrap().status().is_success());
 }
 
@@ -188,57 +213,159 @@ async fn s3_child() {
     let ca_file = ca_file.as_deref().map(Path::new);
     create_bucket(&endpoint, ca_file).await;
     let endpoint = Some(endpoint.as_str());
+    let data = tempfile::TempDir::new().unwrap();
+    let bucket = |prefix: &str| settings(BUCKET, prefix, endpoint);
 
-    let run = |n| RunId::from_uuid(uuid::Uuid::from_u128(n));
-    let name = |text: &str| ArtifactName::parse(text).unwrap();
-    let artifacts = open(BUCKET, "/team/mooring/", endpoint, ca_file)
+    let artifacts = open(bucket("/team/mooring/"), data.path(), ca_file)
         .await
         .unwrap();
-    assert_eq!(artifacts.get(&run(1), &name("a.txt")).await.unwrap(), None);
-    assert_eq!(artifacts.list(&run(1)).await.unwrap(), []);
+    let run = artifact(1, "a.txt").run;
+    assert_eq!(artifacts.get(&artifact(1, "a.txt")).await.unwrap(), None);
+    assert_eq!(artifacts.list(&run).await.unwrap(), []);
     for (n, file, text) in [
         (1, "b.txt", "old"),
         (1, "b.txt", "new"),
         (1, "a.txt", ""),
         (2, "a.txt", "two"),
     ] {
-        artifacts
-            .put(&run(n), &name(file), text.into())
-            .await
-            .unwrap();
+        let dropped = artifacts.put(artifact(n, file), text.into()).await;
+        assert_eq!(dropped.unwrap(), []);
     }
-    let found = artifacts.get(&run(1), &name("b.txt")).await.unwrap();
-    assert_eq!(found.as_deref(), Some(&b"new"[..]));
-    assert_eq!(
-        artifacts.list(&run(1)).await.unwrap(),
-        [name("a.txt"), name("b.txt")]
-    );
-    let bare = open(BUCKET, "", endpoint, ca_file).await.unwrap();
-    assert_eq!(bare.list(&run(1)).await.unwrap(), []);
-
-    let elsewhere = open("no-such-bucket", "", endpoint, ca_file).await.unwrap();
-    let error = elsewhere
-        .put(&run(1), &name("a.txt"), b"x".to_vec())
+    let names = ["a.txt", "b.txt"].map(|name| artifact(1, name).name);
+    // The same before and after the upload.
+    for _ in 0..2 {
+        let found = artifacts.get(&artifact(1, "b.txt")).await.unwrap();
+        assert_eq!(found.as_deref(), Some(&b"new"[..]));
+        assert_eq!(artifacts.list(&run).await.unwrap(), names);
+        upload(&artifacts).await.unwrap();
+    }
+    let spool = std::fs::read_dir(data.path().join("spool")).unwrap();
+    assert_eq!(spool.count(), 0);
+    let bare = open(bucket(""), &data.path().join("bare"), ca_file)
         .await
-        .unwrap_err();
+        .unwrap();
+    assert_eq!(bare.list(&run).await.unwrap(), []);
+
+    encryption_and_parts(endpoint.unwrap(), ca_file).await;
+    retention(&bare, &artifacts).await;
+
+    let other = settings("no-such-bucket", "", endpoint);
+    let elsewhere = open(other, &data.path().join("elsewhere"), ca_file)
+        .await
+        .unwrap();
+    let put = elsewhere.put(artifact(1, "a.txt"), b"x".to_vec()).await;
+    assert_eq!(put.unwrap(), []);
+    let error = upload(&elsewhere).await.unwrap_err();
     insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @r"
     cannot write an artifact in the bucket no-such-bucket: NoSuchBucket: The specified bucket does not exist
     Create the bucket, or correct its name or region.
     ");
     if ca_file.is_some() {
-        let distrustful = open(BUCKET, "", endpoint, None).await.unwrap();
-        let error = distrustful.list(&run(1)).await.unwrap_err().to_string();
+        let distrustful = open(bucket(""), &data.path().join("distrustful"), None)
+            .await
+            .unwrap();
+        let error = distrustful.list(&run).await.unwrap_err().to_string();
         assert!(error.contains("certificate"), "{error}");
     }
-    let refused = Some("http://127.0.0.1:1");
-    let nowhere = open(BUCKET, "", refused, None).await.unwrap();
-    let error = nowhere
-        .get(&run(1), &name("a.txt"))
+    let refused = settings(BUCKET, "", Some("http://127.0.0.1:1"));
+    let nowhere = open(refused, &data.path().join("nowhere"), None)
         .await
-        .unwrap_err()
-        .to_string();
+        .unwrap();
+    let error = nowhere.get(&artifact(1, "a.txt")).await.unwrap_err();
+    let error = error.to_string();
     assert!(error.contains("onnection refused"), "{error}");
 
-    let error = open(BUCKET, "", None, None).await.unwrap_err();
+    let error = open(settings(BUCKET, "", None), data.path(), None)
+        .await
+        .unwrap_err();
     assert!(matches!(error, ArtifactError::NoRegion { .. }), "{error:?}");
+}
+
+fn http(ca_file: Option<&Path>) -> reqwest::Client {
+    let mut client = reqwest::Client::builder();
+    if let Some(path) = ca_file {
+        let pem = std::fs::read(path).unwrap();
+        client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem).unwrap());
+    }
+    client.build().unwrap()
+}
+
+/// Objects are encrypted as asked, whole or in parts, and say what they are.
+async fn encryption_and_parts(endpoint: &str, ca_file: Option<&Path>) {
+    let client = http(ca_file);
+    let key = "1234abcd-12ab-34cd-56ef-1234567890ab";
+    let kms = Encryption::Kms {
+        key: Some(key.to_owned()),
+    };
+    let ways = [
+        (Encryption::Aes256, "AES256", None),
+        (kms, "aws:kms", Some(key)),
+    ];
+    for (n, (encryption, algorithm, key)) in ways.into_iter().enumerate() {
+        let data = tempfile::TempDir::new().unwrap();
+        let prefix = format!("encrypted-{n}");
+        let settings = S3Settings {
+            encryption,
+            ..settings(BUCKET, &prefix, Some(endpoint))
+        };
+        let artifacts = open(settings, data.path(), ca_file).await.unwrap();
+        let large: Vec<u8> = (0..20_000_000_u32).map(|n| (n % 251) as u8).collect();
+        for (name, bytes) in [("check.json", b"{}".to_vec()), ("apply.log", large)] {
+            let artifact = artifact(1, name);
+            artifacts
+                .put(artifact.clone(), bytes.clone())
+                .await
+                .unwrap();
+            upload(&artifacts).await.unwrap();
+            let found = artifacts.get(&artifact).await.unwrap();
+            assert!(found.is_some_and(|found| found == bytes), "{name}");
+            let url = format!("{endpoint}/{BUCKET}/{prefix}/{artifact}");
+            // The emulator wants a signature and checks none.
+            let signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
+                          SignedHeaders=host, Signature=x";
+            let request = client.head(url).header("authorization", signed);
+            let head = request.send().await.unwrap();
+            let header = |name| head.headers().get(name).and_then(|v| v.to_str().ok());
+            let encrypted = header("x-amz-server-side-encryption");
+            assert_eq!(encrypted, Some(algorithm), "{name}: {head:?}");
+            let used = header("x-amz-server-side-encryption-aws-kms-key-id");
+            assert!(key.is_none_or(|key| used.is_some_and(|used| used.ends_with(key))));
+            assert_eq!(header("content-type"), Some(artifact.name.content_type()));
+            let tag = header("etag").unwrap();
+            let parts = if name == "apply.log" { "-3\"" } else { "\"" };
+            assert!(tag.ends_with(parts), "{tag}");
+        }
+    }
+}
+
+/// Old runs go in batches, with nothing else and with none that applied.
+async fn retention(artifacts: &Artifacts, others: &Artifacts) {
+    let run = |n: u32| {
+        let mut random = [0; 10];
+        random[6..].copy_from_slice(&n.to_be_bytes());
+        let made = uuid::Builder::from_unix_timestamp_millis(1_000_000, &random);
+        RunId::from_uuid(made.into_uuid())
+    };
+    let check = |run| ArtifactId::new(run, ArtifactName::CHECK);
+    for n in 0..30 {
+        artifacts.put(check(run(n)), b"{}".to_vec()).await.unwrap();
+    }
+    let log = ArtifactId::new(run(1), ArtifactName::APPLY_LOG);
+    artifacts.put(log, b"done".to_vec()).await.unwrap();
+    let new = RunId::from_uuid(uuid::Uuid::now_v7());
+    artifacts.put(check(new), b"{}".to_vec()).await.unwrap();
+    others.put(check(run(5)), b"{}".to_vec()).await.unwrap();
+    upload(artifacts).await.unwrap();
+    upload(others).await.unwrap();
+    let retention = Retention {
+        before: Timestamp::from_second(2_000).unwrap(),
+        applied: [run(2)].into(),
+    };
+    assert_eq!(artifacts.prune(retention.clone()).await.unwrap(), 28);
+    assert_eq!(artifacts.list(&run(0)).await.unwrap(), []);
+    assert_eq!(artifacts.list(&run(1)).await.unwrap().len(), 2);
+    for (place, run) in [(artifacts, run(2)), (artifacts, new), (others, run(5))] {
+        assert_eq!(place.list(&run).await.unwrap(), [ArtifactName::CHECK]);
+    }
+    assert_eq!(artifacts.prune(retention).await.unwrap(), 0);
 }

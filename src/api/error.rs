@@ -47,7 +47,7 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::UnknownStack(_) => Self::NotFound(refusal.to_string()),
-            Refusal::Running(_) => Self::Conflict(refusal.to_string()),
+            Refusal::Running(_) | Refusal::NothingOpen(_) => Self::Conflict(refusal.to_string()),
             Refusal::Stopping => Self::Stopping,
             Refusal::Store(error) => error.into(),
         }

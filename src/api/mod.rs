@@ -1,5 +1,6 @@
 //! The HTTP API: health and metrics for machines, and `/api/v1` behind a bearer token.
 
+mod ack;
 mod auth;
 mod error;
 mod health;
@@ -52,6 +53,7 @@ fn router(api: Api) -> Router {
         .route("/stacks/{stack}", get(stacks::show))
         .route("/stacks/{stack}/plan", post(stacks::plan))
         .route("/stacks/{stack}/resume", post(stacks::resume))
+        .route("/stacks/{stack}/ack", post(ack::acknowledge))
         .route("/report", get(report::report))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(runs::show))

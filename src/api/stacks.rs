@@ -88,7 +88,7 @@ fn dto(view: &StackView) -> StackDto {
         id: alert.id.to_string(),
         kind: alert.kind,
         severity: alert.trouble.severity,
-        opened_at: alert.opened_at,
+        opened_at: alert.begun_at(),
         changed_at: alert.changed_at,
     });
     StackDto {

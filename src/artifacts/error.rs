@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::ArtifactId;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// An artifact cannot be kept or read.
@@ -35,6 +36,16 @@ pub enum ArtifactError {
     NoRegion {
         /// The bucket.
         bucket: String,
+    },
+    /// An artifact is larger than all that may wait for its upload.
+    #[error("{artifact} has {size} bytes, and no more than {limit} may wait to be uploaded")]
+    TooLarge {
+        /// The artifact.
+        artifact: ArtifactId,
+        /// Its size in bytes.
+        size: u64,
+        /// What may wait, in bytes.
+        limit: u64,
     },
     /// S3 refused a request, or could not be reached.
     #[error("cannot {action} in the bucket {bucket}: {cause}")]
@@ -72,10 +83,13 @@ impl ArtifactError {
             Self::NoRegion { .. } => {
                 "Set the region in the artifact settings, AWS_REGION, or the AWS profile."
             }
+            Self::TooLarge { .. } => "It is not kept. Find out why it is that large.",
             Self::S3 { code, .. } => match code.as_deref() {
                 Some("AccessDenied") => {
-                    "Allow s3:PutObject and s3:GetObject on the prefix, and s3:ListBucket on the \
-                     bucket, for the credentials Mooring uses."
+                    "Allow s3:PutObject, s3:GetObject, s3:DeleteObject and s3:AbortMultipartUpload on \
+                     the prefix, and s3:ListBucket and s3:ListBucketMultipartUploads on the bucket, \
+                     for the credentials Mooring uses; with a key in KMS also kms:GenerateDataKey and \
+                     kms:Decrypt on it."
                 }
                 Some("NoSuchBucket") => "Create the bucket, or correct its name or region.",
                 Some(
@@ -86,6 +100,12 @@ impl ArtifactError {
                 ) => "Renew or correct the AWS credentials.",
                 Some("PermanentRedirect" | "AuthorizationHeaderMalformed") => {
                     "Set the region that the bucket is in."
+                }
+                Some("SlowDown" | "ServiceUnavailable" | "InternalError" | "RequestTimeout") => {
+                    "S3 is overloaded or down. Nothing is to be done: it is tried again."
+                }
+                Some(code) if code.starts_with("KMS.") => {
+                    "Check kms_key_id, and that the key is enabled and in the bucket's region."
                 }
                 Some(_) => "See the S3 documentation for this error code.",
                 None => {
@@ -100,9 +120,11 @@ impl ArtifactError {
     pub fn failure(&self) -> Failure {
         let kind = match self {
             Self::OutOfDisk { .. } => FailureKind::OutOfDisk,
-            Self::File { .. } | Self::CaFile { .. } | Self::NoRegion { .. } | Self::S3 { .. } => {
-                FailureKind::Internal
-            }
+            Self::File { .. }
+            | Self::CaFile { .. }
+            | Self::NoRegion { .. }
+            | Self::TooLarge { .. }
+            | Self::S3 { .. } => FailureKind::Internal,
         };
         Failure::new(kind, self.to_string(), self.hint())
     }

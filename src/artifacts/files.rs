@@ -3,9 +3,14 @@
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+use super::ArtifactError;
+
+/// What a file is called until it is whole.
+pub(super) const INCOMPLETE: &str = ".incomplete-";
 
 /// Makes a directory for its owner only, with those above it; each new one is on the disk
 /// afterwards.
@@ -38,9 +43,22 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
 /// disappears unless it is persisted.
 pub(super) fn write_aside(directory: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new()
-        .prefix(".incomplete-")
+        .prefix(INCOMPLETE)
         .tempfile_in(directory)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// Does work with files on a thread where it may wait.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ArtifactError> + Send + 'static,
+) -> Result<T, ArtifactError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(ArtifactError::File {
+            path: PathBuf::new(),
+            cause: io::Error::other(error),
+        }),
+    }
 }

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::files::{make_directory, sync_directory, write_aside};
-use super::{ArtifactError, ArtifactName};
+use super::files::{blocking, make_directory, sync_directory, write_aside};
+use super::{ArtifactError, ArtifactId, ArtifactName, Retention};
 use crate::domain::ids::RunId;
 
 /// Artifacts in a directory, readable by its owner only.
@@ -20,20 +20,15 @@ impl LocalArtifacts {
 
     pub(super) async fn put(
         &self,
-        run: RunId,
-        name: ArtifactName,
+        artifact: ArtifactId,
         bytes: Vec<u8>,
     ) -> Result<(), ArtifactError> {
-        let directory = self.root.join(run.to_string());
-        blocking(move || put(&directory, &name, &bytes)).await
+        let directory = self.root.join(artifact.run.to_string());
+        blocking(move || put(&directory, &artifact.name, &bytes)).await
     }
 
-    pub(super) async fn get(
-        &self,
-        run: RunId,
-        name: ArtifactName,
-    ) -> Result<Option<Vec<u8>>, ArtifactError> {
-        let path = self.root.join(run.to_string()).join(name.as_str());
+    pub(super) async fn get(&self, artifact: ArtifactId) -> Result<Option<Vec<u8>>, ArtifactError> {
+        let path = self.root.join(artifact.to_string());
         blocking(move || match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -46,17 +41,10 @@ impl LocalArtifacts {
         let directory = self.root.join(run.to_string());
         blocking(move || list(&directory)).await
     }
-}
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ArtifactError> + Send + 'static,
-) -> Result<T, ArtifactError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(ArtifactError::File {
-            path: PathBuf::new(),
-            cause: std::io::Error::other(error),
-        }),
+    pub(super) async fn prune(&self, retention: Retention) -> Result<u64, ArtifactError> {
+        let root = self.root.clone();
+        blocking(move || prune(&root, &retention)).await
     }
 }
 
@@ -85,17 +73,45 @@ fn list(directory: &Path) -> Result<Vec<ArtifactName>, ArtifactError> {
     Ok(names)
 }
 
+/// Removes the directories of runs that have had their time; what is none of a run stays.
+fn prune(root: &Path, retention: &Retention) -> Result<u64, ArtifactError> {
+    let refused = |error| ArtifactError::file(root, error);
+    let entries = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(refused(error)),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let path = entry.map_err(refused)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(run) = name.and_then(|name| name.parse::<RunId>().ok()) else {
+            continue;
+        };
+        if retention.is_past(&run) && path.is_dir() && retention.ends(&run, list(&path)?.iter()) {
+            std::fs::remove_dir_all(&path).map_err(|error| ArtifactError::file(&path, error))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::super::Artifacts;
-    use super::super::settings::ArtifactSettings;
+    use super::super::retention::tests::{from_day, run_of_day};
+    use super::super::settings::ArtifactPlace;
     use super::*;
 
     fn name(text: &str) -> ArtifactName {
         ArtifactName::parse(text).unwrap()
+    }
+
+    fn artifact(n: u128, text: &str) -> ArtifactId {
+        ArtifactId::new(run(n), name(text))
     }
 
     fn run(n: u128) -> RunId {
@@ -103,7 +119,7 @@ mod tests {
     }
 
     async fn open(data: &Path) -> Artifacts {
-        Artifacts::open(&ArtifactSettings::Local, data, None)
+        Artifacts::open(&ArtifactPlace::Local, data, None)
             .await
             .unwrap()
     }
@@ -112,7 +128,7 @@ mod tests {
     async fn artifacts_are_kept_by_run_and_name_for_their_owner_only() {
         let data = tempfile::TempDir::new().unwrap();
         let artifacts = open(data.path()).await;
-        assert_eq!(artifacts.get(&run(1), &name("a.txt")).await.unwrap(), None);
+        assert_eq!(artifacts.get(&artifact(1, "a.txt")).await.unwrap(), None);
         assert_eq!(artifacts.list(&run(1)).await.unwrap(), []);
         for (n, file, text) in [
             (1, "b.txt", "old"),
@@ -120,14 +136,12 @@ mod tests {
             (2, "a.txt", "two"),
             (1, "b.txt", ""),
         ] {
-            artifacts
-                .put(&run(n), &name(file), text.into())
-                .await
-                .unwrap();
+            let dropped = artifacts.put(artifact(n, file), text.into()).await;
+            assert_eq!(dropped.unwrap(), []);
         }
-        let found = artifacts.get(&run(2), &name("a.txt")).await.unwrap();
+        let found = artifacts.get(&artifact(2, "a.txt")).await.unwrap();
         assert_eq!(found.as_deref(), Some(&b"two"[..]));
-        let found = artifacts.get(&run(1), &name("b.txt")).await.unwrap();
+        let found = artifacts.get(&artifact(1, "b.txt")).await.unwrap();
         assert_eq!(found.as_deref(), Some(&b""[..]));
         let directory = data.path().join("artifacts").join(run(1).to_string());
         std::fs::write(directory.join(".incomplete-x"), "half").unwrap();
@@ -147,10 +161,39 @@ mod tests {
         let directory = data.path().join("artifacts").join(run(1).to_string());
         std::fs::create_dir_all(directory.join("taken/x")).unwrap();
         let error = artifacts
-            .put(&run(1), &name("taken"), b"new".to_vec())
+            .put(artifact(1, "taken"), b"new".to_vec())
             .await
             .unwrap_err();
         assert!(matches!(error, ArtifactError::File { .. }), "{error:?}");
         assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn old_runs_go_and_those_that_applied_stay() {
+        let data = tempfile::TempDir::new().unwrap();
+        let artifacts = open(data.path()).await;
+        assert_eq!(artifacts.prune(from_day(9, &[])).await.unwrap(), 0);
+        let (old, logged, applied, new) = (
+            run_of_day(1, 0),
+            run_of_day(1, 1),
+            run_of_day(1, 2),
+            run_of_day(5, 0),
+        );
+        for run in [old, logged, applied, new] {
+            let check = ArtifactId::new(run, ArtifactName::CHECK);
+            artifacts.put(check, b"{}".to_vec()).await.unwrap();
+        }
+        let log = ArtifactId::new(logged, ArtifactName::APPLY_LOG);
+        artifacts.put(log, b"done".to_vec()).await.unwrap();
+        std::fs::write(data.path().join("artifacts/notes"), "mine").unwrap();
+        let pruned = artifacts.prune(from_day(3, &[applied])).await.unwrap();
+        assert_eq!(pruned, 1);
+        assert_eq!(artifacts.list(&old).await.unwrap(), []);
+        assert_eq!(artifacts.list(&logged).await.unwrap().len(), 2);
+        for run in [applied, new] {
+            assert_eq!(artifacts.list(&run).await.unwrap(), [ArtifactName::CHECK]);
+        }
+        assert!(data.path().join("artifacts/notes").exists());
+        assert_eq!(artifacts.prune(from_day(3, &[applied])).await.unwrap(), 0);
     }
 }

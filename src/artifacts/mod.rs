@@ -1,112 +1,79 @@
-//! Blobs kept for a run: reports, redacted plans, logs, in a local directory or in S3. Copies of a
-//! state are kept apart ([`snapshot`]) and never leave the machine.
+//! Blobs kept for a run: reports, redacted plans, logs, in a local directory or in S3. What goes to S3
+//! waits in a spool on the disk until it is there. Copies of a state are kept apart ([`snapshot`]) and
+//! never leave the machine.
 
 mod error;
 mod files;
 mod local;
+mod name;
+mod retention;
 mod s3;
 pub mod settings;
 pub mod snapshot;
+mod spool;
+mod spooled;
 
 use std::path::Path;
 
 pub use error::ArtifactError;
+pub use name::{ArtifactId, ArtifactName};
+pub use retention::Retention;
+pub use spooled::SpooledArtifacts;
+
+use local::LocalArtifacts;
+use settings::ArtifactPlace;
 
 use crate::domain::ids::RunId;
-use local::LocalArtifacts;
-use s3::S3Artifacts;
-use settings::ArtifactSettings;
-
-/// The name of an artifact within its run: 1 to 128 of `a-z`, `0-9`, `.`, `_` and `-`, not
-/// beginning with a dot, so that it is one plain file name and one plain key everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ArtifactName(String);
-
-impl ArtifactName {
-    /// The name, if the text is one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let allowed = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        let fits = (1..=128).contains(&text.len()) && !text.starts_with('.');
-        (fits && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ArtifactName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The place where artifacts are kept.
 #[derive(Debug, Clone)]
 pub enum Artifacts {
     /// A directory.
     Local(LocalArtifacts),
-    /// An S3 bucket.
-    S3(S3Artifacts),
+    /// An S3 bucket, behind a spool on the disk.
+    S3(SpooledArtifacts),
 }
 
 impl Artifacts {
-    /// The place that the settings name. `data_dir` is where local ones go; `ca_file` is a PEM file
-    /// of certificates to trust besides the system's. Nothing is sent yet: an S3 bucket that cannot
-    /// be reached shows at the first use.
+    /// The place that the settings name. `data_dir` is where local ones and the spool go; `ca_file`
+    /// is a PEM file of certificates to trust besides the system's. Nothing is sent yet: an S3 bucket
+    /// that cannot be reached shows at the first upload.
     pub async fn open(
-        settings: &ArtifactSettings,
+        place: &ArtifactPlace,
         data_dir: &Path,
         ca_file: Option<&Path>,
     ) -> Result<Self, ArtifactError> {
-        match settings {
-            ArtifactSettings::Local => {
+        match place {
+            ArtifactPlace::Local => {
                 Ok(Self::Local(LocalArtifacts::new(data_dir.join("artifacts"))))
             }
-            ArtifactSettings::S3 {
-                bucket,
-                prefix,
-                region,
-                endpoint,
-                path_style,
-            } => {
-                let access = s3::Access {
-                    region: region.clone(),
-                    endpoint: endpoint.clone(),
-                    path_style: *path_style,
-                    ca_file: ca_file.map(Path::to_owned),
-                };
-                Ok(Self::S3(
-                    S3Artifacts::new(bucket.clone(), prefix, access).await?,
-                ))
+            ArtifactPlace::S3(settings) => {
+                let spool = data_dir.join("spool");
+                let spooled = SpooledArtifacts::open(settings, spool, ca_file).await?;
+                Ok(Self::S3(spooled))
             }
         }
     }
 
-    /// Keeps an artifact of a run, in place of one of the same name. Readers see the old one or the
-    /// new one, never a part.
+    /// Keeps an artifact, in place of the one there is. Readers see the old one or the new one, never
+    /// a part. It is on the disk when this returns, and on its way if it goes elsewhere; no outage
+    /// holds this up. Gives what had to be dropped, the oldest first, because too much waits.
     pub async fn put(
         &self,
-        run: &RunId,
-        name: &ArtifactName,
+        artifact: ArtifactId,
         bytes: Vec<u8>,
-    ) -> Result<(), ArtifactError> {
+    ) -> Result<Vec<ArtifactId>, ArtifactError> {
         match self {
-            Self::Local(local) => local.put(*run, name.clone(), bytes).await,
-            Self::S3(s3) => s3.put(run, name, bytes).await,
+            Self::Local(local) => local.put(artifact, bytes).await.map(|()| Vec::new()),
+            Self::S3(spooled) => spooled.put(artifact, bytes).await,
         }
     }
 
-    /// An artifact of a run, if there is one of that name.
-    pub async fn get(
-        &self,
-        run: &RunId,
-        name: &ArtifactName,
-    ) -> Result<Option<Vec<u8>>, ArtifactError> {
+    /// An artifact, if there is one of that name; one that waits to be uploaded is read from the disk.
+    pub async fn get(&self, artifact: &ArtifactId) -> Result<Option<Vec<u8>>, ArtifactError> {
         match self {
-            Self::Local(local) => local.get(*run, name.clone()).await,
-            Self::S3(s3) => s3.get(run, name).await,
+            Self::Local(local) => local.get(artifact.clone()).await,
+            Self::S3(spooled) => spooled.get(artifact).await,
         }
     }
 
@@ -114,36 +81,15 @@ impl Artifacts {
     pub async fn list(&self, run: &RunId) -> Result<Vec<ArtifactName>, ArtifactError> {
         match self {
             Self::Local(local) => local.list(*run).await,
-            Self::S3(s3) => s3.list(run).await,
-        }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_name_is_one_plain_path_segment(text in ".*|[a-z0-9._-]{1,130}|\\.{1,3}") {
-            if let Some(name) = ArtifactName::parse(&text) {
-                let mut parts = Path::new(name.as_str()).components();
-                prop_assert!(matches!(parts.next(), Some(std::path::Component::Normal(part)) if part == text.as_str()));
-                prop_assert!(parts.next().is_none() && text.len() <= 128);
-            }
+            Self::S3(spooled) => spooled.list(run).await,
         }
     }
 
-    #[test]
-    fn names_are_told_from_other_text() {
-        for good in ["report.html", "plan-1.json", "_", "0"] {
-            assert!(ArtifactName::parse(good).is_some(), "{good}");
-        }
-        for bad in ["", ".", "..", ".tmp", "a/b", "A", "a b", "ü", "a\0"] {
-            assert_eq!(ArtifactName::parse(bad), None, "{bad}");
+    /// Removes artifacts that have had their time; says of how many runs.
+    pub async fn prune(&self, retention: Retention) -> Result<u64, ArtifactError> {
+        match self {
+            Self::Local(local) => local.prune(retention).await,
+            Self::S3(spooled) => spooled.prune(&retention).await,
         }
     }
 }

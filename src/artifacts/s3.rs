@@ -1,50 +1,51 @@
 //! Artifacts in an S3 bucket: `<prefix>/<run>/<name>`. Credentials come from where the AWS tools
 //! find them: environment, profiles, single sign-on, web identity, instance.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod parts;
+mod prune;
+mod refusal;
 
+use std::path::Path;
+
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ServerSideEncryption;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
 
-use super::{ArtifactError, ArtifactName};
+use self::refusal::{SentToken, chain};
+use super::settings::{Encryption, S3Settings};
+use super::{ArtifactError, ArtifactId, ArtifactName};
 use crate::domain::ids::RunId;
 
-const ATTEMPT: Duration = Duration::from_secs(60);
-const OPERATION: Duration = Duration::from_secs(240);
+/// Larger artifacts are uploaded in parts.
+const LARGEST_WHOLE: u64 = 16 * 1024 * 1024;
 
-/// How to reach S3.
+/// An S3 bucket.
 #[derive(Debug, Clone)]
-pub(super) struct Access {
-    pub(super) region: Option<String>,
-    pub(super) endpoint: Option<String>,
-    pub(super) path_style: bool,
-    pub(super) ca_file: Option<PathBuf>,
-}
-
-/// Artifacts in an S3 bucket.
-#[derive(Debug, Clone)]
-pub struct S3Artifacts {
+pub(super) struct Bucket {
     client: Client,
-    bucket: String,
+    name: String,
     prefix: String,
+    encryption: Encryption,
+    token: SentToken,
 }
 
-impl S3Artifacts {
-    pub(super) async fn new(
-        bucket: String,
-        prefix: &str,
-        access: Access,
+impl Bucket {
+    /// The bucket that the settings name; nothing is sent yet.
+    pub(super) async fn connect(
+        settings: &S3Settings,
+        ca_file: Option<&Path>,
     ) -> Result<Self, ArtifactError> {
-        let tls = tls(access.ca_file.as_deref()).await?;
+        let tls = tls(ca_file).await?;
         let http = Builder::new().build_with_connector_fn(move |settings, components| {
             let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
             connector.set_connector_settings(settings.cloned());
@@ -54,18 +55,25 @@ impl S3Artifacts {
                 .tls_context(tls.clone())
                 .build()
         });
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-        if let Some(region) = access.region {
-            loader = loader.region(Region::new(region));
-        }
         let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(OPERATION)
+            .operation_attempt_timeout(settings.timeout)
             .build();
-        let shared = loader.timeout_config(timeouts).load().await;
-        let mut config =
-            aws_sdk_s3::config::Builder::from(&shared).force_path_style(access.path_style);
-        if let Some(endpoint) = access.endpoint {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .retry_config(RetryConfig::standard().with_max_attempts(settings.attempts))
+            .timeout_config(timeouts);
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        let shared = loader.load().await;
+        let token = SentToken::default();
+        let mut config = aws_sdk_s3::config::Builder::from(&shared)
+            .force_path_style(settings.path_style)
+            .interceptor(token.clone());
+        if let Some(endpoint) = &settings.endpoint {
             // Stores other than AWS's own often do not know the newer checksums.
             config = config
                 .endpoint_url(endpoint)
@@ -75,38 +83,57 @@ impl S3Artifacts {
                 config = config.region(Region::new("us-east-1"));
             }
         } else if shared.region().is_none() {
-            return Err(ArtifactError::NoRegion { bucket });
+            return Err(ArtifactError::NoRegion {
+                bucket: settings.bucket.clone(),
+            });
         }
-        let prefix = prefix.trim_matches('/');
+        let prefix = settings.prefix.trim_matches('/');
         Ok(Self {
             client: Client::from_conf(config.build()),
-            bucket,
+            name: settings.bucket.clone(),
             prefix: if prefix.is_empty() {
                 String::new()
             } else {
                 format!("{prefix}/")
             },
+            encryption: settings.encryption.clone(),
+            token,
         })
     }
 
-    fn directory(&self, run: &RunId) -> String {
-        format!("{}{run}/", self.prefix)
+    fn key(&self, artifact: &ArtifactId) -> String {
+        format!("{}{artifact}", self.prefix)
     }
 
-    fn key(&self, run: &RunId, name: &ArtifactName) -> String {
-        format!("{}{name}", self.directory(run))
+    fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
+        match &self.encryption {
+            Encryption::Bucket => (None, None),
+            Encryption::Aes256 => (Some(ServerSideEncryption::Aes256), None),
+            Encryption::Kms { key } => (Some(ServerSideEncryption::AwsKms), key.clone()),
+        }
     }
 
+    /// Uploads a file, in place of the object there is.
     pub(super) async fn put(
         &self,
-        run: &RunId,
-        name: &ArtifactName,
-        bytes: Vec<u8>,
+        artifact: &ArtifactId,
+        path: &Path,
     ) -> Result<(), ArtifactError> {
+        let unreadable = |error| ArtifactError::file(path, error);
+        let mut file = File::open(path).await.map_err(unreadable)?;
+        if file.metadata().await.map_err(unreadable)?.len() > LARGEST_WHOLE {
+            return self.put_in_parts(artifact, path, &mut file).await;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).await.map_err(unreadable)?;
+        let (encryption, key) = self.encryption();
         self.client
             .put_object()
-            .bucket(&self.bucket)
-            .key(self.key(run, name))
+            .bucket(&self.name)
+            .key(self.key(artifact))
+            .content_type(artifact.name.content_type())
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(key)
             .body(ByteStream::from(bytes))
             .send()
             .await
@@ -116,21 +143,20 @@ impl S3Artifacts {
 
     pub(super) async fn get(
         &self,
-        run: &RunId,
-        name: &ArtifactName,
+        artifact: &ArtifactId,
     ) -> Result<Option<Vec<u8>>, ArtifactError> {
         const ACTION: &str = "read an artifact";
         let answer = self
             .client
             .get_object()
-            .bucket(&self.bucket)
-            .key(self.key(run, name))
+            .bucket(&self.name)
+            .key(self.key(artifact))
             .send()
             .await;
         match answer {
             Ok(object) => match object.body.collect().await {
                 Ok(body) => Ok(Some(body.to_vec())),
-                Err(error) => Err(self.error(ACTION, None, chain(&error))),
+                Err(error) => Err(self.error(ACTION, None, &chain(&error))),
             },
             Err(error)
                 if error
@@ -144,62 +170,30 @@ impl S3Artifacts {
     }
 
     pub(super) async fn list(&self, run: &RunId) -> Result<Vec<ArtifactName>, ArtifactError> {
-        let directory = self.directory(run);
         let mut pages = self
             .client
             .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(&directory)
+            .bucket(&self.name)
+            .prefix(format!("{}{run}/", self.prefix))
             .into_paginator()
             .send();
         let mut names = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused("list the artifacts", &error))?;
+            let artifacts = page.contents().iter();
             names.extend(
-                page.contents().iter().filter_map(|object| {
-                    ArtifactName::parse(object.key()?.strip_prefix(&directory)?)
-                }),
+                artifacts
+                    .filter_map(|object| self.artifact(object.key()?))
+                    .map(|artifact| artifact.name),
             );
         }
-        names.sort_unstable();
         Ok(names)
     }
 
-    fn refused<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> ArtifactError
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
-    {
-        let (code, cause) = match error {
-            SdkError::ServiceError(service) => {
-                let code = service.err().code().map(str::to_owned);
-                let words = [code.as_deref(), service.err().message()];
-                (
-                    code.clone(),
-                    words.into_iter().flatten().collect::<Vec<_>>().join(": "),
-                )
-            }
-            other => (None, chain(other)),
-        };
-        self.error(action, code, cause)
+    /// The artifact that a key stands for; none if the object is none of ours.
+    fn artifact(&self, key: &str) -> Option<ArtifactId> {
+        ArtifactId::parse(key.strip_prefix(&self.prefix)?)
     }
-
-    fn error(&self, action: &'static str, code: Option<String>, cause: String) -> ArtifactError {
-        ArtifactError::S3 {
-            action,
-            bucket: self.bucket.clone(),
-            code,
-            cause,
-        }
-    }
-}
-
-/// The error with everything it was caused by.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
-    words.dedup();
-    words.join(": ")
 }
 
 /// Trusts the system's authorities and those in the file. The SDK panics at the first connection if

@@ -1,21 +1,67 @@
 //! Validated settings of the artifact store.
 
+use std::time::Duration;
+
+/// Where kept copies go, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactSettings {
+    /// Where they go.
+    pub place: ArtifactPlace,
+    /// How long they stay; those of runs that applied something stay as long as the run's record.
+    pub keep: Keep,
+}
+
+/// How long artifacts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Until somebody else removes them.
+    Forever,
+    /// For this long after the run began.
+    For(Duration),
+}
+
 /// Where kept copies go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArtifactSettings {
+pub enum ArtifactPlace {
     /// A directory under the data directory.
     Local,
     /// An S3 bucket; state snapshots stay local all the same.
-    S3 {
-        /// Bucket.
-        bucket: String,
-        /// Key prefix.
-        prefix: String,
-        /// Region, if not from the environment.
-        region: Option<String>,
-        /// Endpoint of an S3-compatible store.
-        endpoint: Option<String>,
-        /// Address the bucket in the path instead of the host name.
-        path_style: bool,
+    S3(S3Settings),
+}
+
+/// An S3 bucket and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Settings {
+    /// Bucket.
+    pub bucket: String,
+    /// Key prefix.
+    pub prefix: String,
+    /// Region, if not from the environment.
+    pub region: Option<String>,
+    /// Profile of the AWS configuration files, if not from the environment.
+    pub profile: Option<String>,
+    /// Endpoint of an S3-compatible store.
+    pub endpoint: Option<String>,
+    /// Address the bucket in the path instead of the host name.
+    pub path_style: bool,
+    /// How objects are encrypted at rest.
+    pub encryption: Encryption,
+    /// How often a request is tried, the first time included.
+    pub attempts: u32,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// How the store is asked to encrypt objects at rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// As the bucket has it.
+    Bucket,
+    /// With keys of S3.
+    Aes256,
+    /// With a key in KMS.
+    Kms {
+        /// The key's id, alias or ARN; none for the one that AWS manages.
+        key: Option<String>,
     },
 }

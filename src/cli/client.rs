@@ -71,7 +71,16 @@ impl Client {
 
     /// Asks for something to be done.
     pub(super) async fn post(&self, path: &[&str]) -> Result<Value, CliError> {
-        parse(&self.ask(Method::POST, path, &[]).await?)
+        self.post_with(path, &[]).await
+    }
+
+    /// Asks for something to be done, and says how.
+    pub(super) async fn post_with(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Value, CliError> {
+        parse(&self.ask(Method::POST, path, query).await?)
     }
 
     async fn ask(

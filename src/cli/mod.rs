@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, errors mapped once to a message, a hint and an exit
 //! code.
 
+mod ack;
 mod check;
 mod client;
 mod config;
@@ -80,6 +81,8 @@ enum Command {
     Report(posture::PostureArgs),
     /// Tell the daemon that a held stack has been looked at, so that repairs may go on.
     Resume(remote::ResumeArgs),
+    /// Take the troubles of a stack on: nobody is reminded of them until they grow.
+    Ack(ack::AckArgs),
     /// Ask the daemon whether it is alive; for container health checks.
     #[command(hide = true)]
     Healthcheck(ConfigFile),
@@ -142,6 +145,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Plan(args) => block_on(remote::plan(args))?,
         Command::Runs(args) => block_on(remote::runs(args))?,
         Command::Report(args) => block_on(posture::report(args, &global))?,
+        Command::Ack(args) => block_on(ack::ack(args))?,
         Command::Resume(args) => block_on(remote::resume(args))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }

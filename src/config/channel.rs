@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json, json};
 
 use super::at::At;
+use super::written::{Hours, Limit};
 use crate::notify::settings::{Field, FieldKind, Form, form, forms};
 
 /// A receiver of alerts.
@@ -20,6 +21,10 @@ pub(super) struct Notifier {
     pub(super) name: At<String>,
     /// The channels it is given; one is right.
     pub(super) channels: Vec<Filled>,
+    /// When only what is critical gets through.
+    pub(super) quiet: Option<Hours>,
+    /// The most messages in a while.
+    pub(super) limit: Option<Limit>,
 }
 
 /// A channel's form as filled in.
@@ -94,9 +99,14 @@ impl<'de> Visitor<'de> for NotifierVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Notifier, A::Error> {
         let (mut name, mut channels) = (None, Vec::new());
+        let (mut quiet, mut limit) = (None, None);
         while let Some(key) = map.next_key::<At<String>>()? {
             if key.as_str() == "name" {
                 name = Some(map.next_value()?);
+            } else if key.as_str() == "quiet" {
+                quiet = Some(map.next_value()?);
+            } else if key.as_str() == "limit" {
+                limit = Some(map.next_value()?);
             } else if let Some(form) = form(&key) {
                 channels.push(map.next_value_seed(Channel { form, key })?);
             } else {
@@ -106,6 +116,8 @@ impl<'de> Visitor<'de> for NotifierVisitor {
         Ok(Notifier {
             name: name.ok_or_else(|| A::Error::missing_field("name"))?,
             channels,
+            quiet,
+            limit,
         })
     }
 }
@@ -157,7 +169,7 @@ impl JsonSchema for Notifier {
         "Notifier".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let names: Vec<String> = forms().map(|form| format!("`{}`", form.name)).collect();
         let mut properties = Map::new();
         properties.insert(
@@ -168,6 +180,12 @@ impl JsonSchema for Notifier {
                 "pattern": "^[a-z0-9][a-z0-9_-]*$",
             }),
         );
+        let (hours, limit) = (
+            generator.subschema_for::<Hours>(),
+            generator.subschema_for::<Limit>(),
+        );
+        properties.insert("quiet".to_owned(), hours.to_value());
+        properties.insert("limit".to_owned(), limit.to_value());
         properties.extend(forms().map(|form| (form.name.to_owned(), channel_schema(form))));
         let schema = json!({
             "description": format!("A receiver of alerts: give one of {}.", names.join(", ")),

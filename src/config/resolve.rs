@@ -1,12 +1,14 @@
 //! Meanings: each part of the written form becomes its part of [`Settings`], or a problem with the
 //! place, the cause and the remedy. Everything is looked at, so that all problems come at once.
 
+mod artifacts;
 mod environment;
 mod notify;
 mod policy;
 mod rules;
 mod sources;
 mod stacks;
+mod telling;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -17,8 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::at::At;
 use super::error::Problem;
 use super::syntax::nearest;
-use super::written::{Api, Artifacts, Configuration};
-use crate::artifacts::settings::ArtifactSettings;
+use super::written::{Api, Configuration};
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::reconcile::settings::{
     ApiSettings, PolicySettings, Settings, StackSettings, SummarySettings, Timeouts,
@@ -98,6 +99,7 @@ impl Checks<'_> {
             sources,
             rules,
             notify,
+            telling: self.telling(written),
             artifacts: self.artifacts(written.artifacts.as_ref()),
             shutdown_grace: self
                 .positive(written.shutdown_grace.as_ref())
@@ -244,29 +246,6 @@ impl Checks<'_> {
             );
         }
         Some(engine.to_string())
-    }
-
-    fn artifacts(&mut self, written: Option<&Artifacts>) -> ArtifactSettings {
-        let Some(s3) = written.and_then(|artifacts| artifacts.s3.as_ref()) else {
-            return ArtifactSettings::Local;
-        };
-        if s3.bucket.is_empty() || s3.bucket.contains(['/', ':', ' ']) {
-            self.problem(
-                &s3.bucket,
-                "this is no bucket name",
-                "write the name alone; what comes before keys is `prefix`",
-            );
-        }
-        if let Some(endpoint) = &s3.endpoint {
-            self.https_or_http(endpoint);
-        }
-        ArtifactSettings::S3 {
-            bucket: s3.bucket.to_string(),
-            prefix: s3.prefix.clone().unwrap_or_default(),
-            region: s3.region.clone(),
-            endpoint: s3.endpoint.as_ref().map(|at| at.to_string()),
-            path_style: s3.path_style,
-        }
     }
 
     fn path(&mut self, written: Option<&At<PathBuf>>) -> Option<PathBuf> {

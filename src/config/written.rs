@@ -15,7 +15,7 @@ use crate::domain::policy::{PolicyMode, SafeAction};
 pub(super) type Environment = BTreeMap<String, At<EnvText>>;
 
 /// The configuration of Mooring. Paths are relative to this file; durations are written like
-/// `10s`, `5m` or `1h30m`.
+/// `10s`, `5m`, `1h30m` or `90d`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "mooring.yaml")]
@@ -45,6 +45,12 @@ pub(super) struct Configuration {
     /// Receivers of alerts.
     #[serde(default)]
     pub notify: Vec<Notifier>,
+    /// When people are told, reminded, and others told.
+    pub alerts: Option<Alerts>,
+    /// Who is told of what; the first that fits counts. Without routes everybody is told of
+    /// everything; what no route fits is told to nobody.
+    #[serde(default)]
+    pub routes: Vec<Route>,
     /// The SMTP server, for receivers with `email`.
     pub smtp: Option<Smtp>,
     /// A summary on a schedule.
@@ -216,6 +222,109 @@ pub(super) struct IrreversibleEntry {
     pub reason: At<String>,
 }
 
+/// When people are told, reminded, and others told.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Alerts {
+    /// How long drift has to stay before it is told. Default: 0s, from medium down 10m.
+    pub persist: Option<Times>,
+    /// How often people are reminded, or `never`. Default: 4h, 24h, 7d and never.
+    pub remind: Option<Times>,
+    /// After how long without acknowledgement the receivers in `escalate` of a route are told, or
+    /// `never`. Default: 30m, 4h, never and never.
+    pub escalate: Option<Times>,
+    /// How many confirmed looks in a row have to fail before it is told. Default: 1.
+    #[schemars(range(min = 1, max = 100))]
+    pub failures: Option<At<u32>>,
+    /// How long news that is not critical waits for others of the same cause, to be told in one
+    /// message. Default: 30s.
+    pub group_wait: Option<At<String>>,
+    /// How long news of a cause waits after the last message of it. Default: 5m.
+    pub group_interval: Option<At<String>>,
+}
+
+/// Durations by severity; what is not given is as it was.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Times {
+    /// For what is critical.
+    pub critical: Option<At<String>>,
+    /// For what is high.
+    pub high: Option<At<String>>,
+    /// For what is medium.
+    pub medium: Option<At<String>>,
+    /// For everything less.
+    pub low: Option<At<String>>,
+}
+
+/// Some news, and who gets it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Route {
+    /// Which news. Default: all.
+    pub when: Option<When>,
+    /// Names of the receivers.
+    pub notify: Vec<At<String>>,
+    /// Names of the receivers that get it when nobody has acknowledged it in time.
+    #[serde(default)]
+    pub escalate: Vec<At<String>>,
+    /// Whether later routes are asked too. Default: false.
+    #[serde(default, rename = "continue")]
+    pub goes_on: bool,
+}
+
+/// What a route asks of news; all that is given has to fit.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct When {
+    /// Patterns on the stack's id; one has to fit.
+    #[serde(default)]
+    pub stacks: Vec<At<String>>,
+    /// Names of sources.
+    #[serde(default)]
+    pub sources: Vec<At<String>>,
+    /// Labels with patterns on their values.
+    #[serde(default)]
+    pub labels: BTreeMap<String, At<String>>,
+    /// Patterns on owners, as CODEOWNERS in the repository names them.
+    #[serde(default)]
+    pub owners: Vec<At<String>>,
+    /// The least severity.
+    pub severity: Option<Severity>,
+    /// `drift`, `pending`, `failed`, `apply` or `repaired`.
+    #[serde(default)]
+    pub kinds: Vec<At<String>>,
+    /// The hours in which it happens.
+    pub hours: Option<Hours>,
+}
+
+/// Times of the day; an end before the beginning is on the next day.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hours {
+    /// When they begin, for example "22:00".
+    pub from: At<String>,
+    /// When they end.
+    pub to: At<String>,
+    /// The days on which they begin: mon, tue, wed, thu, fri, sat, sun. Default: every day.
+    #[serde(default)]
+    pub days: Vec<At<String>>,
+    /// The time zone (IANA name). Default: `timezone` of the file.
+    pub timezone: Option<At<String>>,
+}
+
+/// The most messages in a while. Those that are critical come on top; of the others that are too
+/// many one message says how many they are and what of.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limit {
+    /// How many.
+    #[schemars(range(min = 1))]
+    pub messages: At<u32>,
+    /// In how long.
+    pub within: At<String>,
+}
+
 /// The SMTP server.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -260,10 +369,13 @@ pub(super) struct Summary {
     pub notify: At<Vec<At<String>>>,
 }
 
-/// Where kept copies go.
+/// Where kept copies go, and for how long.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Artifacts {
+    /// How long they are kept, in the bucket too: a day or more, or `forever`. Those of runs that
+    /// applied something always stay. Default: 90d.
+    pub keep: Option<At<String>>,
     /// An S3 bucket; credentials come from the environment of Mooring as for any AWS tool.
     pub s3: Option<S3>,
 }
@@ -278,11 +390,37 @@ pub(super) struct S3 {
     pub prefix: Option<String>,
     /// Region. Default: that of the environment.
     pub region: Option<String>,
+    /// Profile of the AWS configuration files. Default: that of the environment.
+    pub profile: Option<At<String>>,
     /// Endpoint of an S3-compatible store.
     pub endpoint: Option<At<String>>,
     /// Address the bucket in the path instead of the host name. Default: false.
     #[serde(default)]
     pub path_style: bool,
+    /// How objects are encrypted at rest. Default: none.
+    #[serde(default)]
+    pub sse: Sse,
+    /// Id, alias or ARN of the key, with `sse: kms`. Default: the key that AWS manages.
+    pub kms_key_id: Option<At<String>>,
+    /// How often a request is tried before it counts as failed, the first time included. An artifact
+    /// whose upload failed waits on the disk all the same. Default: 3.
+    #[schemars(range(min = 1, max = 10))]
+    pub attempts: Option<At<u32>>,
+    /// How long one attempt may take. Default: 1m.
+    pub timeout: Option<At<String>>,
+}
+
+/// How objects are encrypted at rest.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Sse {
+    /// As the bucket has it by default.
+    #[default]
+    None,
+    /// With keys of S3 (SSE-S3).
+    Aes256,
+    /// With a key in KMS (SSE-KMS).
+    Kms,
 }
 
 /// Time limits of the steps of a run.

@@ -139,7 +139,7 @@ pub struct Alert {
 }
 
 /// What to tell people about an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertEvent {
     /// A new trouble.
@@ -263,13 +263,24 @@ impl Default for Timings {
 }
 
 impl Timings {
+    /// The same, but that every trouble counts from its first sight.
+    #[must_use]
+    pub const fn at_once(self) -> Self {
+        let none = SignedDuration::ZERO;
+        Self {
+            persist: BySeverity {
+                critical: none,
+                high: none,
+                medium: none,
+                low: none,
+            },
+            failures: 1,
+            ..self
+        }
+    }
+
     /// When people are told of a trouble. `pending_after` is how long code of this stack may wait.
-    pub fn of(
-        &self,
-        kind: AlertKind,
-        severity: Severity,
-        pending_after: SignedDuration,
-    ) -> Timing {
+    pub fn of(&self, kind: AlertKind, severity: Severity, pending_after: SignedDuration) -> Timing {
         let (persist, looks) = match kind {
             AlertKind::Drift => (self.persist.of(severity), 1),
             AlertKind::Pending => (pending_after, 1),
@@ -293,13 +304,7 @@ const COMES_AND_GOES_FROM: usize = 2;
 pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
 impl Alert {
-    fn new(
-        id: AlertId,
-        stack: StackId,
-        kind: AlertKind,
-        trouble: Trouble,
-        now: Timestamp,
-    ) -> Self {
+    fn new(id: AlertId, stack: StackId, kind: AlertKind, trouble: Trouble, now: Timestamp) -> Self {
         Self {
             id,
             stack,
@@ -446,15 +451,12 @@ pub fn advance(
 ) -> Option<(Alert, Option<AlertEvent>)> {
     let open = known.as_ref().is_some_and(|alert| !alert.is_over());
     match (known, sight) {
-        (Some(alert), Sight::Present(trouble)) if open => {
-            seen_again(alert, trouble, timing, now)
-        }
+        (Some(alert), Sight::Present(trouble)) if open => seen_again(alert, trouble, timing, now),
         (known, Sight::Present(trouble)) => {
             let (stack, kind) = subject;
             let returning = known.and_then(|alert| returning(alert, now));
-            let mut alert = returning.unwrap_or_else(|| {
-                Alert::new(fresh, stack.clone(), kind, trouble.clone(), now)
-            });
+            let mut alert = returning
+                .unwrap_or_else(|| Alert::new(fresh, stack.clone(), kind, trouble.clone(), now));
             alert.trouble = trouble.clone();
             alert.looks = 1;
             alert.persist = timing.persist;
@@ -557,13 +559,14 @@ fn grows(before: &Trouble, now: &Trouble) -> bool {
 
 /// What is new in a trouble, one short sentence each.
 pub fn news(before: &Trouble, now: &Trouble) -> Vec<String> {
-    let new = now.parts.iter().filter_map(|(name, hash)| {
-        match before.parts.get(name) {
+    let new = now
+        .parts
+        .iter()
+        .filter_map(|(name, hash)| match before.parts.get(name) {
             None => Some(format!("new: {name}")),
             Some(old) if old != hash => Some(format!("changed: {name}")),
             Some(_) => None,
-        }
-    });
+        });
     let gone = before
         .parts
         .keys()

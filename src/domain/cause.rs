@@ -76,9 +76,15 @@ pub fn of_findings(check: &StackCheck, which: impl Fn(&Finding) -> bool) -> Opti
                     let rest = path.strip_prefix(name);
                     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
                 });
-            let on = if everywhere { "" } else { &finding.resource_type };
+            let on = if everywhere {
+                ""
+            } else {
+                &finding.resource_type
+            };
             // What a policy sets is in `tags` and `tags_all` alike.
-            let named = path.strip_prefix("tags_all").map(|rest| format!("tags{rest}"));
+            let named = path
+                .strip_prefix("tags_all")
+                .map(|rest| format!("tags{rest}"));
             let named = named.unwrap_or_else(|| path.clone());
             lines.insert(format!(
                 "{on} {} {named} {}",

@@ -78,12 +78,7 @@ pub struct Composition {
 }
 
 /// Makes messages of the news that waits, which is in the order of its coming.
-pub fn compose(
-    waiting: &[Envelope],
-    desk: Desk,
-    manner: &Manner,
-    now: Timestamp,
-) -> Composition {
+pub fn compose(waiting: &[Envelope], desk: Desk, manner: &Manner, now: Timestamp) -> Composition {
     if manner.each {
         return Composition {
             messages: waiting.iter().map(alone).collect(),
@@ -184,7 +179,7 @@ impl<'m> Composer<'m> {
             first.checked_add(limit.within).ok()
         });
         let (mut night, mut live) = (Vec::new(), Vec::new());
-        let mut begun = BTreeSet::new();
+        let (mut asleep, mut begun) = (BTreeSet::new(), BTreeSet::new());
         for envelope in waiting {
             let can_wait = can_wait(&envelope.notice);
             let alert = alert_of(&envelope.notice).map(|alert| alert.alert);
@@ -196,8 +191,11 @@ impl<'m> Composer<'m> {
             } else if behind && can_wait {
                 self.hold(envelope, None);
             } else if can_wait && quiet.is_some_and(|quiet| quiet.contain(envelope.at)) {
-                night.push(*envelope);
-            } else if alert.is_none_or(|alert| begun.insert(alert)) {
+                if alert.is_none_or(|alert| !begun.contains(&alert)) {
+                    asleep.extend(alert);
+                    night.push(*envelope);
+                }
+            } else if alert.is_none_or(|alert| !asleep.contains(&alert) && begun.insert(alert)) {
                 live.push(*envelope);
             }
         }
@@ -281,15 +279,25 @@ impl<'m> Composer<'m> {
         alerts: &[&AlertNotice],
     ) -> Option<Timestamp> {
         let urgent = matches!(event, AlertEvent::Escalated | AlertEvent::Acknowledged)
-            || alerts.iter().any(|alert| alert.severity == Severity::Critical);
-        let wait = if urgent { SignedDuration::ZERO } else { self.manner.wait };
+            || alerts
+                .iter()
+                .any(|alert| alert.severity == Severity::Critical);
+        let wait = if urgent {
+            SignedDuration::ZERO
+        } else {
+            self.manner.wait
+        };
         let first = envelopes.first()?.at.checked_add(wait).ok()?;
         let Some(known) = self.desk.groups.get(cause) else {
             return Some(first);
         };
         let again = known.spoken_at.checked_add(self.manner.interval).ok()?;
         let few = known.told.is_empty() && known.singly + alerts.len() < GROUP_FROM;
-        Some(if few || again <= self.now { first } else { first.max(again) })
+        Some(if few || again <= self.now {
+            first
+        } else {
+            first.max(again)
+        })
     }
 
     fn as_group(
@@ -319,7 +327,11 @@ impl<'m> Composer<'m> {
             event,
             kind: example.kind,
             severity: example.severity,
-            at: alerts.iter().map(|alert| alert.at).max().unwrap_or(self.now),
+            at: alerts
+                .iter()
+                .map(|alert| alert.at)
+                .max()
+                .unwrap_or(self.now),
             cause: match &example.cause {
                 Some(cause) => cause.words.clone(),
                 None => String::new(),
@@ -357,7 +369,11 @@ fn within(messages: Vec<Composed>, room: usize, now: Timestamp) -> Vec<Composed>
     let mut order: Vec<usize> = (0..messages.len())
         .filter(|n| messages.get(*n).is_some_and(|m| can_wait(&m.notice)))
         .collect();
-    order.sort_by_key(|n| messages.get(*n).map(|m| std::cmp::Reverse(m.notice.severity())));
+    order.sort_by_key(|n| {
+        messages
+            .get(*n)
+            .map(|m| std::cmp::Reverse(m.notice.severity()))
+    });
     let over: BTreeSet<usize> = order.into_iter().skip(room.saturating_sub(1)).collect();
     let (mut kept, mut rest) = (Vec::new(), Vec::new());
     for (n, message) in messages.into_iter().enumerate() {
@@ -373,7 +389,10 @@ fn within(messages: Vec<Composed>, room: usize, now: Timestamp) -> Vec<Composed>
             rest.iter().map(|message| &message.notice),
             now,
         ),
-        envelopes: rest.into_iter().flat_map(|message| message.envelopes).collect(),
+        envelopes: rest
+            .into_iter()
+            .flat_map(|message| message.envelopes)
+            .collect(),
     });
     kept
 }

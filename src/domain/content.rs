@@ -71,7 +71,9 @@ fn lines(finding: &Finding, unstable: &BTreeSet<AttributeKey>) -> Vec<String> {
         };
         line.to_string()
     });
-    std::iter::once(whole.to_string()).chain(attributes).collect()
+    std::iter::once(whole.to_string())
+        .chain(attributes)
+        .collect()
 }
 
 fn hash(mut lines: Vec<String>) -> String {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 macro_rules! text_id {
@@ -121,6 +122,19 @@ time_id! {
     /// One run of one stack.
     RunId
 }
+
+impl RunId {
+    /// When it was made, to the millisecond; none if the id does not say.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(
+            i64::try_from(seconds).ok()?,
+            i32::try_from(nanoseconds).ok()?,
+        )
+        .ok()
+    }
+}
+
 time_id! {
     /// One alert: the life of one trouble of one stack.
     AlertId

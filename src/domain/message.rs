@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::backoff::backoff;
 use super::ids::MessageId;
 use super::notice::Notice;
 
@@ -99,7 +99,12 @@ impl Message {
     ) -> Self {
         let wait = match retry_after {
             Some(asked) => asked.clamp(FIRST_WAIT, LONGEST_ASKED_WAIT),
-            None => backoff(self.id, self.attempts),
+            None => backoff(
+                &self.id.to_string(),
+                self.attempts,
+                FIRST_WAIT,
+                LONGEST_WAIT,
+            ),
         };
         let state = if now.duration_since(self.created_at) >= GIVEN_UP_AFTER {
             MessageState::GivenUp
@@ -137,16 +142,6 @@ impl Message {
             ..self
         }
     }
-}
-
-fn backoff(id: MessageId, failures_before: u32) -> SignedDuration {
-    let doubled = 2_i32
-        .checked_pow(failures_before)
-        .and_then(|factor| FIRST_WAIT.checked_mul(factor))
-        .map_or(LONGEST_WAIT, |wait| wait.min(LONGEST_WAIT));
-    let hash = Sha256::digest(format!("{id}/{failures_before}"));
-    let spread = hash.iter().take(2).fold(0, |n, b| n * 256 + i32::from(*b));
-    doubled - doubled / 4 / 65_536 * spread
 }
 
 #[cfg(test)]

@@ -118,7 +118,9 @@ pub fn receivers(
             continue;
         }
         receivers.to.extend(route.to.iter().cloned());
-        receivers.escalate_to.extend(route.escalate_to.iter().cloned());
+        receivers
+            .escalate_to
+            .extend(route.escalate_to.iter().cloned());
         if !route.goes_on {
             break;
         }

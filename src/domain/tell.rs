@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::alert::{
-    Alert, AlertEvent, AlertKind, Resolution, Sight, Timings, Trouble, advance, news,
+    Acknowledgement, Alert, AlertEvent, AlertKind, Resolution, Sight, Timings, Trouble, advance,
+    news,
 };
 use super::cause;
 use super::check::StackCheck;
@@ -22,6 +23,29 @@ pub struct Told {
     pub alerts: Vec<(Alert, AlertNotice)>,
     /// What to tell.
     pub news: Vec<AlertNotice>,
+}
+
+/// Who acknowledges what is found at the first sight of a source.
+const BASELINE: &str = "the baseline";
+
+impl Told {
+    /// What was found at the first sight of a source opens its alerts silently, because one summary
+    /// says it all, and nobody is reminded of it until it grows. What Mooring itself did is told all
+    /// the same, and what cannot be looked at is told again and again.
+    pub fn open_silently(&mut self, now: Timestamp) {
+        self.news.retain(|news| news.kind == AlertKind::Apply);
+        for (alert, notice) in &mut self.alerts {
+            if alert.kind == AlertKind::Drift && !alert.is_over() {
+                alert.acknowledged = Some(Acknowledgement {
+                    by: BASELINE.to_owned(),
+                    at: now,
+                    until: None,
+                    reason: Some("found at the first look".to_owned()),
+                });
+                notice.acknowledged.clone_from(&alert.acknowledged);
+            }
+        }
+    }
 }
 
 /// What the alerts of a stack depend on besides the look itself.
@@ -57,8 +81,17 @@ pub fn tell(
             Sight::Present(trouble) => trouble.severity,
             Sight::Absent(_) | Sight::Unseen => Severity::Info,
         };
-        let timing = situation.timings.of(kind, severity, situation.pending_after);
-        let moved = advance(before.cloned(), &sight, (stack, kind), &timing, fresh(), now);
+        let timing = situation
+            .timings
+            .of(kind, severity, situation.pending_after);
+        let moved = advance(
+            before.cloned(),
+            &sight,
+            (stack, kind),
+            &timing,
+            fresh(),
+            now,
+        );
         let Some((alert, event)) = moved else {
             continue;
         };

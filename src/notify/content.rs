@@ -2,6 +2,7 @@
 //! bad, then what changed, what Mooring does, and what the reader can do.
 
 mod alert;
+mod many;
 mod posture;
 
 use jiff::Timestamp;
@@ -101,6 +102,9 @@ pub(super) fn content(notice: &Notice) -> Content {
         Notice::Alert(alert) => alert::trouble(alert),
         Notice::Repaired(repair) => posture::repaired(repair),
         Notice::Summary(summary) => posture::summarised(summary),
+        Notice::Group(group) => many::grouped(group),
+        Notice::Digest(digest) => many::digest(digest),
+        Notice::Undelivered(lost) => many::undelivered(lost),
     };
     content.subject = cut(&clean(&content.subject), 200);
     content.headline = clean(&content.headline);

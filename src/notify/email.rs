@@ -11,7 +11,6 @@ use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error as SmtpError, Poo
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::notice::Notice;
 use crate::secret::{Masker, SecretSource};
 
 use super::content::content;
@@ -168,10 +167,10 @@ impl Email {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
             ));
-        if let Some(stack) = stack(letter.notice) {
+        if let Some(stack) = letter.notice.stack() {
             message = message.raw_header(HeaderValue::new(
                 HeaderName::new_from_ascii_str("X-Mooring-Stack"),
-                clean(stack),
+                clean(stack.as_str()),
             ));
         }
         let body = MultiPart::alternative()
@@ -236,14 +235,6 @@ impl Notifier for Email {
 
 fn address(mailbox: &Mailbox) -> String {
     mailbox.email.to_string()
-}
-
-fn stack(notice: &Notice) -> Option<&str> {
-    match notice {
-        Notice::Alert(alert) => Some(alert.stack.as_str()),
-        Notice::Repaired(repair) => Some(repair.stack.as_str()),
-        Notice::Summary(_) => None,
-    }
 }
 
 /// Why a mail was not taken, and whether trying again can help.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::secret::{Masker, SecretSource};
@@ -40,7 +42,12 @@ impl HttpSender {
         Ok(Self { client })
     }
 
-    /// Posts `body` to the URL that `url` holds now.
+    /// A request to a service whose URL is no secret.
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Posts `body` to the URL that `url` holds now; it is plain JSON unless a header says what else.
     pub(super) async fn post(
         &self,
         url: &SecretSource,
@@ -102,12 +109,19 @@ pub(super) fn address(url: &SecretString) -> Result<Url, String> {
 }
 
 async fn exchange(
-    request: reqwest::RequestBuilder,
+    request: RequestBuilder,
     token: Option<&SecretString>,
     headers: &[(&'static str, String)],
     body: Vec<u8>,
 ) -> Result<Response, String> {
-    let mut request = request.header(CONTENT_TYPE, "application/json").body(body);
+    let mut all = HeaderMap::new();
+    all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in headers {
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| format!("no HTTP header can carry what belongs into {name}"))?;
+        all.insert(HeaderName::from_static(name), value);
+    }
+    let mut request = request.headers(all).body(body);
     if let Some(token) = token {
         let token = token.expose_secret();
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))
@@ -115,16 +129,16 @@ async fn exchange(
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
-    for (name, value) in headers {
-        request = request.header(*name, value);
+    request.send().await.map_err(unanswered)
+}
+
+/// Why there is no answer; the URL may hold a credential and is left out.
+pub(super) fn unanswered(error: reqwest::Error) -> String {
+    if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else {
+        with_causes(&error.without_url())
     }
-    request.send().await.map_err(|error| {
-        if error.is_timeout() {
-            "no answer in time".to_owned()
-        } else {
-            with_causes(&error.without_url())
-        }
-    })
 }
 
 fn unsent(problem: &str, masker: &Masker) -> Delivery {
@@ -250,7 +264,7 @@ fn judge(status: StatusCode, said: &str, after: Option<SignedDuration>) -> Deliv
 }
 
 /// `Retry-After` is a number of seconds or a date.
-fn retry_after(header: Option<&HeaderValue>, now: Timestamp) -> Option<SignedDuration> {
+pub(super) fn retry_after(header: Option<&HeaderValue>, now: Timestamp) -> Option<SignedDuration> {
     let text = header?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(SignedDuration::from_secs(i64::from(seconds)));

@@ -7,9 +7,16 @@ mod chat;
 mod content;
 mod discord;
 mod email;
+mod github_issues;
+mod gitlab_issues;
 mod http;
+mod issues;
+mod markdown;
+mod matrix;
 mod mattermost;
+mod pagerduty;
 mod render;
+mod rest;
 pub mod settings;
 mod slack;
 mod slack_bot;
@@ -24,6 +31,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::domain::ids::MessageId;
@@ -39,7 +47,11 @@ use self::settings::{ChannelSettings, Form, NotifySettings, SmtpSettings, Values
 const CHANNELS: &[Channel] = &[
     discord::CHANNEL,
     email::CHANNEL,
+    github_issues::CHANNEL,
+    gitlab_issues::CHANNEL,
+    matrix::CHANNEL,
     mattermost::CHANNEL,
+    pagerduty::CHANNEL,
     slack::CHANNEL,
     slack_bot::CHANNEL,
     teams::CHANNEL,
@@ -87,6 +99,18 @@ pub enum NotifyError {
         name: String,
         /// The setting.
         field: &'static str,
+    },
+    /// A setting that does not hold what it should.
+    #[error("{value:?} (`{field}` of {name}) is not usable: {cause}")]
+    Unusable {
+        /// The notifier.
+        name: String,
+        /// The setting.
+        field: &'static str,
+        /// As written.
+        value: String,
+        /// What is wrong with it.
+        cause: String,
     },
     /// A receiver is reached by mail and there is no SMTP server.
     #[error("the notifier {name} sends e-mail, but there is no SMTP server: add `smtp`")]
@@ -201,6 +225,27 @@ impl Blueprint<'_> {
         }
     }
 
+    /// Text that the channel cannot do without.
+    fn text(&self, field: &'static str) -> Result<&str, NotifyError> {
+        self.values.text(field).ok_or_else(|| self.missing(field))
+    }
+
+    /// The URL of a server, or of the service that everybody uses. Paths can be put below it.
+    fn server(&self, field: &'static str, usual: &'static str) -> Result<Url, NotifyError> {
+        let text = self.values.text(field).unwrap_or(usual);
+        let unusable = |cause: String| NotifyError::Unusable {
+            name: self.name.to_owned(),
+            field,
+            value: text.to_owned(),
+            cause,
+        };
+        let url = Url::parse(text).map_err(|error| unusable(error.to_string()))?;
+        match url.scheme() {
+            "http" | "https" => Ok(url),
+            _ => Err(unusable("it begins with neither http nor https".to_owned())),
+        }
+    }
+
     /// The place of a secret that the channel cannot do without.
     fn secret(&self, field: &'static str) -> Result<SecretSource, NotifyError> {
         let source = self.values.secret(field).cloned();
@@ -279,7 +324,7 @@ impl Notifiers {
     }
 
     /// Delivers one message to one addressee. A message delivered twice has the same `Message-ID`
-    /// or `Idempotency-Key` both times, made from `id`; `created_at` is its date; `handle` is what
+    /// or `Webhook-Id` both times, made from `id`; `created_at` is its date; `handle` is what
     /// the last delivery of the same thread gave back.
     pub async fn deliver(
         &self,

@@ -14,7 +14,8 @@ use crate::domain::ids::{
     Address, AlertId, CommitId, Fingerprint, MessageId, RunId, SourceName, StackId,
 };
 use crate::domain::notice::{
-    AlertNotice, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts,
+    AlertNotice, Audience, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason,
+    VerdictCounts,
 };
 use crate::domain::plan::Mode;
 use crate::domain::policy::{Decision, DecisionKind};
@@ -126,6 +127,12 @@ fn alert(event: AlertEvent, kind: AlertKind, severity: Severity, check: StackChe
         since: None,
         detail: None,
         resolution: None,
+        news: Vec::new(),
+        acknowledged: None,
+        returns: 0,
+        escalated: false,
+        cause: None,
+        audience: Audience::default(),
         check,
     })
 }
@@ -252,6 +259,12 @@ pub(super) fn resolved() -> Notice {
     Notice::Alert(AlertNotice {
         at: at("2026-11-23T11:30:00Z"),
         resolution: Some(Resolution::PutBack),
+        news: Vec::new(),
+        acknowledged: None,
+        returns: 0,
+        escalated: false,
+        cause: None,
+        audience: Audience::default(),
         ..notice
     })
 }

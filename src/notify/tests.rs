@@ -258,6 +258,38 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     assert!(refused(&settings).contains("No such file"));
 }
 
+#[test]
+fn a_setting_that_cannot_be_used_is_refused_when_it_is_built() {
+    let refused = |channel, values: &[(&'static str, &str)]| {
+        let texts = values
+            .iter()
+            .map(|&(field, text)| (field, Value::Text(text.to_owned())));
+        let settings = NotifySettings {
+            notifiers: vec![NotifierSettings {
+                name: "a".to_owned(),
+                channel: ChannelSettings {
+                    channel,
+                    values: texts.collect(),
+                },
+            }],
+            ..NotifySettings::default()
+        };
+        Notifiers::build(&settings).unwrap_err().to_string()
+    };
+    assert_snapshot!(
+        refused("github_issues", &[("repository", "https://github.com/acme/infra")]),
+        @r#""https://github.com/acme/infra" (`repository` of a) is not usable: write it as `owner/name`"#
+    );
+    assert_snapshot!(
+        refused("matrix", &[("room", "ops"), ("homeserver", "https://m.example.com")]),
+        @r#""ops" (`room` of a) is not usable: a room's id begins with `!`, an alias with `#`"#
+    );
+    assert_snapshot!(
+        refused("gitlab_issues", &[("project", "a/b"), ("url", "ftp://x")]),
+        @r#""ftp://x" (`url` of a) is not usable: it begins with neither http nor https"#
+    );
+}
+
 #[tokio::test]
 async fn a_notifier_that_left_the_configuration_rejects() {
     let notifiers = Notifiers::build(&mail_to(&["a@example.com"], Some(smtp()))).unwrap();
@@ -310,10 +342,14 @@ async fn a_webhook_and_slack_get_their_bodies() {
     let server = MockServer::start().await;
     let id = samples::message_id();
     Mock::given(path("/hook"))
-        .and(header("idempotency-key", id.to_string()))
+        .and(header("webhook-id", id.to_string()))
+        .and(header(
+            "content-type",
+            "application/cloudevents+json; charset=utf-8",
+        ))
         .and(header("authorization", "Bearer tokentoken"))
         .and(body_partial_json(
-            serde_json::json!({"version": 1, "id": id.to_string()}),
+            serde_json::json!({"id": id.to_string(), "data": {"version": 1}}),
         ))
         .respond_with(ResponseTemplate::new(200))
         .expect(1)

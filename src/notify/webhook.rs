@@ -1,7 +1,10 @@
-//! A generic JSON webhook. The body is documented here and is an interface of its own: fields may
-//! be added, never renamed.
+//! A generic webhook: a CloudEvent whose data is documented here and is an interface of its own:
+//! fields may be added, never renamed.
+
+mod signature;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -13,13 +16,16 @@ use crate::secret::SecretSource;
 use super::content::content;
 use super::http::HttpSender;
 use super::settings::{Field, FieldKind, Form};
-use super::{Channel, Delivery, Letter, Notifier, Pending};
+use super::{Channel, Delivery, Letter, Notifier, Pending, read_secret};
+
+/// The `source` of the events unless the configuration says another.
+const SOURCE: &str = "/mooring";
 
 /// A program that takes the facts themselves.
 pub(super) const CHANNEL: Channel = Channel {
     form: Form {
         name: "webhook",
-        about: "A JSON webhook.",
+        about: "A webhook that takes CloudEvents.",
         fields: &[
             Field {
                 name: "url",
@@ -33,6 +39,19 @@ pub(super) const CHANNEL: Channel = Channel {
                 kind: FieldKind::Secret,
                 needed: false,
             },
+            Field {
+                name: "secret",
+                about: "the secret that signs the events (`whsec_…`), while it is replaced \
+                        one in each line",
+                kind: FieldKind::Secret,
+                needed: false,
+            },
+            Field {
+                name: "source",
+                about: "The `source` of the events; default: `/mooring`.",
+                kind: FieldKind::Text,
+                needed: false,
+            },
         ],
         smtp: false,
     },
@@ -40,6 +59,8 @@ pub(super) const CHANNEL: Channel = Channel {
         Ok(Box::new(Webhook {
             url: blueprint.secret("url")?,
             token: blueprint.values.secret("token").cloned(),
+            secret: blueprint.values.secret("secret").cloned(),
+            source: blueprint.values.text("source").unwrap_or(SOURCE).to_owned(),
             http: blueprint.http()?,
         }))
     },
@@ -49,6 +70,8 @@ pub(super) const CHANNEL: Channel = Channel {
 struct Webhook {
     url: SecretSource,
     token: Option<SecretSource>,
+    secret: Option<SecretSource>,
+    source: String,
     http: HttpSender,
 }
 
@@ -59,7 +82,7 @@ impl Notifier for Webhook {
 
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
-            let body = match serde_json::to_vec(&body(letter)) {
+            let body = match serde_json::to_vec(&event(letter, &self.source)) {
                 Ok(body) => body,
                 Err(error) => {
                     return Delivery::Rejected {
@@ -67,7 +90,22 @@ impl Notifier for Webhook {
                     };
                 }
             };
-            let headers = [("idempotency-key", letter.id.to_string())];
+            let secret = match &self.secret {
+                Some(secret) => match read_secret(secret).await {
+                    Ok(secret) => Some(secret),
+                    Err(delivery) => return delivery,
+                },
+                None => None,
+            };
+            let headers = match headers(letter, secret.as_ref(), Timestamp::now(), &body) {
+                Ok(headers) => headers,
+                Err(error) => {
+                    return Delivery::Retry {
+                        error: error.to_string(),
+                        after: None,
+                    };
+                }
+            };
             self.http
                 .post(&self.url, self.token.as_ref(), &headers, body)
                 .await
@@ -75,12 +113,73 @@ impl Notifier for Webhook {
     }
 }
 
-/// The body, version 1.
+/// The headers of Standard Webhooks; they are signed if there is a secret. The time is that of the
+/// attempt, so that receivers can refuse what somebody recorded and sends again.
+fn headers(
+    letter: Letter<'_>,
+    secret: Option<&SecretString>,
+    now: Timestamp,
+    body: &[u8],
+) -> Result<Vec<(&'static str, String)>, signature::SecretError> {
+    let id = letter.id.to_string();
+    let mut headers = vec![(
+        "content-type",
+        "application/cloudevents+json; charset=utf-8".to_owned(),
+    )];
+    if let Some(secret) = secret {
+        let signature = signature::sign(secret, &id, now.as_second(), body)?;
+        headers.push(("webhook-signature", signature));
+    }
+    headers.push(("webhook-timestamp", now.as_second().to_string()));
+    headers.push(("webhook-id", id));
+    Ok(headers)
+}
+
+/// A CloudEvent, version 1.0, in structured mode.
+#[derive(Debug, Serialize)]
+struct Event<'a> {
+    /// Always `1.0`.
+    specversion: &'static str,
+    /// The message; the same in a duplicate, and in the header `Webhook-Id`.
+    id: String,
+    /// Which Mooring it comes from.
+    source: &'a str,
+    /// `mooring.alert.opened` (or another event of an alert), `mooring.repaired`, `mooring.summary`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The stack; absent in a summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    /// When it happened.
+    time: Timestamp,
+    datacontenttype: &'static str,
+    data: Body<'a>,
+}
+
+fn event<'a>(letter: Letter<'a>, source: &'a str) -> Event<'a> {
+    let data = body(letter);
+    let kind = match data.event {
+        Some(event) => format!("mooring.{}.{event}", data.notice),
+        None => format!("mooring.{}", data.notice),
+    };
+    Event {
+        specversion: "1.0",
+        id: data.id.clone(),
+        source,
+        kind,
+        subject: data.stack,
+        time: data.at,
+        datacontenttype: "application/json",
+        data,
+    }
+}
+
+/// The data, version 1.
 #[derive(Debug, Serialize)]
 struct Body<'a> {
     /// Always 1.
     version: u8,
-    /// The message; the same in a duplicate, and in the header `Idempotency-Key`.
+    /// The message, as in the event.
     id: String,
     /// Messages of one alert share it.
     conversation: String,
@@ -261,6 +360,18 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             run: Some(repair.run.to_string()),
             before: Some(check(&repair.before)),
             check: Some(check(&repair.after)),
+            ..blank
+        },
+        Notice::Group(_) => Body {
+            notice: "group",
+            ..blank
+        },
+        Notice::Digest(_) => Body {
+            notice: "digest",
+            ..blank
+        },
+        Notice::Undelivered(_) => Body {
+            notice: "undelivered",
             ..blank
         },
         Notice::Summary(summary) => Body {

@@ -157,14 +157,19 @@ fn by_schema(object: &mut Object, schema: &Schema, blunt: bool, wanted: &mut BTr
         let marks = object.marks.clone();
         known.sort_sets(&mut object.before, &marks);
         known.sort_sets(&mut object.after, &marks);
+        if blunt {
+            // A schema of another version, or a part of one, says nothing of these.
+            let marks = blunt_marks(object, |name| !known.has(name));
+            object.mark(marks);
+        }
     } else if blunt {
         wanted.insert(kind.to_owned());
-        let marks = blunt_marks(object);
+        let marks = blunt_marks(object, |_| true);
         object.mark(marks);
     }
 }
 
-fn blunt_marks(object: &Object) -> Marks {
+fn blunt_marks(object: &Object, of: impl Fn(&str) -> bool) -> Marks {
     let keys = [&object.before, &object.after]
         .into_iter()
         .flat_map(|side| match side {
@@ -172,7 +177,7 @@ fn blunt_marks(object: &Object) -> Marks {
             _ => Vec::new(),
         });
     Marks::fields(
-        keys.filter(|key| !NEVER_SECRET.contains(&key.as_str()))
+        keys.filter(|key| !NEVER_SECRET.contains(&key.as_str()) && of(key))
             .map(|key| (key, Marks::Strings)),
     )
 }

@@ -156,8 +156,17 @@ impl Redactor<'_> {
         depth: usize,
         mut marks: impl FnMut(&str) -> Marks,
     ) -> Value {
+        let name = own_name(&fields);
         let hidden = fields.into_iter().map(|(key, field)| {
-            let field = self.hide(field, marks(&key), depth + 1);
+            let named = match &field {
+                Clear::String(text) => {
+                    let name = if key == "value" { &name } else { &None };
+                    Masker::is_named(name.as_deref().unwrap_or(&key), text)
+                }
+                _ => false,
+            };
+            let marks = if named { Marks::All } else { marks(&key) };
+            let field = self.hide(field, marks, depth + 1);
             let key = if depth == 0 { key } else { self.name(key) };
             (key, field)
         });
@@ -218,6 +227,14 @@ impl Redactor<'_> {
 
     fn fingerprint(&self, value: &Clear) -> Fingerprint {
         self.key.fingerprint(&value.canonical())
+    }
+}
+
+/// What an object in a list of names and values calls its value.
+fn own_name(fields: &BTreeMap<String, Clear>) -> Option<String> {
+    match fields.get("name").or_else(|| fields.get("key"))? {
+        Clear::String(name) => Some(name.clone()),
+        _ => None,
     }
 }
 
@@ -303,6 +320,21 @@ mod tests {
         let named = value(json!({"key-of-something": true}));
         let kept = redactor.redact_resource(named, Marks::Nothing);
         assert_eq!(kept.to_json(), json!({"key-of-something": true}));
+    }
+
+    #[test]
+    fn what_is_named_as_a_credential_is_hidden() {
+        let json = json!({
+            "env": {"DB_PASSWORD": "hunter", "PORT": "5432", "PASSWORD_FILE": "/run/x"},
+            "set": [{"name": "auth.password", "value": "hunter"}, {"name": "x", "value": "y"}],
+        });
+        assert_eq!(
+            shown(&redactor(&[]), json, &json!(false)),
+            concat!(
+                r#"{"env":{"DB_PASSWORD":"(sensitive)","PASSWORD_FILE":"/run/x","PORT":"5432"},"#,
+                r#""set":[{"name":"auth.password","value":"(sensitive)"},{"name":"x","value":"y"}]}"#,
+            )
+        );
     }
 
     #[test]

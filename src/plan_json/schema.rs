@@ -23,7 +23,7 @@ pub struct Schema {
 
 /// A schema that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the providers' schema cannot be read: {0}")]
+#[error("the providers' schema cannot be read: {}", super::cause(.0))]
 pub struct SchemaError(serde_json::Error);
 
 /// An attribute or block, or the object of a type.
@@ -88,6 +88,11 @@ impl Node {
         }
         let fields = self.fields.iter();
         Marks::fields(fields.map(|(name, field)| (name.clone(), field.sensitive())))
+    }
+
+    /// Whether the type has such an attribute or block.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
     }
 
     /// Gives every set one order, so that two with the same items are equal. Where single items are
@@ -326,5 +331,7 @@ mod tests {
         assert!(sorted(one) == sorted(two));
         assert!(sorted(json!({"order": ["b", "a"]})) != sorted(json!({"order": ["a", "b"]})));
         assert!(Schema::read(&b"[]"[..], None).is_err());
+        let error = Schema::read(&br#"{"provider_schemas": "hunter2"}"#[..], None).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }

@@ -422,6 +422,19 @@ fn the_schema_tells_what_is_secret_and_what_has_no_order() {
     assert_eq!(known.masker.mask("hidden-secret"), "(sensitive)");
 }
 
+#[test]
+fn what_a_schema_leaves_out_stays_masked_in_plans_of_old_versions() {
+    let plan = document_of_old_version();
+    for block in [json!({}), json!({"block": {"attributes": {"zones": {}}}})] {
+        let document = json!({"provider_schemas": {"p": {"resource_schemas": {"t": block}}}});
+        let schema = Schema::read(document.to_string().as_bytes(), None).unwrap();
+        let reader = Reader::new(&KEY).with_schema(&schema);
+        let known = reader.read(plan.as_bytes()).unwrap();
+        let before = &known.plan.changes[0].before;
+        assert!(before.field("value").has_sensitive() && before.field("other").has_sensitive());
+    }
+}
+
 fn document_of_old_version() -> String {
     let values =
         |zones: [&str; 2]| json!({"value": "hidden-secret", "other": "open", "zones": zones});

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::artifacts::snapshot;
+use crate::artifacts::{ArtifactName, snapshot};
 use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
@@ -193,7 +193,7 @@ async fn keep_log(
         Ok(bytes) => {
             let text = workdir.env.masker().mask(&String::from_utf8_lossy(&bytes));
             let text = without_url_credentials(&seen.masker.mask(&text));
-            keep(context, run.id, "apply.log", Ok(text.into_bytes())).await;
+            keep(context, run.id, ArtifactName::APPLY_LOG, text.into_bytes()).await;
         }
         Err(error) => tracing::warn!("cannot read the log of the apply: {error}"),
     }

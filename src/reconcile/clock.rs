@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::alert::tick;
+use crate::domain::notice::AlertNotice;
 use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
@@ -70,16 +71,17 @@ pub(super) async fn strike(
         };
         let timing = news::timing(context, &alert, &notice);
         let moved = tick(alert.clone(), &timing, now);
-        let (alert, told) = match moved {
+        let (alert, notice, told) = match moved {
             Some((alert, event)) => {
-                let mut notice = notice.with(&alert);
-                notice.event = event;
-                notice.at = now;
-                (alert, Some(notice))
+                let told = AlertNotice {
+                    event,
+                    at: now,
+                    ..notice.with(&alert)
+                };
+                (alert, told.clone(), Some(told))
             }
-            None => (alert, None),
+            None => (alert, notice, None),
         };
-        let notice = told.clone().unwrap_or(notice);
         let news = news::of_alerts(context, told.as_slice(), now);
         let conclusion = Conclusion {
             alerts: &[news::entry(context, alert, notice)],

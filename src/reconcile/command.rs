@@ -42,6 +42,9 @@ pub enum Refusal {
     /// A run of the stack is under way.
     #[error("a run of {0} is under way; wait for its end and try again")]
     Running(StackId),
+    /// Nothing about the stack can be acknowledged.
+    #[error("there is no open alert of {0}")]
+    NothingOpen(StackId),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

@@ -48,7 +48,11 @@ pub(super) async fn round(
         let (waiting, desk) = context.store.waiting_news(&notifier).await?;
         if context.notifiers.addressees_of(&notifier).is_empty() {
             let news = waiting.len();
-            tracing::warn!(notifier, news, "no such receiver any more: its news is dropped");
+            tracing::warn!(
+                notifier,
+                news,
+                "no such receiver any more: its news is dropped"
+            );
             let all: Vec<EnvelopeId> = waiting.iter().map(|envelope| envelope.id).collect();
             context.store.post(&notifier, &[], &all, &desk).await?;
             continue;
@@ -69,7 +73,10 @@ pub(super) async fn round(
             .flat_map(|message| message.envelopes.iter().copied())
             .collect();
         let desk = &composition.desk;
-        context.store.post(&notifier, &messages, &used, desk).await?;
+        context
+            .store
+            .post(&notifier, &messages, &used, desk)
+            .await?;
         context.outbox_bell.notify_one();
     }
     Ok(next)
@@ -87,12 +94,7 @@ fn manner(context: &Context, notifier: &str) -> Manner {
     }
 }
 
-fn messages(
-    context: &Context,
-    notifier: &str,
-    message: &Composed,
-    now: Timestamp,
-) -> Vec<Message> {
+fn messages(context: &Context, notifier: &str, message: &Composed, now: Timestamp) -> Vec<Message> {
     let to = context.notifiers.addressees_of(notifier).into_iter();
     to.map(|to| Message::new(fresh::message(), to, message.notice.clone(), now))
         .collect()

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::artifacts::ArtifactName;
+use crate::artifacts::{ArtifactId, ArtifactName};
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
@@ -14,6 +14,7 @@ use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
+use crate::telemetry::metrics;
 
 use super::context::Context;
 use super::look::Sighting;
@@ -103,26 +104,39 @@ pub async fn conclude(
     let _one_at_a_time = context.telling.lock().await;
     let known = news::known(context, &record.id).await?;
     let audience = news::audience(&record);
+    let baseline_is_told = baseline::is_told(context, &tracked.source).await?;
+    let timings = if baseline_is_told {
+        context.settings.telling.timings
+    } else {
+        context.settings.telling.timings.at_once()
+    };
     let situation = Situation {
         record: &record,
         check: &check,
         repaired: repaired.is_some(),
         pending_after: duration(tracked.settings.policy.pending_after),
-        timings: &context.settings.telling.timings,
+        timings: &timings,
         audience: &audience,
     };
     let mut told = tell(&situation, &known, fresh::alert, now);
     let repair = repaired.and_then(|before| repair(&told.news, run.id, before, &check, now));
-    if !baseline::is_told(context, &tracked.source).await? {
-        // What was found opens its alerts silently, because one summary says it all. What Mooring
-        // itself did is told all the same.
-        told.news.retain(|news| news.kind == AlertKind::Apply);
+    let moved = !told.news.is_empty();
+    if !baseline_is_told {
+        told.open_silently(now);
     }
     let mut news = news::of_alerts(context, &told.news, now);
     if let Some(repair) = &repair {
         news.extend(news::of_stack(context, repair, &audience, now));
     }
     let entries = news::entries(context, &told);
+    // A trouble that stays the same would fill the disk with copies of itself. Kept first: once the
+    // alert is stored nobody would come back for it.
+    if moved {
+        match serde_json::to_vec_pretty(&check) {
+            Ok(bytes) => keep(context, run.id, ArtifactName::CHECK, bytes).await,
+            Err(error) => tracing::warn!("the look of run {} has no JSON form: {error}", run.id),
+        }
+    }
     let conclusion = Conclusion {
         run: Some(&run),
         stack: Some(&record),
@@ -133,16 +147,6 @@ pub async fn conclude(
     };
     context.store.conclude(&conclusion).await?;
     context.news_bell.notify_one();
-    // A trouble that stays the same would fill the disk with copies of itself.
-    if !told.news.is_empty() {
-        keep(
-            context,
-            run.id,
-            "check.json",
-            serde_json::to_vec_pretty(&check),
-        )
-        .await;
-    }
     Ok(())
 }
 
@@ -170,16 +174,17 @@ fn repair(
 }
 
 /// Keeps a copy of something of a run. That it cannot be kept delays nothing and is only logged.
-pub async fn keep(
-    context: &Context,
-    run: RunId,
-    name: &'static str,
-    bytes: serde_json::Result<Vec<u8>>,
-) {
-    let (Ok(bytes), Some(name)) = (bytes, ArtifactName::parse(name)) else {
-        return tracing::warn!("{name} of run {run} has no form that can be kept");
-    };
-    if let Err(error) = context.artifacts.put(&run, &name, bytes).await {
-        tracing::warn!("cannot keep {} of run {run}: {error}", name.as_str());
+pub async fn keep(context: &Context, run: RunId, name: ArtifactName, bytes: Vec<u8>) {
+    let artifact = ArtifactId::new(run, name);
+    match context.artifacts.put(artifact.clone(), bytes).await {
+        Ok(dropped) => {
+            metrics::artifacts_dropped(dropped.len());
+            for lost in dropped {
+                tracing::error!("too many artifacts wait to be uploaded: {lost} is lost");
+            }
+        }
+        Err(error) => {
+            tracing::warn!("cannot keep {artifact}: {error}. {}", error.hint());
+        }
     }
 }

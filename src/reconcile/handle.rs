@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{RunId, StackId};
 use crate::domain::posture::{Filter, Posture, Window};
@@ -14,6 +14,7 @@ use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
 use crate::store::StoreError;
 
+use super::acknowledge;
 use super::command::{Command, Refusal};
 use super::context::Context;
 use super::posture;
@@ -54,6 +55,16 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.ask(Command::Resume(stack.clone(), reply), answer)
             .await
+    }
+
+    /// A person takes the open alerts of a stack on; says how many there are.
+    pub async fn acknowledge(
+        &self,
+        stack: &StackId,
+        acknowledgement: &Acknowledgement,
+        now: Timestamp,
+    ) -> Result<usize, Refusal> {
+        acknowledge::acknowledge(&self.context, stack, acknowledgement, now).await
     }
 
     async fn ask(

@@ -3,6 +3,7 @@
 //! [`driver`] decides when, [`pass`] takes one stack through sync → plan → read → decide → act →
 //! verify, [`conclude`] remembers and tells. [`look`] is the part that `check` shares.
 
+mod acknowledge;
 pub mod act;
 mod attempt;
 mod baseline;
@@ -41,4 +42,6 @@ pub mod sources;
 mod step;
 pub mod summary;
 mod tree_copy;
+mod undelivered;
+pub mod uploads;
 mod verify;

@@ -60,9 +60,14 @@ pub(super) fn timing(context: &Context, alert: &Alert, notice: &AlertNotice) -> 
     if alert.kind == AlertKind::Failed && alert.looks < timings.failures {
         timing.looks = timings.failures;
     }
-    if routed(context, &Notice::Alert(notice.clone()), &notice.audience, notice.at)
-        .escalate_to
-        .is_empty()
+    if routed(
+        context,
+        &Notice::Alert(notice.clone()),
+        &notice.audience,
+        notice.at,
+    )
+    .escalate_to
+    .is_empty()
     {
         timing.escalate = None;
     }
@@ -71,7 +76,13 @@ pub(super) fn timing(context: &Context, alert: &Alert, notice: &AlertNotice) -> 
 
 fn routed(context: &Context, notice: &Notice, audience: &Audience, now: Timestamp) -> Receivers {
     let everybody = context.notifiers.names();
-    receivers(&context.settings.telling.routes, &everybody, notice, audience, now)
+    receivers(
+        &context.settings.telling.routes,
+        &everybody,
+        notice,
+        audience,
+        now,
+    )
 }
 
 /// News of alerts for everybody whom they concern.

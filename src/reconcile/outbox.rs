@@ -13,6 +13,7 @@ use crate::store::{StoreError, Thread};
 use crate::telemetry::metrics;
 
 use super::context::Context;
+use super::undelivered;
 
 /// The outbox is looked at this often at least.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -157,6 +158,11 @@ async fn deliver_all(context: &Context, messages: Vec<Message>, unrecorded: &Unr
             tracing::error!(notifier, message = %id, "cannot record what became of it: {error}");
             let mut unrecorded = unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
             return unrecorded.push((message, thread));
+        }
+        if let (MessageState::GivenUp, Some(error)) = (message.state, &message.last_error)
+            && let Err(error) = undelivered::tell(context, notifier, error, now).await
+        {
+            tracing::error!(notifier, "cannot tell the others: {error}");
         }
         if message.state == MessageState::Waiting {
             // The channel is likely down: what is behind may wait for the next round, so that a

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::alert::{Alert, AlertKind, Timings};
+use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
@@ -14,8 +14,8 @@ use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
-use super::{fresh, news};
 use super::recover::unseen;
+use super::{fresh, news};
 
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(60);
@@ -66,10 +66,7 @@ async fn alert(context: &Context, record: &StackRecord, now: Timestamp) -> Resul
         ..unseen(record)
     };
     let audience = news::audience(record);
-    let timings = Timings {
-        failures: 1,
-        ..context.settings.telling.timings
-    };
+    let timings = context.settings.telling.timings.at_once();
     let situation = Situation {
         record,
         check: &check,

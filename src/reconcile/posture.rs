@@ -113,16 +113,26 @@ mod tests {
             stack: stack.id.clone(),
             kind: AlertKind::Drift,
             trouble: Trouble {
+                parts: BTreeMap::new(),
+                cause: None,
                 content: "a".to_owned(),
                 severity: Severity::High,
             },
-            opened_at: minute(33),
+            seen_at: minute(33),
+            looks: 1,
+            persist: SignedDuration::ZERO,
+            opened_at: Some(minute(33)),
+            spoken_at: minute(33),
+            escalated_at: None,
+            acknowledged: None,
+            lull: None,
+            returns: Vec::new(),
             changed_at: minute(33),
             resolved: Some((minute(90), Resolution::Repaired)),
         };
         let conclusion = Conclusion {
             stack: Some(&stack),
-            alerts: &[drift],
+            alerts: &[drift.into()],
             ..Conclusion::default()
         };
         store.conclude(&conclusion).await.unwrap();

@@ -3,7 +3,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::alert::Timings;
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
@@ -82,10 +81,7 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
     };
     let check = record.last.clone().unwrap_or_else(|| unseen(&record));
     let audience = news::audience(&record);
-    let timings = Timings {
-        failures: 1,
-        ..context.settings.telling.timings
-    };
+    let timings = context.settings.telling.timings.at_once();
     let situation = Situation {
         record: &record,
         check: &check,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::alert::{AlertKind, Resolution, Sight, Timings, Trouble, advance};
+use crate::domain::alert::{AlertKind, Resolution, Sight, Trouble, advance};
 use crate::domain::cause::of_failure;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Findings, Severity, Verdict};
@@ -36,13 +36,12 @@ pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(),
             cause: Some(of_failure(failure)),
         }),
     };
-    let timings = Timings {
-        failures: 1,
-        ..context.settings.telling.timings
-    };
+    let timings = context.settings.telling.timings.at_once();
     let timing = timings.of(AlertKind::Failed, Severity::High, SignedDuration::ZERO);
     let known = news::known(context, &id).await?;
-    let known = known.into_iter().max_by_key(|alert| (!alert.is_over(), alert.id));
+    let known = known
+        .into_iter()
+        .max_by_key(|alert| (!alert.is_over(), alert.id));
     let subject = (&id, AlertKind::Failed);
     let moved = advance(known, &sight, subject, &timing, fresh::alert(), now);
     let Some((alert, event)) = moved else {

@@ -105,11 +105,10 @@ impl Store {
     pub async fn open_alerts_as_told(
         &self,
     ) -> Result<Vec<(Alert, Option<AlertNotice>)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM alerts WHERE resolved_at IS NULL ORDER BY opened_at, id",
-        )
-        .fetch_all(&self.reader)
-        .await?;
+        let rows =
+            sqlx::query("SELECT * FROM alerts WHERE resolved_at IS NULL ORDER BY opened_at, id")
+                .fetch_all(&self.reader)
+                .await?;
         rows.iter().map(read_with_notice).collect()
     }
 

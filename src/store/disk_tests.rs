@@ -95,7 +95,7 @@ async fn a_database_of_a_newer_version_is_refused() {
         "{error:?}"
     );
     insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @r"
-    the database has schema version 9000, and this Mooring knows versions up to 2
+    the database has schema version 9000, and this Mooring knows versions up to 3
     Run the Mooring version that wrote it or a newer one; an older one could damage what it does not know.
     ");
 }
@@ -159,7 +159,7 @@ async fn a_real_disk_that_fills_up_and_is_cleared_again() {
         stack: Some(&huge),
         ledger: None,
         alerts: &[],
-        messages: &[],
+        news: &[],
         memory: None,
     };
     for _ in 0..2 {
@@ -190,7 +190,7 @@ async fn a_full_disk_is_named_and_costs_nothing_that_was_stored() {
         stack: Some(&huge),
         ledger: None,
         alerts: &[],
-        messages: &[],
+        news: &[],
         memory: None,
     };
     for _ in 0..2 {

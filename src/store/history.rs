@@ -91,7 +91,7 @@ mod tests {
             open,
         ];
         let conclusion = Conclusion {
-            alerts: &alerts,
+            alerts: &alerts.clone().map(Into::into),
             ..Conclusion::default()
         };
         store.conclude(&conclusion).await.unwrap();

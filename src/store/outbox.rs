@@ -63,6 +63,17 @@ impl Store {
         Ok(usize::try_from(waiting).unwrap_or(0))
     }
 
+    /// How many messages to a notifier were given up and are still remembered.
+    pub async fn given_up_messages(&self, notifier: &str) -> Result<usize, StoreError> {
+        let given_up: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM messages WHERE state = 'given_up' AND notifier = $1",
+        )
+        .bind(notifier)
+        .fetch_one(&self.reader)
+        .await?;
+        Ok(usize::try_from(given_up).unwrap_or(0))
+    }
+
     /// When [`Self::due_messages`] will give something; none if nothing waits.
     pub async fn next_message_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let row = sqlx::query(concat!(

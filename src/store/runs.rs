@@ -1,5 +1,7 @@
 //! Runs, and the intents of those that apply.
 
+use std::collections::BTreeSet;
+
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
@@ -95,6 +97,21 @@ impl Store {
             .fetch_optional(&self.reader)
             .await?;
         row.as_ref().map(read_intent).transpose()
+    }
+
+    /// Every run that applied or was about to.
+    pub async fn applied_runs(&self) -> Result<BTreeSet<RunId>, StoreError> {
+        let rows = sqlx::query("SELECT run FROM intents")
+            .fetch_all(&self.reader)
+            .await?;
+        let run = |row| {
+            Columns {
+                table: INTENTS,
+                row,
+            }
+            .id("run")
+        };
+        rows.iter().map(run).collect()
     }
 }
 

@@ -3,24 +3,28 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::Addressed;
 use crate::domain::alert::{Alert, AlertEvent, AlertKind, Trouble};
 use crate::domain::approval::{Approver, Binding, Intent};
 use crate::domain::check::StackCheck;
+use crate::domain::compose::Envelope;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{
     AttributeChange, Evidence, Finding, FindingAction, Findings, Note, Origin, OutputFinding,
     Severity, Subject, Verdict,
 };
 use crate::domain::ids::{
-    Address, AlertId, ChangeDigest, CommitId, Fingerprint, MessageId, RunId, SourceName, StackId,
+    Address, AlertId, ChangeDigest, CommitId, EnvelopeId, Fingerprint, MessageId, RunId,
+    SourceName, StackId,
 };
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{
-    AlertNotice, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason, VerdictCounts,
+    AlertNotice, Audience, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason,
+    VerdictCounts,
 };
 use crate::domain::plan::{Check, CheckStatus, Mode};
 use crate::domain::policy::{Decision, DecisionKind};
@@ -170,8 +174,9 @@ pub(super) fn stack(name: &str) -> StackRecord {
         dir: name.into(),
         workspace: "default".into(),
         labels: BTreeMap::from([("team".into(), "platform".into())]),
+        owners: vec!["@acme/web".into()],
         tracked: true,
-        max_age: jiff::SignedDuration::from_hours(24),
+        max_age: SignedDuration::from_hours(24),
         first_seen_at: at(0),
         checked_at: Some(at(1)),
         verdict_since: Some(at(2)),

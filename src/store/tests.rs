@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::samples::{
-    alert, at, failure, intent, ledger_entry, message, notices, run, run_id, stack, stack_id,
+    alert, at, failure, intent, ledger_entry, message, news, notices, run, run_id, stack, stack_id,
 };
 use super::*;
 use crate::domain::alert::{AlertKind, Resolution};
+use crate::domain::compose::Desk;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{CommitId, SourceName};
 use crate::domain::message::MessageState;
@@ -172,7 +173,7 @@ async fn a_look_is_concluded_as_a_whole() {
     let (_directory, store) = fresh().await;
     let run = finished(run(1, "a", 0), 5);
     let [one, two, three] = notices();
-    let messages = [message(1, one, 1), message(2, two, 2), message(3, three, 3)];
+    let told = [news(1, one, 1), news(2, two, 2), news(3, three, 3)];
     let alerts = [
         alert(1, "a", AlertKind::Drift),
         alert(2, "a", AlertKind::Failed),
@@ -183,8 +184,8 @@ async fn a_look_is_concluded_as_a_whole() {
         run: Some(&run),
         stack: Some(&record),
         ledger: Some((&record.id, &ledger)),
-        alerts: &alerts,
-        messages: &messages,
+        alerts: &alerts.clone().map(AlertEntry::from),
+        news: &told,
         memory: None,
     };
     store.conclude(&conclusion).await.unwrap();
@@ -192,7 +193,9 @@ async fn a_look_is_concluded_as_a_whole() {
     assert_eq!(store.stack(&record.id).await.unwrap(), Some(record.clone()));
     assert_eq!(store.ledger(&record.id).await.unwrap(), ledger);
     assert_eq!(store.open_alerts(None).await.unwrap(), alerts);
-    assert_eq!(store.due_messages(at(10), 10).await.unwrap(), messages);
+    let (waiting, desk) = store.waiting_news("team").await.unwrap();
+    assert_eq!(waiting, told.map(|news| news.envelope));
+    assert_eq!(desk, Desk::default());
 
     let later = finished(samples::run(2, "a", 6), 7);
     let mut resolved = alerts[0].clone();
@@ -203,8 +206,8 @@ async fn a_look_is_concluded_as_a_whole() {
             run: Some(&later),
             stack: None,
             ledger: None,
-            alerts: &[reopened.clone(), resolved],
-            messages: &[],
+            alerts: &[reopened.clone().into(), resolved.into()],
+            news: &[],
             memory: None,
         })
         .await
@@ -221,7 +224,7 @@ async fn a_look_is_concluded_as_a_whole() {
             stack: None,
             ledger: Some((&record.id, &[])),
             alerts: &[],
-            messages: &[],
+            news: &[],
             memory: None,
         })
         .await
@@ -242,8 +245,8 @@ async fn a_look_whose_last_part_fails_leaves_no_trace() {
         run: Some(&run),
         stack: Some(&after),
         ledger: Some((&run.stack, &[ledger_entry("x")])),
-        alerts: &[alert(1, "a", AlertKind::Drift)],
-        messages: &[message(1, one, 1), message(1, two, 2)],
+        alerts: &[alert(1, "a", AlertKind::Drift).into()],
+        news: &[news(1, one, 1), news(1, two, 2)],
         memory: None,
     };
     assert!(store.conclude(&conclusion).await.is_err());
@@ -251,7 +254,7 @@ async fn a_look_whose_last_part_fails_leaves_no_trace() {
     assert_eq!(store.stack(&before.id).await.unwrap(), Some(before.clone()));
     assert_eq!(store.ledger(&before.id).await.unwrap(), []);
     assert_eq!(store.open_alerts(None).await.unwrap(), []);
-    assert_eq!(store.messages(10).await.unwrap(), []);
+    assert_eq!(store.waiting_news("team").await.unwrap().0, []);
     store.save_stack(&after).await.unwrap();
 }
 
@@ -267,8 +270,8 @@ async fn a_stack_never_has_two_open_alerts_of_a_kind() {
         run: Some(&run),
         stack: None,
         ledger: None,
-        alerts: &twice,
-        messages: &[],
+        alerts: &twice.map(AlertEntry::from),
+        news: &[],
         memory: None,
     };
     assert!(store.conclude(&conclusion).await.is_err());
@@ -423,8 +426,8 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
             run: Some(&run(6, "c", 1)),
             stack: None,
             ledger: None,
-            alerts: &[old, alert(2, "a", AlertKind::Failed)],
-            messages: &[],
+            alerts: &[old.into(), alert(2, "a", AlertKind::Failed).into()],
+            news: &[],
             memory: None,
         })
         .await
@@ -457,8 +460,8 @@ async fn two_stores_on_one_file_open_and_write_at_once() {
                 run: Some(&run),
                 stack: Some(&record),
                 ledger: Some((&run.stack, &[ledger_entry("x")])),
-                alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift)],
-                messages: &[message(n, notices()[0].clone(), 1)],
+                alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift).into()],
+                news: &[news(n, notices()[0].clone(), 1)],
                 memory: None,
             };
             store.conclude(&conclusion).await?;
@@ -471,7 +474,8 @@ async fn two_stores_on_one_file_open_and_write_at_once() {
     }
     for store in &stores {
         assert_eq!(store.stacks().await.unwrap().len(), 60);
-        assert_eq!(store.messages(99).await.unwrap().len(), 60);
+        let (waiting, _) = store.waiting_news("team").await.unwrap();
+        assert_eq!(waiting.len(), 60);
     }
 }
 

@@ -29,6 +29,9 @@ const ALERTS: &str = "mooring_alerts_open";
 const DELIVERED: &str = "mooring_messages_delivered_total";
 const FAILED: &str = "mooring_messages_failed_total";
 const OUTBOX: &str = "mooring_outbox_waiting";
+const ARTIFACTS_WAITING: &str = "mooring_artifacts_waiting";
+const ARTIFACTS_DROPPED: &str = "mooring_artifacts_dropped_total";
+const UPLOADS_FAILED: &str = "mooring_artifact_uploads_failed_total";
 const SOURCE_SUCCESS: &str = "mooring_source_last_success_timestamp_seconds";
 const SOURCE_FAILURES: &str = "mooring_source_failures_total";
 const BUILD: &str = "mooring_build_info";
@@ -108,6 +111,15 @@ fn describe() {
         "Failed deliveries by notifier: retry (will be tried again) or rejected (will not)."
     );
     describe_gauge!(OUTBOX, "Messages that wait to be delivered.");
+    describe_gauge!(ARTIFACTS_WAITING, "Artifacts that wait to be uploaded.");
+    describe_counter!(
+        ARTIFACTS_DROPPED,
+        "Artifacts that are lost because too many waited to be uploaded."
+    );
+    describe_counter!(
+        UPLOADS_FAILED,
+        "Failed uploads of artifacts; each is tried again."
+    );
     describe_gauge!(
         SOURCE_SUCCESS,
         Unit::Seconds,
@@ -119,6 +131,7 @@ fn describe() {
     );
     describe_gauge!(BUILD, "Always 1; the label says which version runs.");
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    artifacts_dropped(0);
     for outcome in ApplyOutcome::ALL {
         counter!(APPLIES, "outcome" => outcome.as_str()).increment(0);
     }
@@ -269,6 +282,21 @@ pub fn message_failed(notifier: &str, again: bool) {
 /// How many messages wait to be delivered.
 pub fn outbox_waiting(messages: usize) {
     gauge!(OUTBOX).set(count(messages));
+}
+
+/// How many artifacts wait to be uploaded.
+pub fn artifacts_waiting(artifacts: usize) {
+    gauge!(ARTIFACTS_WAITING).set(count(artifacts));
+}
+
+/// So many artifacts were dropped because too many wait.
+pub fn artifacts_dropped(artifacts: usize) {
+    counter!(ARTIFACTS_DROPPED).increment(artifacts as u64);
+}
+
+/// An artifact could not be uploaded.
+pub fn artifact_upload_failed() {
+    counter!(UPLOADS_FAILED).increment(1);
 }
 
 /// A source was fetched, or found unchanged.

@@ -191,7 +191,7 @@ fn hostile_json_is_read_or_refused_soon_and_in_little_memory() {
         (
             "bad-utf-8",
             [&b"{\"a\":\"\xC3\x28\"}"[..]].concat(),
-            "JSON of another kind",
+            "bytes that are no UTF-8",
         ),
         ("odd-utf-16", b"\xFF\xFE{\0\"\0a".to_vec(), syntax),
         (

@@ -59,6 +59,7 @@ sources:
     username: {user}
     token_file: {token}
     poll: 1s
+alerts: {{ persist: {{ medium: 0s, low: 0s }}, group_wait: 0s, group_interval: 1s }}
 notify:
   - name: oncall
     slack: {{ webhook_url_file: {dir}/slack-url }}

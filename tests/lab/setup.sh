@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prepares the test lab in DIR (default target/lab): Python packages (an AWS emulator, an SMTP
-# server), the AWS provider in a local mirror, and certificates. Needs the network once; later
+# Prepares the test lab in DIR (default target/lab): Python packages (an AWS emulator, SMTP and
+# Matrix servers), the AWS provider in a local mirror, and certificates. Needs the network once; later
 # calls return at once. Safe to call from several processes.
 set -euo pipefail
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use super::super::at::At;
 use super::super::error::{Problem, quoted};
@@ -35,11 +35,14 @@ impl Checks<'_> {
 
     /// A duration of zero or more.
     pub(super) fn duration(&mut self, written: &At<String>) -> Option<Duration> {
-        let Ok(duration) = written.parse::<SignedDuration>() else {
+        let parsed = written
+            .parse::<Span>()
+            .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+        let Ok(duration) = parsed else {
             self.problem(
                 written,
                 "this is no duration",
-                "write a number with a unit: `30s`, `5m`, `1h30m` (a day is `24h`)",
+                "write a number with a unit: `30s`, `5m`, `1h30m`, `90d` (a day is 24 hours)",
             );
             return None;
         };
@@ -47,7 +50,7 @@ impl Checks<'_> {
             self.problem(
                 written,
                 "this duration is longer than a year",
-                "write a shorter one; the units are s, m and h",
+                "write a shorter one; the units are s, m, h and d",
             );
             return None;
         }

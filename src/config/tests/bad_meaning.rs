@@ -157,7 +157,7 @@ fn durations_and_numbers() {
       ·         ─
     4 │ shutdown_grace: 0s
       ╰────
-     help: write a number with a unit: `30s`, `5m`, `1h30m` (a day is `24h`)
+     help: write a number with a unit: `30s`, `5m`, `1h30m`, `90d` (a day is 24 hours)
 
      × this duration is shorter than a second
       ╭─[mooring.yaml:4:17]
@@ -182,7 +182,7 @@ fn durations_and_numbers() {
     5 │ policy: { hold_off: -1m, max_age: 90000h }
       ·                                   ──────
       ╰────
-     help: write a shorter one; the units are s, m and h
+     help: write a shorter one; the units are s, m, h and d
     "#);
 }
 
@@ -533,4 +533,48 @@ fn no_source() {
     × mooring.yaml: there is no source to follow
     help: add a repository: `sources: [{ name: infra, url: https://… }]`
     "#);
+}
+
+#[test]
+fn artifacts_that_would_not_be_kept_as_meant() {
+    insta::assert_snapshot!(bad_with("artifacts:\n  keep: 2h\n  s3:\n    bucket: a/b\n    sse: aes256\n    kms_key_id: alias/a\n    attempts: 0\n"), @r"
+     × artifacts would be gone before anybody reads them
+      ╭─[mooring.yaml:3:9]
+    2 │ artifacts:
+    3 │   keep: 2h
+      ·         ──
+    4 │   s3:
+      ╰────
+     help: write a day or more, for example `90d`, or `forever`
+
+     × this is no bucket name
+      ╭─[mooring.yaml:5:13]
+    4 │   s3:
+    5 │     bucket: a/b
+      ·             ───
+    6 │     sse: aes256
+      ╰────
+     help: write the name alone; what comes before keys is `prefix`
+
+     × this key would not be used
+      ╭─[mooring.yaml:7:17]
+    6 │     sse: aes256
+    7 │     kms_key_id: alias/a
+      ·                 ───────
+    8 │     attempts: 0
+      ╰────
+     help: write `sse: kms` as well, or take the key away
+
+     × this many attempts cannot be
+      ╭─[mooring.yaml:8:15]
+    7 │     kms_key_id: alias/a
+    8 │     attempts: 0
+      ·               ─
+      ╰────
+     help: choose between 1 and 10
+    ");
+    for keep in ["10", "3y", "2000d", "-9d"] {
+        let said = bad_with(&format!("artifacts: {{ keep: {keep} }}\n"));
+        assert!(said.contains("duration"), "{said}");
+    }
 }

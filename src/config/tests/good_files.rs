@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::artifacts::settings::ArtifactSettings;
+use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Encryption, Keep};
 use crate::domain::finding::Origin;
 use crate::domain::ids::StackId;
 use crate::domain::policy::{PolicyMode, SafeAction};
@@ -36,9 +36,14 @@ fn the_example_loads() {
     assert!(rules.irreversible[0].attributes.is_empty());
     assert_eq!(rules.irreversible[1].attributes[0].as_str(), "definition");
     assert_eq!(settings.summary.unwrap().notifiers, ["team"]);
-    assert!(
-        matches!(settings.artifacts, ArtifactSettings::S3 { bucket, .. } if bucket == "acme-mooring")
-    );
+    let ArtifactPlace::S3(s3) = settings.artifacts.place else {
+        panic!("a bucket");
+    };
+    assert_eq!(s3.bucket, "acme-mooring");
+    assert_eq!(s3.profile.as_deref(), Some("mooring"));
+    let key = Some("alias/mooring".to_owned());
+    assert_eq!(s3.encryption, Encryption::Kms { key });
+    assert_eq!((s3.attempts, s3.timeout), (3, Duration::from_mins(1)));
     let exclude = &settings.sources.first().unwrap().exclude;
     assert!(exclude.is_match("examples/a") && !exclude.is_match("live/examples"));
 }
@@ -118,7 +123,12 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(settings.api.listen.to_string(), "127.0.0.1:8080");
     assert!(settings.api.token.is_none() && settings.summary.is_none());
     assert!(settings.jobs > 0);
-    assert_eq!(settings.artifacts, ArtifactSettings::Local);
+    let ninety_days = Duration::from_hours(90 * 24);
+    let artifacts = ArtifactSettings {
+        place: ArtifactPlace::Local,
+        keep: Keep::For(ninety_days),
+    };
+    assert_eq!(settings.artifacts, artifacts);
     assert_eq!(settings.shutdown_grace, Duration::from_mins(10));
     let source = settings.sources.first().unwrap();
     assert_eq!(
@@ -134,6 +144,27 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(defaults.policy.confirm_after, Duration::from_mins(1));
     assert_eq!(defaults.policy.max_age, Duration::from_hours(24));
     assert_eq!(defaults.timeouts.apply, Duration::from_hours(2));
+}
+
+#[test]
+fn artifacts_are_kept_as_long_as_is_written() {
+    for (written, keep) in [
+        ("36h", Keep::For(Duration::from_hours(36))),
+        ("1d 12h", Keep::For(Duration::from_hours(36))),
+        ("52w", Keep::For(Duration::from_hours(52 * 7 * 24))),
+        ("forever", Keep::Forever),
+    ] {
+        let settings = good(&format!("{GOOD}artifacts: {{ keep: {written} }}\n"));
+        assert_eq!(settings.artifacts.keep, keep, "{written}");
+    }
+    let settings = good(&format!(
+        "{GOOD}artifacts: {{ s3: {{ bucket: a, sse: kms, timeout: 5s, attempts: 1 }} }}\n"
+    ));
+    let ArtifactPlace::S3(s3) = settings.artifacts.place else {
+        panic!("a bucket");
+    };
+    assert_eq!(s3.encryption, Encryption::Kms { key: None });
+    assert_eq!((s3.attempts, s3.timeout), (1, Duration::from_secs(5)));
 }
 
 #[test]

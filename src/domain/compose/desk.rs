@@ -88,11 +88,13 @@ impl Desk {
     }
 
     fn group(&mut self, cause: &str, now: Timestamp) -> &mut Group {
-        self.groups.entry(cause.to_owned()).or_insert_with(|| Group {
-            id: format!("{}-{}", cause.replace(['/', ' '], "-"), now.as_second()),
-            spoken_at: now,
-            singly: 0,
-            told: BTreeSet::new(),
-        })
+        self.groups
+            .entry(cause.to_owned())
+            .or_insert_with(|| Group {
+                id: format!("{}-{}", cause.replace(['/', ' '], "-"), now.as_second()),
+                spoken_at: now,
+                singly: 0,
+                told: BTreeSet::new(),
+            })
     }
 }

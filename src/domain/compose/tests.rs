@@ -24,7 +24,14 @@ fn second(second: i64) -> Timestamp {
 }
 
 /// News of an alert that is called by a number.
-fn news(id: u128, alert: u8, event: AlertEvent, cause: &str, severity: Severity, at: i64) -> Envelope {
+fn news(
+    id: u128,
+    alert: u8,
+    event: AlertEvent,
+    cause: &str,
+    severity: Severity,
+    at: i64,
+) -> Envelope {
     let notice = AlertNotice {
         alert: AlertId::from_uuid(uuid::Uuid::from_u128(alert.into())),
         event,
@@ -55,7 +62,14 @@ fn news(id: u128, alert: u8, event: AlertEvent, cause: &str, severity: Severity,
 }
 
 fn opened(alert: u8, cause: &str, at: i64) -> Envelope {
-    news(alert.into(), alert, AlertEvent::Opened, cause, Severity::High, at)
+    news(
+        alert.into(),
+        alert,
+        AlertEvent::Opened,
+        cause,
+        Severity::High,
+        at,
+    )
 }
 
 /// A receiver over time: what it was sent, in a line each.
@@ -81,7 +95,8 @@ impl Receiver {
         let composition = compose(&self.waiting, self.desk.clone(), &self.manner, second(now));
         self.desk = composition.desk;
         for message in composition.messages {
-            self.waiting.retain(|waiting| !message.envelopes.contains(&waiting.id));
+            self.waiting
+                .retain(|waiting| !message.envelopes.contains(&waiting.id));
             self.sent.push((now, message));
         }
         assert!(composition.next.is_none_or(|next| next > second(now)));
@@ -110,7 +125,12 @@ impl Receiver {
                     .iter()
                     .map(|line| format!("{} {}", line.event, line.stack.as_ref().unwrap()))
                     .collect();
-                format!("{at} {:?}: {}; {} came and went", digest.reason, lines.join(", "), digest.came_and_went)
+                format!(
+                    "{at} {:?}: {}; {} came and went",
+                    digest.reason,
+                    lines.join(", "),
+                    digest.came_and_went
+                )
             }
             other => format!("{at} {other:?}"),
         };
@@ -122,7 +142,10 @@ impl Receiver {
 fn what_has_one_cause_is_one_message_and_ends_as_one() {
     let mut receiver = Receiver::new(MANNER);
     for alert in 0..40 {
-        receiver.at(i64::from(alert) / 4, vec![opened(alert, "api", i64::from(alert) / 4)]);
+        receiver.at(
+            i64::from(alert) / 4,
+            vec![opened(alert, "api", i64::from(alert) / 4)],
+        );
     }
     receiver.wait(10, 400);
     // One more, later; then all end.
@@ -176,7 +199,14 @@ fn quiet_hours_hold_back_what_is_not_critical() {
         ..MANNER
     });
     let hour = |hour: i64| hour * 3600;
-    receiver.at(hour(1), vec![opened(1, "", hour(1)), opened(2, "", hour(1)), opened(3, "", hour(1))]);
+    receiver.at(
+        hour(1),
+        vec![
+            opened(1, "", hour(1)),
+            opened(2, "", hour(1)),
+            opened(3, "", hour(1)),
+        ],
+    );
     let over = news(9, 1, AlertEvent::Resolved, "", Severity::High, hour(2));
     receiver.at(hour(2), vec![over]);
     let grave = news(10, 4, AlertEvent::Opened, "", Severity::Critical, hour(3));
@@ -201,7 +231,13 @@ fn a_limit_is_kept_and_says_what_it_left_out() {
         ..MANNER
     });
     receiver.at(0, (0..10).map(|alert| opened(alert, "", 0)).collect());
-    receiver.at(60, vec![opened(10, "", 60), news(99, 11, AlertEvent::Opened, "", Severity::Critical, 60)]);
+    receiver.at(
+        60,
+        vec![
+            opened(10, "", 60),
+            news(99, 11, AlertEvent::Opened, "", Severity::Critical, 60),
+        ],
+    );
     receiver.wait(60, 3700);
     assert_eq!(
         receiver.lines(),
@@ -229,7 +265,12 @@ fn a_machine_gets_each_piece_at_once() {
 /// Lives of alerts: (alert, cause, severity, seconds between its events).
 fn lives() -> impl Strategy<Value = Vec<(u8, u8, bool, Vec<i64>)>> {
     proptest::collection::vec(
-        (any::<u8>(), 0_u8..3, any::<bool>(), proptest::collection::vec(1_i64..900, 2..5)),
+        (
+            any::<u8>(),
+            0_u8..3,
+            any::<bool>(),
+            proptest::collection::vec(1_i64..900, 2..5),
+        ),
         1..25,
     )
 }

@@ -208,10 +208,7 @@ pub struct AlertSeen {
 
 impl AlertSeen {
     /// An alert as it is remembered, with what is known of its stack.
-    pub fn of(
-        alert: &Alert,
-        record: Option<&StackRecord>,
-    ) -> Self {
+    pub fn of(alert: &Alert, record: Option<&StackRecord>) -> Self {
         let since = record.and_then(|record| match alert.kind {
             AlertKind::Drift => record.drift_since,
             AlertKind::Pending => record.pending_since,

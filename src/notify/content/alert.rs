@@ -6,6 +6,7 @@ use crate::domain::notice::AlertNotice;
 use crate::domain::policy::DecisionKind;
 
 use super::super::steps::{self, Place};
+use super::super::words::clean;
 use super::{
     Content, Item, MOST_ATTRIBUTES, MOST_FINDINGS, Section, and_more, as_found, concerns, facts,
     failure, listed, minute, plural, reasons, verdict_words, worst_first,
@@ -57,8 +58,12 @@ pub(super) fn trouble(alert: &AlertNotice) -> Content {
     if alert.severity >= Severity::High && alert.kind != AlertKind::Failed {
         tag.push(alert.severity.as_str().to_owned());
     }
-    if alert.event == AlertEvent::Changed {
-        tag.push("changed".to_owned());
+    match alert.event {
+        AlertEvent::Changed => tag.push("changed".to_owned()),
+        AlertEvent::Reminded => tag.push("still there".to_owned()),
+        AlertEvent::Escalated => tag.push("not acknowledged".to_owned()),
+        AlertEvent::Acknowledged => tag.push("acknowledged".to_owned()),
+        AlertEvent::Opened | AlertEvent::Resolved => {}
     }
     let concerned = worst_first(
         check
@@ -78,6 +83,7 @@ pub(super) fn trouble(alert: &AlertNotice) -> Content {
             minute(alert.opened_at)
         ));
     }
+    facts.extend(life(alert));
     facts.extend(alert.detail.clone());
     if let (AlertKind::Pending, Some(since)) = (alert.kind, alert.since) {
         facts.push(format!("Waiting in Git since {}", minute(since)));
@@ -108,6 +114,42 @@ pub(super) fn trouble(alert: &AlertNotice) -> Content {
         severity: alert.severity,
         over: false,
     }
+}
+
+/// What the alert has been through.
+fn life(alert: &AlertNotice) -> Vec<String> {
+    let mut facts = Vec::new();
+    match alert.event {
+        AlertEvent::Reminded => facts.push(format!("Open since {}", minute(alert.opened_at))),
+        AlertEvent::Escalated => facts.push(format!(
+            "Open since {}, and nobody has acknowledged it",
+            minute(alert.opened_at)
+        )),
+        _ => {}
+    }
+    if !alert.news.is_empty() {
+        let more = alert.news.len().saturating_sub(MOST_ATTRIBUTES);
+        let mut news: Vec<String> = alert.news.iter().take(MOST_ATTRIBUTES).cloned().collect();
+        if more > 0 {
+            news.push(format!("and {more} more"));
+        }
+        facts.push(clean(&news.join("; ")));
+    }
+    if alert.returns > 0 {
+        let times = plural(alert.returns, "time", "times");
+        facts.push(format!("It came back after it was over, {times} in a day"));
+    }
+    if let Some(known) = &alert.acknowledged {
+        let until = known.until.map(|until| format!(" until {}", minute(until)));
+        let why = known.reason.as_ref().map(|reason| format!(": {reason}"));
+        facts.push(clean(&format!(
+            "Acknowledged by {}{}{}",
+            known.by,
+            until.unwrap_or_default(),
+            why.unwrap_or_default()
+        )));
+    }
+    facts
 }
 
 /// What a trouble without a finding is about.

@@ -3,16 +3,97 @@
 use super::super::samples;
 use super::*;
 
-fn json(notice: &Notice) -> Json {
+fn with<T>(notice: &Notice, make: impl FnOnce(Letter<'_>) -> T) -> T {
     let id = samples::message_id();
-    let letter = Letter {
+    make(Letter {
         recipient: None,
         id: &id,
         notice,
         created_at: samples::at("2026-11-23T10:00:01Z"),
         handle: None,
+    })
+}
+
+fn json(notice: &Notice) -> Json {
+    with(notice, |letter| serde_json::to_value(body(letter)).unwrap())
+}
+
+fn envelope(notice: &Notice) -> Json {
+    let mut event = with(notice, |letter| {
+        serde_json::to_value(event(letter, SOURCE)).unwrap()
+    });
+    assert_eq!(event["data"], json(notice));
+    event.as_object_mut().unwrap().remove("data");
+    event
+}
+
+#[test]
+fn the_event_says_what_it_is_about() {
+    insta::assert_json_snapshot!(envelope(&samples::drift()));
+    insta::assert_json_snapshot!(envelope(&samples::repaired()));
+    insta::assert_json_snapshot!(envelope(&samples::first_sight()));
+}
+
+/// The rules of <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>.
+#[test]
+fn every_event_is_a_cloud_event() {
+    for notice in samples::all() {
+        let event = envelope(&notice);
+        let attributes = event.as_object().unwrap();
+        for (name, value) in attributes {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            assert!(name.chars().all(plain), "{name}");
+            assert!(!value.as_str().unwrap().is_empty(), "{name}");
+        }
+        for needed in ["id", "source", "specversion", "type"] {
+            assert!(attributes.contains_key(needed), "{needed}");
+        }
+        assert!(event["time"].as_str().unwrap().parse::<Timestamp>().is_ok());
+    }
+}
+
+/// Receivers check the signature as <https://www.standardwebhooks.com> says; here Python does.
+#[test]
+fn a_signature_is_verified_by_other_code() {
+    let verify = "
+import base64, hashlib, hmac, json, sys
+asked = json.load(sys.stdin)
+headers, body = asked['headers'], asked['body']
+key = base64.b64decode(asked['secret'].removeprefix('whsec_'))
+signed = f\"{headers['webhook-id']}.{headers['webhook-timestamp']}.{body}\".encode()
+wanted = 'v1,' + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+given = headers['webhook-signature'].split(' ')
+print(any(hmac.compare_digest(wanted, one) for one in given))
+";
+    let body = with(&samples::drift(), |letter| {
+        serde_json::to_string(&event(letter, SOURCE)).unwrap()
+    });
+    let both = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nwhsec_c2VjcmV0IG9mIGFueSBraW5kIQ==";
+    let verified = |secret: &str, body: &str| {
+        let headers = with(&samples::drift(), |letter| {
+            let now = samples::at("2026-11-23T10:00:05Z");
+            headers(
+                letter,
+                Some(&SecretString::from(both)),
+                now,
+                body.as_bytes(),
+            )
+            .unwrap()
+        });
+        let headers: std::collections::BTreeMap<_, _> = headers.into_iter().collect();
+        let asked = serde_json::json!({"headers": headers, "body": body, "secret": secret});
+        let output = assert_cmd::Command::new("python3")
+            .args(["-c", verify])
+            .write_stdin(asked.to_string())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim() == "True"
     };
-    serde_json::to_value(body(letter)).unwrap()
+    for secret in both.lines() {
+        assert!(verified(secret, &body), "{secret}");
+    }
+    assert!(!verified("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &body));
 }
 
 #[test]

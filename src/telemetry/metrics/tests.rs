@@ -74,6 +74,9 @@ fn everything_recorded_is_rendered_as_prometheus_reads_it() {
         message_delivered("on\"call\n");
         message_failed("team", true);
         outbox_waiting(4);
+        artifacts_waiting(5);
+        artifacts_dropped(2);
+        artifact_upload_failed();
         let source = SourceName::new("infra");
         source_fetched(&source, "2026-11-23T10:00:00Z".parse().unwrap());
         source_failed(&source, FailureKind::RepositoryRefused);
@@ -108,6 +111,9 @@ fn everything_recorded_is_rendered_as_prometheus_reads_it() {
             1.0,
         ),
         ("mooring_outbox_waiting", 4.0),
+        ("mooring_artifacts_waiting", 5.0),
+        ("mooring_artifacts_dropped_total", 2.0),
+        ("mooring_artifact_uploads_failed_total", 1.0),
         (
             r#"mooring_source_last_success_timestamp_seconds{source="infra"}"#,
             1_795_428_000.0,

@@ -1,0 +1,57 @@
+//! A person takes the troubles of a stack on.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::domain::alert::Acknowledgement;
+use crate::domain::ids::StackId;
+
+use super::Api;
+use super::error::ApiError;
+
+/// Longest name or reason taken over, in characters.
+const LONGEST: usize = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AckQuery {
+    by: String,
+    until: Option<Timestamp>,
+    reason: Option<String>,
+}
+
+/// `POST /api/v1/stacks/{stack}/ack`: nobody is reminded of the stack's open alerts until they grow
+/// or until a time.
+pub(super) async fn acknowledge(
+    State(api): State<Api>,
+    Path(stack): Path<String>,
+    Query(query): Query<AckQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let now = Timestamp::now();
+    if query.by.trim().is_empty() {
+        return Err(ApiError::BadRequest(
+            "`by` says who acknowledges".to_owned(),
+        ));
+    }
+    if query.until.is_some_and(|until| until <= now) {
+        return Err(ApiError::BadRequest("`until` is over already".to_owned()));
+    }
+    let short = |text: String| text.chars().take(LONGEST).collect::<String>();
+    let acknowledgement = Acknowledgement {
+        by: short(query.by),
+        at: now,
+        until: query.until,
+        reason: query.reason.map(short),
+    };
+    let stack = StackId::new(stack);
+    let alerts = api
+        .handle
+        .acknowledge(&stack, &acknowledgement, now)
+        .await?;
+    Ok(Json(
+        json!({"alerts": alerts, "until": acknowledgement.until}),
+    ))
+}

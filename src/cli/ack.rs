@@ -1,0 +1,57 @@
+//! `mooring ack`: a person takes the troubles of a stack on.
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+
+use super::CliError;
+use super::client::{Client, ServerArgs};
+use super::output::print;
+
+/// Arguments of `ack`.
+#[derive(Debug, Args)]
+pub(super) struct AckArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The stack, as `mooring stacks` lists it.
+    stack: String,
+    /// For how long (`4h`, `2d`); without it until the trouble grows.
+    #[arg(long = "for", value_name = "DURATION")]
+    duration: Option<String>,
+    /// Why, for the others.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Who you are.
+    #[arg(long, env = "USER")]
+    by: String,
+}
+
+/// `mooring ack`.
+pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
+    let mut query = vec![("by", args.by)];
+    if let Some(duration) = &args.duration {
+        query.push(("until", end(duration)?.to_string()));
+    }
+    query.extend(args.reason.map(|reason| ("reason", reason)));
+    let path = ["stacks", args.stack.as_str(), "ack"];
+    let answer = Client::new(&args.server)?.post_with(&path, &query).await?;
+    let alerts = answer["alerts"].as_u64().unwrap_or_default();
+    let until = answer["until"].as_str();
+    let until = until.map_or_else(
+        || "until the trouble grows".to_owned(),
+        |until| format!("until {until}"),
+    );
+    print(&format!("acknowledged {until}: {alerts} open\n"))?;
+    Ok(0)
+}
+
+fn end(duration: &str) -> Result<Timestamp, CliError> {
+    let wrong = || CliError::Usage {
+        message: format!("`{duration}` is no time to come"),
+        hint: "write for example `--for 4h` or `--for 48h`".to_owned(),
+    };
+    let duration: SignedDuration = duration.parse().map_err(|_| wrong())?;
+    if !duration.is_positive() {
+        return Err(wrong());
+    }
+    Timestamp::now().checked_add(duration).map_err(|_| wrong())
+}

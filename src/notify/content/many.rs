@@ -1,0 +1,149 @@
+//! News of several stacks in words, and of messages that were given up.
+
+use crate::domain::alert::{AlertEvent, AlertKind};
+use crate::domain::finding::Severity;
+use crate::domain::notice::{
+    DigestLine, DigestNotice, DigestReason, GroupMember, GroupNotice, UndeliveredNotice,
+};
+
+use super::super::steps::{self, Place};
+use super::{
+    Content, Item, Section, as_found, concerns, failure, listed, minute, plural, worst_first,
+};
+
+/// Stacks listed in one message.
+const MOST_STACKS: usize = 40;
+
+pub(super) fn grouped(group: &GroupNotice) -> Content {
+    let count = plural(group.members.len(), "stack", "stacks");
+    let over = group.event == AlertEvent::Resolved;
+    let word = match (group.event, group.kind) {
+        (AlertEvent::Resolved, _) => "resolved",
+        (AlertEvent::Acknowledged, _) => "acknowledged",
+        (AlertEvent::Reminded, _) => "still there",
+        (AlertEvent::Escalated, _) => "nobody has acknowledged",
+        (AlertEvent::Opened | AlertEvent::Changed, AlertKind::Failed) => "cannot be checked",
+        (AlertEvent::Opened | AlertEvent::Changed, AlertKind::Pending) => "code is waiting",
+        (AlertEvent::Opened | AlertEvent::Changed, _) => "changed outside Git",
+    };
+    let severity = group.severity.as_str();
+    let cause = &group.cause;
+    let mut facts = vec![format!("Last of it seen {}", minute(group.at))];
+    match (over, group.open) {
+        (true, 0) => facts.push("All of them are over.".to_owned()),
+        (_, open) if open > group.members.len() || over => facts.push(format!(
+            "{} in this trouble now",
+            plural(open, "stack is", "stacks are")
+        )),
+        _ => {}
+    }
+    let example = &group.example;
+    let concerned = worst_first(
+        example
+            .check
+            .findings
+            .resources
+            .iter()
+            .filter(|finding| concerns(group.kind, finding)),
+    );
+    let mut sections = vec![stacks(&group.members)];
+    if !over {
+        sections.push(failure(&example.check));
+        sections.push(listed(
+            "For example, in the first of them",
+            &concerned,
+            as_found,
+        ));
+        sections.push(steps::for_trouble(
+            example,
+            &Place::of(&example.stack, &example.check.workspace),
+        ));
+    }
+    Content {
+        subject: format!("[{word}, {severity}] {count}: {cause}"),
+        headline: format!("{count}: {word} – {severity} severity: {cause}"),
+        facts,
+        sections,
+        severity: group.severity,
+        over: over && group.open == 0,
+    }
+}
+
+fn stacks(members: &[GroupMember]) -> Section {
+    let items = members.iter().take(MOST_STACKS).map(|member| {
+        Item::labelled(
+            &member.stack,
+            format!("{}: {}", member.severity.as_str(), member.text),
+        )
+    });
+    let mut section = Section::new("Where", items.collect());
+    if members.len() > MOST_STACKS {
+        section.more = Some(format!("and {} more", members.len() - MOST_STACKS));
+    }
+    section
+}
+
+pub(super) fn digest(digest: &DigestNotice) -> Content {
+    let count = digest.lines.len();
+    let (why, words) = match digest.reason {
+        DigestReason::QuietHours => ("quiet hours", "came in quiet hours"),
+        DigestReason::RateLimit => (
+            "limit",
+            "would have been more messages than this receiver takes",
+        ),
+    };
+    let news = plural(count, "piece of news", "pieces of news");
+    let mut facts = vec![format!("Made {}", minute(digest.at))];
+    if digest.came_and_went > 0 {
+        facts.push(format!(
+            "{} came and went meanwhile",
+            plural(digest.came_and_went, "more trouble", "more troubles")
+        ));
+    }
+    let items = digest.lines.iter().take(MOST_STACKS).map(line);
+    let mut section = Section::new("What there is", items.collect());
+    if count > MOST_STACKS {
+        section.more = Some(format!("and {} more", count - MOST_STACKS));
+    }
+    let worst = digest.lines.iter().map(|line| line.severity).max();
+    let severity = worst.unwrap_or(Severity::Info);
+    Content {
+        subject: format!("Mooring: {news} ({why}), worst {}", severity.as_str()),
+        headline: format!("{news} {words}"),
+        facts,
+        sections: vec![section],
+        severity,
+        over: digest
+            .lines
+            .iter()
+            .all(|line| line.event == AlertEvent::Resolved.as_str()),
+    }
+}
+
+fn line(line: &DigestLine) -> Item {
+    let label = line
+        .stack
+        .as_ref()
+        .map_or("several stacks", |stack| stack.as_str());
+    let severity = line.severity.as_str();
+    let text = format!("{} ({severity}) {}", line.event, minute(line.at));
+    Item::labelled(label, text).with_line(&line.text)
+}
+
+pub(super) fn undelivered(lost: &UndeliveredNotice) -> Content {
+    let count = plural(lost.given_up, "message", "messages");
+    Content {
+        subject: format!("[undelivered] Mooring cannot reach {}", lost.notifier),
+        headline: format!("{count} to {} could not be delivered", lost.notifier),
+        facts: vec![format!("Given up {}", minute(lost.at)), lost.error.clone()],
+        sections: vec![Section::new(
+            "What you can do",
+            vec![
+                Item::sentence("Put the receiver right, or the service behind it."),
+                Item::sentence("The daemon's log says which messages were lost."),
+            ],
+        )],
+        severity: Severity::High,
+        over: false,
+    }
+}

@@ -1,0 +1,188 @@
+//! S3 goes away and comes back, and Mooring is killed: nothing that was kept is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mooring::reconcile::uploads;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+const DATA: &str = "MOORING_TEST_S3_DATA";
+const KEPT: usize = 40;
+
+fn with_emulator(test: impl FnOnce(&str)) {
+    match emulator() {
+        Some(program) => test(&Emulator::start(&program, None).endpoint),
+        None => {
+            eprintln!("SKIPPED: MOORING_LAB does not name a directory with venv/bin/moto_server");
+        }
+    }
+}
+
+#[test]
+fn an_outage_delays_nothing_but_uploads() {
+    with_emulator(|endpoint| check("outage::outage_child", Some(endpoint), None));
+}
+
+#[test]
+fn nothing_kept_is_lost_when_mooring_is_killed() {
+    with_emulator(|endpoint| {
+        let data = tempfile::TempDir::new().unwrap();
+        // Killed at other points of its work each time.
+        for lines in [1, 2, 7] {
+            let mut child = child("outage::killed_child", Some(endpoint), None)
+                .env(DATA, data.path())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let said = BufReader::new(child.stdout.take().unwrap()).lines();
+            let kept = said
+                .map_while(Result::ok)
+                .filter(|line| line.contains("kept "));
+            let last: Vec<String> = kept.take(lines).collect();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(last.len(), lines, "{last:?}");
+            let numbers = last.iter().filter_map(|line| line.split("kept ").nth(1));
+            let told = data.path().join("told");
+            let before = std::fs::read_to_string(&told).unwrap_or_default();
+            let all = before + &numbers.map(|n| format!("{n}\n")).collect::<String>();
+            std::fs::write(&told, all).unwrap();
+        }
+        let mut last = child("outage::survivor_child", Some(endpoint), None);
+        let output = last.env(DATA, data.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{output:?}"
+        );
+    });
+}
+
+/// Keeps artifacts and uploads them until it is killed, and says which are kept.
+#[tokio::test]
+#[ignore = "run by a test above in an environment of its own"]
+#[allow(clippy::print_stdout)]
+async fn killed_child() {
+    let (endpoint, data) = (
+        std::env::var(ENDPOINT).unwrap(),
+        std::env::var(DATA).unwrap(),
+    );
+    create_bucket_once(&endpoint).await;
+    let artifacts = open(
+        settings(BUCKET, "", Some(&endpoint)),
+        Path::new(&data),
+        None,
+    )
+    .await
+    .unwrap();
+    let Artifacts::S3(spooled) = artifacts.clone() else {
+        panic!("a bucket");
+    };
+    let never = CancellationToken::new();
+    tokio::spawn(uploads::upload(spooled, never));
+    let first = uuid::Uuid::now_v7().as_u128();
+    for n in 0.. {
+        let run = first + n;
+        let bytes = run.to_string().into_bytes();
+        artifacts
+            .put(artifact(run, "check.json"), bytes)
+            .await
+            .unwrap();
+        println!("kept {run}");
+    }
+}
+
+async fn create_bucket_once(endpoint: &str) {
+    let request = http(None).put(format!("{endpoint}/{BUCKET}"));
+    let _exists = request.send().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "run by a test above in an environment of its own"]
+async fn survivor_child() {
+    let (endpoint, data) = (
+        std::env::var(ENDPOINT).unwrap(),
+        std::env::var(DATA).unwrap(),
+    );
+    let data = Path::new(&data);
+    let artifacts = open(settings(BUCKET, "", Some(&endpoint)), data, None)
+        .await
+        .unwrap();
+    upload(&artifacts).await.unwrap();
+    assert_eq!(std::fs::read_dir(data.join("spool")).unwrap().count(), 0);
+    for run in std::fs::read_to_string(data.join("told")).unwrap().lines() {
+        let id = artifact(run.parse().unwrap(), "check.json");
+        let found = artifacts.get(&id).await.unwrap();
+        assert_eq!(found.as_deref(), Some(run.as_bytes()), "{id}");
+    }
+}
+
+/// Passes connections on while the way is open, and breaks them otherwise.
+async fn gate(endpoint: &str, open: Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let there = endpoint.strip_prefix("http://").unwrap().to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            if open.load(Ordering::SeqCst) {
+                let mut far = TcpStream::connect(&there).await.unwrap();
+                tokio::spawn(async move {
+                    let _ended = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        }
+    });
+    here
+}
+
+#[tokio::test]
+#[ignore = "run by a test above in an environment of its own"]
+async fn outage_child() {
+    let Ok(endpoint) = std::env::var(ENDPOINT) else {
+        return;
+    };
+    create_bucket_once(&endpoint).await;
+    let (data, way) = (
+        tempfile::TempDir::new().unwrap(),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let through = gate(&endpoint, way.clone()).await;
+    let artifacts = open(settings(BUCKET, "", Some(&through)), data.path(), None)
+        .await
+        .unwrap();
+    let Artifacts::S3(spooled) = artifacts.clone() else {
+        panic!("a bucket");
+    };
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(uploads::upload(spooled.clone(), stop.clone()));
+    for n in 0..KEPT {
+        let id = artifact(n as u128, "check.json");
+        artifacts.put(id.clone(), b"{}".to_vec()).await.unwrap();
+        assert_eq!(
+            artifacts.get(&id).await.unwrap().as_deref(),
+            Some(&b"{}"[..])
+        );
+    }
+    assert_eq!(spooled.waiting(), KEPT);
+    let error = artifacts.list(&artifact(0, "check.json").run).await;
+    assert!(error.is_err(), "{error:?}");
+    way.store(true, Ordering::SeqCst);
+    let emptied = async {
+        while spooled.waiting() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), emptied)
+        .await
+        .expect("everything is uploaded in the end");
+    for n in 0..KEPT {
+        let found = artifacts.get(&artifact(n as u128, "check.json")).await;
+        assert_eq!(found.unwrap().as_deref(), Some(&b"{}"[..]));
+    }
+    stop.cancel();
+    task.await.unwrap();
+}
