@@ -212,7 +212,8 @@ async fn s3_child() {
     let ca_file = std::env::var(CA_FILE).ok().filter(|path| !path.is_empty());
     let ca_file = ca_file.as_deref().map(Path::new);
     create_bucket(&endpoint, ca_file).await;
-    let endpoint = Some(endpoint.as_str());
+    let server = endpoint.as_str();
+    let endpoint = Some(server);
     let data = tempfile::TempDir::new().unwrap();
     let bucket = |prefix: &str| settings(BUCKET, prefix, endpoint);
 
@@ -246,7 +247,7 @@ async fn s3_child() {
         .unwrap();
     assert_eq!(bare.list(&run).await.unwrap(), []);
 
-    encryption_and_parts(endpoint.unwrap(), ca_file).await;
+    encryption_and_parts(server, ca_file).await;
     retention(&bare, &artifacts).await;
 
     let other = settings("no-such-bucket", "", endpoint);

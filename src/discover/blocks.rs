@@ -143,7 +143,11 @@ impl<'a> Found<'a> {
             return;
         };
         let is_call = header.0.first().is_some_and(|kind| kind == MODULE);
-        let settings = is_call.then(|| pairs(body.get())).unwrap_or_default();
+        let settings = if is_call {
+            pairs(body.get())
+        } else {
+            Vec::new()
+        };
         let mut settings = settings.into_iter();
         let source = settings.find(|(name, _)| text(name) == "source");
         self.declarations.push(Declaration {

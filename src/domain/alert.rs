@@ -451,7 +451,7 @@ pub fn advance(
 ) -> Option<(Alert, Option<AlertEvent>)> {
     let open = known.as_ref().is_some_and(|alert| !alert.is_over());
     match (known, sight) {
-        (Some(alert), Sight::Present(trouble)) if open => seen_again(alert, trouble, timing, now),
+        (Some(alert), Sight::Present(trouble)) if open => seen_again(&alert, trouble, timing, now),
         (known, Sight::Present(trouble)) => {
             let (stack, kind) = subject;
             let returning = known.and_then(|alert| returning(alert, now));
@@ -517,7 +517,7 @@ fn opened(alert: Alert, timing: &Timing, now: Timestamp) -> (Alert, Option<Alert
 
 /// None if nothing about it is new.
 fn seen_again(
-    known: Alert,
+    known: &Alert,
     trouble: &Trouble,
     timing: &Timing,
     now: Timestamp,

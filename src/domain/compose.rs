@@ -4,6 +4,7 @@
 mod desk;
 mod digest;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};

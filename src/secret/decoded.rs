@@ -253,7 +253,8 @@ fn base64(letters: &str) -> Option<String> {
 
 /// Bytes as text, which may be in the encoding that PowerShell takes.
 fn text(bytes: Vec<u8>) -> Option<String> {
-    let wide = bytes.len() % 2 == 0 && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0);
+    let wide =
+        bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0);
     if wide {
         return String::from_utf8(bytes.into_iter().step_by(2).collect()).ok();
     }

@@ -52,6 +52,7 @@ ca_file: {ca}
 jobs: 2
 schedule: "0 0 1 1 *"
 api: {{ listen: "127.0.0.1:{port}", token_file: {dir}/api-token }}
+alerts: {{ persist: {{ medium: 0s, low: 0s }}, group_wait: 0s, group_interval: 1s }}
 sources:
   - name: infra
     url: {url}
@@ -59,7 +60,6 @@ sources:
     username: {user}
     token_file: {token}
     poll: 1s
-alerts: {{ persist: {{ medium: 0s, low: 0s }}, group_wait: 0s, group_interval: 1s }}
 notify:
   - name: oncall
     slack: {{ webhook_url_file: {dir}/slack-url }}

@@ -87,7 +87,7 @@ impl Host {
             .is_some_and(|scope| scope == "created_by_me");
         let issues = self.issues.lock().unwrap();
         let there = issues.iter().enumerate().rev();
-        let there = there.filter(|(_, fake)| !fake.gone && !(mine && fake.by_stranger));
+        let there = there.filter(|(_, fake)| !(fake.gone || mine && fake.by_stranger));
         let listed: Vec<Json> = there
             .skip((page - 1) * size)
             .take(size)
