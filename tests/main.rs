@@ -16,6 +16,7 @@ mod faults;
 mod git;
 mod golden;
 mod harness;
+mod notify_command;
 mod notify_smtp;
 mod report_schemas;
 mod story;
