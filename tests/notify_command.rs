@@ -45,6 +45,7 @@ async fn a_test_sends_one_of_each_kind_and_says_what_became_of_it() {
     let hook = format!("{}/secret-path", server.uri());
     Mock::given(path("/secret-path"))
         .and(body_string_contains("\"title\":\"[test] "))
+        .and(body_string_contains("\"test\":true"))
         .and(body_string_contains("example"))
         .respond_with(ResponseTemplate::new(200))
         .expect(KINDS as u64)

@@ -94,7 +94,9 @@ fn mailbox(text: &str, whose: &str) -> Result<Mailbox, NotifyError> {
 impl Email {
     fn mail(&self, letter: Letter<'_>) -> Result<Mail, String> {
         let data = Data::new(&letter.content(), letter.notice, &self.name);
-        self.renderer.mail(&data).map_err(|e| format!("{e:#}"))
+        let mut mail = self.renderer.mail(&data).map_err(|e| format!("{e:#}"))?;
+        mail.subject = letter.style.title(mail.subject);
+        Ok(mail)
     }
 
     fn envelope<'a>(&'a self, letter: Letter<'a>, to: &'a Mailbox) -> Envelope<'a> {

@@ -5,9 +5,8 @@ use jiff::Timestamp;
 use crate::domain::ids::MessageId;
 use crate::domain::notice::Notice;
 
-use super::specimens::{Specimen, id};
 pub(super) use super::specimens::{
-    deleted, drift, failed, first_sight, repaired, resolved, unverified,
+    deleted, drift, failed, first_sight, id, repaired, resolved, unverified,
 };
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -20,5 +19,13 @@ pub(super) fn message_id() -> MessageId {
 
 /// Every sample.
 pub(super) fn all() -> [Notice; 7] {
-    Specimen::ALL.map(Specimen::notice)
+    [
+        drift(),
+        deleted(),
+        failed(),
+        resolved(),
+        repaired(),
+        unverified(),
+        first_sight(),
+    ]
 }

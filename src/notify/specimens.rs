@@ -179,6 +179,24 @@ pub(super) fn drift() -> Notice {
     ))
 }
 
+/// A change in Git that is not applied.
+fn waiting() -> Finding {
+    finding(
+        "aws_sqs_queue.jobs",
+        Severity::Medium,
+        Origin::Pending,
+        vec![attribute(
+            &["delay_seconds"],
+            Origin::Pending,
+            [
+                Value::Number(Number::parse("0")),
+                Value::Number(Number::parse("0")),
+                Value::Number(Number::parse("30")),
+            ],
+        )],
+    )
+}
+
 /// A database deleted by hand while code is waiting.
 pub(super) fn deleted() -> Notice {
     let mut database = finding(
@@ -192,23 +210,9 @@ pub(super) fn deleted() -> Notice {
     );
     database.action = FindingAction::Create;
     database.irreversible = Some("AWS::RDS::DBInstance".to_owned());
-    let waiting = finding(
-        "aws_sqs_queue.jobs",
-        Severity::Medium,
-        Origin::Pending,
-        vec![attribute(
-            &["delay_seconds"],
-            Origin::Pending,
-            [
-                Value::Number(Number::parse("0")),
-                Value::Number(Number::parse("0")),
-                Value::Number(Number::parse("30")),
-            ],
-        )],
-    );
     let check = check(
         Verdict::DriftedAndPending,
-        vec![waiting, database],
+        vec![waiting(), database],
         DecisionKind::Ask,
         "pending code blocks the repair: applying would also deploy it",
     );
@@ -218,6 +222,39 @@ pub(super) fn deleted() -> Notice {
         Severity::Critical,
         check,
     ))
+}
+
+/// Code that has been waiting for more than a day.
+fn pending() -> Notice {
+    let check = check(
+        Verdict::Pending,
+        vec![waiting()],
+        DecisionKind::Alert,
+        "code waits to be applied by whoever merged it",
+    );
+    Notice::Alert(AlertNotice {
+        since: Some(minutes_later(-25 * 60)),
+        ..alert(
+            AlertEvent::Opened,
+            AlertKind::Pending,
+            Severity::Medium,
+            check,
+        )
+    })
+}
+
+/// Repairs that stopped because an apply did not end.
+fn held() -> Notice {
+    let check = check(
+        Verdict::Drifted,
+        vec![tags()],
+        DecisionKind::Refuse,
+        "an apply was interrupted and nobody has looked at the state since",
+    );
+    Notice::Alert(AlertNotice {
+        detail: Some("An apply was interrupted; what it did is not known.".to_owned()),
+        ..alert(AlertEvent::Opened, AlertKind::Apply, Severity::High, check)
+    })
 }
 
 fn locked() -> StackCheck {
@@ -340,8 +377,12 @@ pub enum Specimen {
     Drift,
     /// Something that holds data is deleted.
     Deleted,
+    /// Code that waits to be applied.
+    Pending,
     /// A stack that cannot be checked.
     Failed,
+    /// Repairs that are on hold.
+    Held,
     /// Drift is gone.
     Resolved,
     /// Mooring repaired something.
@@ -354,10 +395,12 @@ pub enum Specimen {
 
 impl Specimen {
     /// Each of them, in the order in which they tell a story.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Drift,
         Self::Deleted,
+        Self::Pending,
         Self::Failed,
+        Self::Held,
         Self::Resolved,
         Self::Repaired,
         Self::Unverified,
@@ -369,7 +412,9 @@ impl Specimen {
         match self {
             Self::Drift => "drift",
             Self::Deleted => "deleted",
+            Self::Pending => "pending",
             Self::Failed => "failed",
+            Self::Held => "held",
             Self::Resolved => "resolved",
             Self::Repaired => "repaired",
             Self::Unverified => "unverified",
@@ -381,7 +426,9 @@ impl Specimen {
         match self {
             Self::Drift => drift(),
             Self::Deleted => deleted(),
+            Self::Pending => pending(),
             Self::Failed => failed(),
+            Self::Held => held(),
             Self::Resolved => resolved(),
             Self::Repaired => repaired(),
             Self::Unverified => unverified(),
@@ -401,8 +448,9 @@ impl Specimen {
         let mut notice = self.notice();
         match &mut notice {
             Notice::Alert(alert) => {
-                // Failures are an alert of their own, as they are in life.
-                let kind = u128::from(alert.kind == AlertKind::Failed);
+                // Each kind is an alert of its own, as in life.
+                let kind = AlertKind::ALL.iter().position(|kind| *kind == alert.kind);
+                let kind = kind.unwrap_or_default() as u128;
                 alert.alert = AlertId::from_uuid(Uuid::from_u128(trial.as_u128() ^ kind));
                 alert.stack = unowned(&alert.stack);
                 alert.at = moved(alert.at);

@@ -6,6 +6,9 @@ use crate::domain::notice::Notice;
 
 use super::content::{Content, Fact, content_in};
 
+/// How the title of a trial begins.
+const MARK: &str = "[test] ";
+
 /// What is the same for every message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Style {
@@ -39,7 +42,7 @@ impl Style {
                              be done.";
         let mut content = content_in(notice, &self.zone);
         if self.occasion == Occasion::Trial {
-            content.subject = format!("[test] {}", content.subject);
+            content.subject = self.title(content.subject);
             content.headline = format!("Test – {}", content.headline);
             content.facts.insert(0, TRIAL.to_owned());
             content.brief.badge = format!("test: {}", content.brief.badge);
@@ -50,5 +53,13 @@ impl Style {
             content.brief.facts.insert(0, fact);
         }
         content
+    }
+
+    /// A title, marked if it is that of a trial and not marked yet.
+    pub(super) fn title(&self, title: String) -> String {
+        match self.occasion {
+            Occasion::Trial if !title.starts_with(MARK) => format!("{MARK}{title}"),
+            Occasion::Trial | Occasion::Real => title,
+        }
     }
 }

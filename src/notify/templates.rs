@@ -198,11 +198,9 @@ fn fault(part: Part, own: &Own) -> Option<minijinja::Error> {
         Ok(renderer) => renderer,
         Err(error) => return Some(error),
     };
-    let words = Specimen::ALL.map(|specimen| content(&specimen.notice()));
-    let mut samples = words.iter().zip(Specimen::ALL);
-    samples.find_map(|(words, specimen)| {
+    Specimen::ALL.into_iter().find_map(|specimen| {
         let notice = specimen.notice();
-        let data = Data::new(words, &notice, "team");
+        let data = Data::new(&content(&notice), &notice, "team");
         renderer.own(part, &data).err()
     })
 }

@@ -12,6 +12,7 @@ use crate::secret::SecretSource;
 
 use super::http::HttpSender;
 use super::settings::{Field, FieldKind, Form};
+use super::style::Occasion;
 use super::{Channel, Delivery, Letter, Notifier, Pending, Preview};
 
 /// A program that takes the facts themselves.
@@ -79,6 +80,9 @@ impl Notifier for Webhook {
 struct Body<'a> {
     /// Always 1.
     version: u8,
+    /// True if nothing happened and somebody tries the receiver out; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    test: bool,
     /// The message; the same in a duplicate, and in the header `Idempotency-Key`.
     id: String,
     /// Messages of one alert share it.
@@ -217,6 +221,7 @@ struct Line<'a> {
 fn body(letter: Letter<'_>) -> Body<'_> {
     let blank = Body {
         version: 1,
+        test: letter.style.occasion == Occasion::Trial,
         id: letter.id.to_string(),
         conversation: letter.notice.conversation(),
         notice: "",

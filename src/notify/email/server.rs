@@ -88,6 +88,10 @@ impl Server {
         // The pool takes its connection back in a task of its own, which has to come before the next
         // mail.
         tokio::task::yield_now().await;
+        if !matches!(sent, Ok(Ok(_))) {
+            // Its connection may stand in the middle of a mail: nothing else must follow there.
+            *self.open.lock().await = None;
+        }
         let trouble = match sent {
             Ok(Ok(_)) => return Delivery::Accepted { handle: None },
             Ok(Err(error)) => self.trouble(&error),
@@ -100,13 +104,11 @@ impl Server {
     }
 
     async fn transport(&self, password: Option<SecretString>) -> Transport {
-        let exposed = |password: &Option<SecretString>| {
-            let password = password.as_ref();
-            password.map(|password| password.expose_secret().to_owned())
-        };
         let mut open = self.open.lock().await;
         match open.as_ref() {
-            Some((known, transport)) if exposed(known) == exposed(&password) => transport.clone(),
+            Some((known, transport)) if is_same(known.as_ref(), password.as_ref()) => {
+                transport.clone()
+            }
             _ => {
                 let transport = self.connect_as(password.as_ref());
                 *open = Some((password, transport.clone()));
@@ -155,6 +157,10 @@ impl Server {
         }
         Trouble::of(error)
     }
+}
+
+fn is_same(a: Option<&SecretString>, b: Option<&SecretString>) -> bool {
+    a.map(ExposeSecret::expose_secret) == b.map(ExposeSecret::expose_secret)
 }
 
 /// Why a mail was not taken, and whether trying again can help.
