@@ -79,7 +79,8 @@ fn a_preview_writes_every_form_and_sends_nothing() {
     let files = std::fs::read_dir(dir.path().join("out")).unwrap().count();
     assert_eq!(files, KINDS * 4, "three forms of a mail, and a body");
     let eml = std::fs::read_to_string(dir.path().join("out/team-drift.eml")).unwrap();
-    assert!(eml.contains("\r\nTo: platform@example.com\r\n"), "{eml}");
+    let from = "From: Mooring <mooring@example.com>\r\nTo: platform@example.com\r\n";
+    assert!(eml.starts_with(from), "{eml}");
     let arguments = [
         "notify", "preview", "team", "--kind", "drift", "-o", "one.html",
     ];

@@ -59,10 +59,12 @@ impl Server {
             SmtpTls::Tls => parameters().map(Tls::Wrapper),
             SmtpTls::None => Ok(Tls::None),
         };
+        let from = mailbox(&settings.from, "the sender")?;
+        let name = from.name.or_else(|| Some("Mooring".to_owned()));
         Ok(Self {
             host: settings.host.clone(),
             port: settings.port,
-            from: mailbox(&settings.from, "the sender")?,
+            from: Mailbox::new(name, from.email),
             tls: tls.map_err(|error| NotifyError::Tls {
                 cause: with_causes(&error),
             })?,
