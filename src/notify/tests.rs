@@ -99,6 +99,17 @@ fn html_escapes_what_the_world_wrote() {
     }
     let html = rendered(&samples::drift()).html;
     assert!(html.contains("&lt;b&gt;*hacked*&lt;"), "{html}");
+    assert!(html.contains("aws_s3_bucket.<wbr>logs"), "{html}");
+    let Notice::Alert(mut alert) = samples::drift() else {
+        unreachable!()
+    };
+    let resources = &mut alert.check.findings.resources;
+    resources[0].address = crate::domain::ids::Address::new("a.b[\"<i>.</i>\"]");
+    let html = rendered(&Notice::Alert(alert)).html;
+    assert!(
+        html.contains("a.<wbr>b[&quot;&lt;i&gt;.<wbr>&lt;"),
+        "{html}"
+    );
 }
 
 #[test]

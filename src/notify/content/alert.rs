@@ -100,6 +100,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
     };
     let brief = Brief::new(alert.severity.as_str(), &alert.stack, &words)
         .with("Event", brief::event(alert.event))
+        .with("Why", alert.detail.as_deref().unwrap_or_default())
         .with("What", &about)
         .with("Since", format!("{}{for_how_long}", minute(since, zone)));
     Content {
