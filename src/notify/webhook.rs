@@ -10,10 +10,9 @@ use crate::domain::finding::{AttributeChange, Finding};
 use crate::domain::notice::{Notice, SummaryLine, SummaryReason, VerdictCounts};
 use crate::secret::SecretSource;
 
-use super::content::content;
 use super::http::HttpSender;
 use super::settings::{Field, FieldKind, Form};
-use super::{Channel, Delivery, Letter, Notifier, Pending};
+use super::{Channel, Delivery, Letter, Notifier, Pending, Preview};
 
 /// A program that takes the facts themselves.
 pub(super) const CHANNEL: Channel = Channel {
@@ -68,6 +67,10 @@ impl Notifier for Webhook {
                 .post(&self.url, self.token.as_ref(), &headers, body)
                 .await
         })
+    }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&body(letter))
     }
 }
 
@@ -217,7 +220,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         id: letter.id.to_string(),
         conversation: letter.notice.conversation(),
         notice: "",
-        title: content(letter.notice).subject,
+        title: letter.content().subject,
         severity: letter.notice.severity().as_str(),
         at: letter.created_at,
         created_at: letter.created_at,

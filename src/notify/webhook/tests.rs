@@ -1,6 +1,7 @@
 //! The bodies that receivers rely on.
 
 use super::super::samples;
+use super::super::style::Style;
 use super::*;
 
 fn json(notice: &Notice) -> Json {
@@ -10,6 +11,7 @@ fn json(notice: &Notice) -> Json {
         id: &id,
         notice,
         created_at: samples::at("2026-11-23T10:00:01Z"),
+        style: &Style::default(),
         handle: None,
     };
     serde_json::to_value(body(letter)).unwrap()
