@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::alert::{Alert, AlertEvent, AlertKind, RETURNS_WITHIN, Timing};
+use crate::domain::alert::{Alert, AlertEvent, RETURNS_WITHIN, Timing};
 use crate::domain::compose::Envelope;
 use crate::domain::ids::StackId;
 use crate::domain::notice::{AlertNotice, Audience, Notice};
@@ -55,11 +55,6 @@ pub(super) fn timing(context: &Context, alert: &Alert, notice: &AlertNotice) -> 
     let severity = alert.trouble.severity;
     let timings = &context.settings.telling.timings;
     let mut timing = timings.of(alert.kind, severity, SignedDuration::ZERO);
-    // How many looks have to see it is for looks to say.
-    timing.looks = timing.looks.min(alert.looks.max(1));
-    if alert.kind == AlertKind::Failed && alert.looks < timings.failures {
-        timing.looks = timings.failures;
-    }
     if routed(
         context,
         &Notice::Alert(notice.clone()),

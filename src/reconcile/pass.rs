@@ -116,6 +116,7 @@ pub(super) async fn record_of(
     let known = context.store.stack(&tracked.id).await?;
     Ok(StackRecord {
         labels: tracked.settings.labels.clone(),
+        owners: tracked.owners.clone(),
         max_age: duration(tracked.settings.policy.max_age),
         tracked: true,
         ..known.unwrap_or_else(|| first_record(tracked))

@@ -62,7 +62,10 @@ fn owners(record: &StackRecord) -> Vec<String> {
     let labels = OWNERS.iter().filter_map(|label| record.labels.get(*label));
     let names = labels.flat_map(|names| names.split(','));
     let names = names.map(str::trim).filter(|name| !name.is_empty());
-    let names: BTreeSet<String> = names.map(str::to_owned).collect();
+    let names = names
+        .map(str::to_owned)
+        .chain(record.owners.iter().cloned());
+    let names: BTreeSet<String> = names.collect();
     names.into_iter().collect()
 }
 

@@ -25,6 +25,8 @@ pub struct Tracked {
     pub settings: StackSettings,
     /// Other paths in the repository that it reads.
     pub reads: Vec<String>,
+    /// Who owns its directory, as the repository says.
+    pub owners: Vec<String>,
     /// Why its configuration cannot be read, if it cannot.
     pub problem: Option<Failure>,
 }
@@ -88,6 +90,7 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
                 workspace: workspace_of(&settings),
                 settings,
                 reads,
+                owners: Vec::new(),
                 problem: problem(found),
             };
             tracked.insert(id, stack);

@@ -9,7 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::discover::discover;
+use crate::discover::{discover, owners};
+use crate::domain::codeowners::Owners;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
 use crate::domain::source::SourceRecord;
@@ -160,6 +161,16 @@ fn open(context: &Context, source: &SourceSettings) -> Result<Mirror, Failure> {
     Mirror::open(&dir, &source.location, context.settings.ca_file.as_deref())
 }
 
+/// Who owns a stack: whoever owns the code in its directory.
+fn owners_of(owners: &Owners, dir: &str) -> Vec<String> {
+    let code = match dir {
+        "." | "" => "main.tf".to_owned(),
+        dir => format!("{dir}/main.tf"),
+    };
+    let owners = owners.of(&code).into_iter();
+    owners.map(|owner| owner.to_string()).collect()
+}
+
 fn at_commit(
     context: &Context,
     source: &SourceSettings,
@@ -170,7 +181,12 @@ fn at_commit(
     let tree = context.layout.tree(&source.name);
     mirror.checkout(&commit, &tree)?;
     let found = discover(&tree, &source.exclude, None)?;
-    let stacks = resolve(&context.settings, &source.name, &found);
+    let mut stacks = resolve(&context.settings, &source.name, &found);
+    if let Some(file) = owners(&tree) {
+        for stack in &mut stacks {
+            stack.owners = owners_of(&file.owners, &stack.dir);
+        }
+    }
     let mut touched = BTreeSet::new();
     if let Some(before) = before.filter(|before| **before != commit) {
         for stack in &stacks {
@@ -193,4 +209,19 @@ fn broken() -> Failure {
         "reading the source stopped unexpectedly",
         "look into the log and report what you find",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::codeowners::Dialect;
+
+    #[test]
+    fn a_stack_is_owned_by_whoever_owns_its_code() {
+        let text = "* @acme/all\n/live/web/ @acme/web\n/live/db/*.tf @acme/data\n";
+        let owners = Owners::parse(text, Dialect::GitHub);
+        assert_eq!(owners_of(&owners, "live/web"), ["@acme/web"]);
+        assert_eq!(owners_of(&owners, "live/db"), ["@acme/data"]);
+        assert_eq!(owners_of(&owners, "."), ["@acme/all"]);
+    }
 }
