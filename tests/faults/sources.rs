@@ -91,7 +91,7 @@ fn it_recovers_when_it_is_mended(lab: &Lab, daemon: &Daemon, other: &Repository)
 }
 
 fn the_last_known_stacks_outlive_a_restart(lab: &Lab, daemon: Daemon) -> Daemon {
-    lab.fault("git-down");
+    lab.fault("git-down-infra");
     broken(lab, &daemon, "infra", "repository_unreachable", "503");
     assert_eq!(daemon.planned("infra/live/a")["verdict"], "in_sync");
     assert!(daemon.stop().success());
@@ -105,16 +105,16 @@ fn the_last_known_stacks_outlive_a_restart(lab: &Lab, daemon: Daemon) -> Daemon 
     assert_eq!(runs[0]["outcome"]["kind"], "checked");
     assert!(!daemon.source("infra")["error"].is_null());
 
-    lab.clear("git-down");
+    lab.clear("git-down-infra");
     mended(lab, &daemon, "infra");
     daemon
 }
 
 fn credentials_that_are_withdrawn(lab: &Lab, daemon: &Daemon) {
-    lab.fault("git-refuse");
+    lab.fault("git-refuse-infra");
     broken(lab, daemon, "infra", "repository_refused", "401");
     assert_eq!(daemon.planned("infra/live/a")["verdict"], "in_sync");
-    lab.clear("git-refuse");
+    lab.clear("git-refuse-infra");
     daemon.eventually("infra is read again", || {
         (daemon.source("infra")["error"].is_null() && mails(lab, "[resolved] infra") == 2)
             .then_some(())

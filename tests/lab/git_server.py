@@ -1,6 +1,7 @@
 """Git over https with basic authentication: `git http-backend` behind a small server.
 
-Faults: `git-down` answers 503, `git-refuse` answers 401 whatever the credentials.
+Faults: `git-down-NAME` answers 503 for the repository NAME, `git-refuse-NAME` answers 401 whatever
+the credentials.
 """
 
 import base64
@@ -19,9 +20,10 @@ class GitServer(Handler):
     def serve(self):
         lab = self.server.lab
         body = self.read_body()
-        if lab.faults.on("git-down"):
+        name = urlsplit(self.path).path.lstrip("/").partition(".git")[0]
+        if lab.faults.on(f"git-down-{name}"):
             self.answer(503, b"down for maintenance\n")
-        elif lab.faults.on("git-refuse") or not self.is_authorized():
+        elif lab.faults.on(f"git-refuse-{name}") or not self.is_authorized():
             self.answer(
                 401, b"who are you?\n", [("WWW-Authenticate", 'Basic realm="Mooring lab"')]
             )
