@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use mooring::domain::ids::{MessageId, SourceName};
 use mooring::domain::notice::{Notice, SummaryNotice, SummaryReason, VerdictCounts};
 use mooring::notify::settings::{
-    ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls, Value,
+    ChannelSettings, NotifierSettings, NotifySettings, SmtpAuth, SmtpSettings, SmtpTls, Value,
 };
-use mooring::notify::{Delivery, Notifiers};
+use mooring::notify::{Delivery, Notifiers, Specimen};
 use mooring::secret::SecretSource;
 
 /// A server of this test alone; ends with it, because its standard input closes.
@@ -30,6 +30,10 @@ impl Drop for Server {
 
 impl Server {
     fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    fn start_with(options: &[&str]) -> Option<Self> {
         let Some(lab) = std::env::var_os("MOORING_LAB").map(PathBuf::from) else {
             eprintln!("SKIPPED: MOORING_LAB is not set, so no mail goes to a real SMTP server");
             return None;
@@ -48,7 +52,10 @@ impl Server {
             .arg(dir.path().join("password"))
             .arg("--down-file")
             .arg(dir.path().join("down"))
+            .arg("--sessions-file")
+            .arg(dir.path().join("sessions"))
             .arg("--until-eof")
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -89,13 +96,27 @@ impl Server {
                 port: self.port,
                 from: "Mooring <mooring@example.com>".to_owned(),
                 tls: SmtpTls::StartTls,
+                auth: SmtpAuth::Password,
                 credentials: Some((
                     "mooring".to_owned(),
                     SecretSource::File(password.to_owned()),
                 )),
             }),
             ca_file: Some(self.lab.join("tls/ca.pem")),
+            ..NotifySettings::default()
         }
+    }
+
+    fn with_auth(&self, auth: SmtpAuth, password: &Path) -> NotifySettings {
+        let mut settings = self.settings(&["a@example.com"], password);
+        settings.smtp.as_mut().unwrap().auth = auth;
+        settings
+    }
+
+    /// The connection of each mail, in the order of their coming.
+    fn connections(&self) -> Vec<String> {
+        let lines = std::fs::read_to_string(self.path("sessions")).unwrap_or_default();
+        lines.lines().map(str::to_owned).collect()
     }
 
     /// Accepted mails in the order of their coming.
@@ -254,4 +275,114 @@ async fn a_refused_recipient_concerns_nobody_else() {
     };
     assert!(first.contains("X-Rcpt: b@") && !first.contains("c@example.com"));
     assert!(second.contains("X-Rcpt: c@") && !second.contains("b@example.com"));
+}
+
+#[tokio::test]
+async fn several_mails_in_a_row_share_a_connection_until_the_password_is_rotated() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let password = server.path("password");
+    let settings = server.settings(&["a@example.com", "b@example.com"], &password);
+    let notifiers = Notifiers::build(&settings).unwrap();
+    for round in 1..=2_u128 {
+        std::fs::write(&password, format!("horse number {round}")).unwrap();
+        for to in notifiers.addressees() {
+            let id = MessageId::from_uuid(uuid::Uuid::from_u128(round));
+            let date = "2026-11-23T10:06:00Z".parse().unwrap();
+            let delivery = notifiers.deliver(&to, &id, &notice(), date, None).await;
+            assert_eq!(delivery, Delivery::Accepted { handle: None });
+        }
+    }
+    let connections = server.connections();
+    let [a, b, c, d] = connections.as_slice() else {
+        panic!("{connections:?}");
+    };
+    assert_eq!((a, c), (b, d));
+    assert_ne!(a, c, "the new password signed in anew");
+}
+
+#[tokio::test]
+async fn each_way_of_signing_in_works_where_it_is_the_only_one() {
+    for (name, auth) in [
+        ("PLAIN", SmtpAuth::Plain),
+        ("LOGIN", SmtpAuth::Login),
+        ("LOGIN", SmtpAuth::Password),
+        ("XOAUTH2", SmtpAuth::Xoauth2),
+    ] {
+        let Some(server) = Server::start_with(&["--only-auth", name]) else {
+            return;
+        };
+        let settings = server.with_auth(auth, &server.path("password"));
+        let delivery = deliver(&settings).await;
+        assert_eq!(delivery, Delivery::Accepted { handle: None }, "{name}");
+        let wrong = server.path("wrong");
+        std::fs::write(&wrong, "wrong horse").unwrap();
+        let delivery = deliver(&server.with_auth(auth, &wrong)).await;
+        let Delivery::Retry { error, .. } = delivery else {
+            panic!("{name}: {delivery:?}");
+        };
+        let hint = if auth == SmtpAuth::Xoauth2 {
+            "refuses the access token"
+        } else {
+            "refuses the user name or password"
+        };
+        assert!(error.contains(hint), "{name}: {error}");
+        assert!(!error.contains("wrong horse"), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_way_of_signing_in_is_told_of() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let settings = server.with_auth(SmtpAuth::Xoauth2, &server.path("password"));
+    let delivery = deliver(&settings).await;
+    assert!(
+        matches!(&delivery, Delivery::Retry { error, .. } if error.contains("smtp.auth")),
+        "{delivery:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_mails_of_an_alert_arrive_as_one_conversation() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let settings = server.settings(&["a@example.com"], &server.path("password"));
+    let notifiers = Notifiers::build(&settings).unwrap();
+    let now = "2026-11-23T10:06:00Z".parse().unwrap();
+    let mut known = None;
+    for (n, kind) in [Specimen::Deleted, Specimen::Resolved]
+        .into_iter()
+        .enumerate()
+    {
+        let notice = kind.as_of(now, uuid::Uuid::from_u128(5));
+        let id = MessageId::from_uuid(uuid::Uuid::from_u128(n as u128));
+        let to = notifiers.addressees().remove(0);
+        let delivery = notifiers.deliver(&to, &id, &notice, now, known.as_deref());
+        let Delivery::Accepted { handle } = delivery.await else {
+            panic!("{kind:?}");
+        };
+        known = handle.or(known);
+    }
+    let mails = server.mails();
+    let [first, last] = mails.as_slice() else {
+        panic!("{mails:?}");
+    };
+    let header = |mail: &str, name: &str| {
+        let mail = mail.replace("\r\n ", " ");
+        let mut lines = mail.lines();
+        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        found.unwrap_or_default().to_owned()
+    };
+    let subject = header(first, "Subject");
+    assert!(subject.contains("aws_db_instance.main"), "{subject}");
+    assert_eq!(header(last, "Subject"), format!("Re: {subject}"));
+    assert_eq!(header(last, "References"), header(first, "References"));
+    assert_ne!(header(last, "Message-ID"), header(first, "Message-ID"));
+    assert_eq!(header(first, "Importance"), "high");
+    assert_eq!(header(last, "Importance"), "");
+    assert_eq!(header(last, "X-Mooring-Event"), "resolved");
 }

@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod error;
 mod explain;
+mod notify;
 mod output;
 mod posture;
 mod progress;
@@ -69,6 +70,9 @@ enum Command {
     /// Check a configuration, or print its schema or an example.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Try receivers of alerts out, or see what they would get.
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
     /// List the daemon's stacks.
     Stacks(remote::StacksArgs),
     /// Show one stack of the daemon: its findings, decision, alerts and last runs.
@@ -140,6 +144,8 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Explain(args) => block_on_stoppable(explain::explain(args, &global))?,
         Command::Serve(args) => block_on(serve::serve(&args.config))?,
         Command::Config(command) => config::config(&command),
+        Command::Notify(notify::NotifyCommand::Test(args)) => block_on(notify::test(&args))?,
+        Command::Notify(notify::NotifyCommand::Preview(args)) => notify::preview(&args),
         Command::Stacks(args) => block_on(remote::stacks(args))?,
         Command::Show(args) => block_on(remote::show(args))?,
         Command::Plan(args) => block_on(remote::plan(args))?,

@@ -58,6 +58,7 @@ fn keys(field: &Field) -> Vec<(String, EntryKind)> {
         }
         FieldKind::Addresses | FieldKind::Texts => vec![(name.to_owned(), EntryKind::Texts)],
         FieldKind::Switch => vec![(name.to_owned(), EntryKind::Switch)],
+        FieldKind::Templates => vec![(name.to_owned(), EntryKind::Path)],
     }
 }
 
@@ -229,7 +230,9 @@ fn properties(field: &Field) -> Vec<(String, Json)> {
                 }),
             ),
         ],
-        FieldKind::Text | FieldKind::Url => vec![(field.name.to_owned(), text)],
+        FieldKind::Text | FieldKind::Url | FieldKind::Templates => {
+            vec![(field.name.to_owned(), text)]
+        }
         FieldKind::OneOf(words) => vec![(
             field.name.to_owned(),
             json!({"description": about, "type": "string", "enum": words}),

@@ -31,7 +31,7 @@ pub(super) struct Configuration {
     pub engine: Option<At<String>>,
     /// When stacks are looked at: a five-field cron expression. Default: */30 * * * *.
     pub schedule: Option<At<String>>,
-    /// The time zone of schedules (IANA name). Default: UTC.
+    /// The time zone of schedules and of times in messages (IANA name). Default: UTC.
     pub timezone: Option<At<String>>,
     /// The stacks' starts are spread over this time. Default: 5m.
     pub jitter: Option<At<String>>,
@@ -51,6 +51,9 @@ pub(super) struct Configuration {
     /// everything; what no route fits is told to nobody.
     #[serde(default)]
     pub routes: Vec<Route>,
+    /// Directory of templates that stand in for the built-in ones of mails; `mooring config templates`
+    /// tells of them.
+    pub templates: Option<At<PathBuf>>,
     /// The SMTP server, for receivers with `email`.
     pub smtp: Option<Smtp>,
     /// A summary on a schedule.
@@ -338,6 +341,9 @@ pub(super) struct Smtp {
     pub from: At<String>,
     /// How the connection is protected. Default: starttls.
     pub tls: Option<At<Tls>>,
+    /// How to sign in: `plain`, `login`, or `xoauth2` with an access token for password. Default: plain
+    /// or login, whichever the server offers.
+    pub auth: Option<At<Auth>>,
     /// User name, if the server wants one.
     pub username: Option<At<String>>,
     /// File that holds the password.
@@ -357,6 +363,18 @@ pub(super) enum Tls {
     Implicit,
     /// No protection; without a password, or to a server on this host.
     None,
+}
+
+/// How to sign in at the SMTP server.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Auth {
+    /// PLAIN.
+    Plain,
+    /// LOGIN.
+    Login,
+    /// XOAUTH2: the password is an access token.
+    Xoauth2,
 }
 
 /// A summary on a schedule.

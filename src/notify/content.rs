@@ -2,16 +2,20 @@
 //! bad, then what changed, what Mooring does, and what the reader can do.
 
 mod alert;
+mod brief;
 mod many;
 mod posture;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::domain::alert::{AlertEvent, AlertKind};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Finding, Origin, Severity, Verdict};
 use crate::domain::notice::Notice;
 
+pub(super) use self::brief::{Brief, Fact};
+use super::line::Line;
 use super::words::{clean, cut, difference, had_happened, nature, put_back};
 
 /// Findings listed in one message.
@@ -43,6 +47,8 @@ pub(super) struct Content {
     pub(super) severity: Severity,
     /// Whether this is good news.
     pub(super) over: bool,
+    /// The same at a glance.
+    pub(super) brief: Brief,
 }
 
 /// A titled list.
@@ -71,7 +77,7 @@ pub(super) struct Item {
     pub(super) label: String,
     pub(super) text: String,
     /// Details, or a command to type.
-    pub(super) lines: Vec<String>,
+    pub(super) lines: Vec<Line>,
 }
 
 impl Item {
@@ -90,34 +96,70 @@ impl Item {
     }
 
     pub(super) fn with_line(mut self, line: impl AsRef<str>) -> Self {
-        self.lines.push(cut(&clean(line.as_ref()), LONGEST_TEXT));
+        let line = cut(&clean(line.as_ref()), LONGEST_TEXT);
+        self.lines.push(Line::from(line));
         self
     }
 }
 
-/// What a notice says.
+/// What a notice says, with times in UTC.
 pub(super) fn content(notice: &Notice) -> Content {
+    content_in(notice, &TimeZone::UTC)
+}
+
+/// What a notice says, with times of this zone.
+pub(super) fn content_in(notice: &Notice, zone: &TimeZone) -> Content {
     let mut content = match notice {
-        Notice::Alert(alert) if alert.event == AlertEvent::Resolved => alert::resolved(alert),
-        Notice::Alert(alert) => alert::trouble(alert),
-        Notice::Repaired(repair) => posture::repaired(repair),
-        Notice::Summary(summary) => posture::summarised(summary),
-        Notice::Group(group) => many::grouped(group),
-        Notice::Digest(digest) => many::digest(digest),
-        Notice::Undelivered(lost) => many::undelivered(lost),
+        Notice::Alert(alert) if alert.event == AlertEvent::Resolved => alert::resolved(alert, zone),
+        Notice::Alert(alert) => alert::trouble(alert, zone),
+        Notice::Repaired(repair) => posture::repaired(repair, zone),
+        Notice::Summary(summary) => posture::summarised(summary, zone),
+        Notice::Group(group) => many::grouped(group, zone),
+        Notice::Digest(digest) => many::digest(digest, zone),
+        Notice::Undelivered(lost) => many::undelivered(lost, zone),
     };
     content.subject = cut(&clean(&content.subject), 200);
     content.headline = clean(&content.headline);
     content.sections.retain(|section| !section.items.is_empty());
+    brief::complete(&mut content);
     content
 }
 
-fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+fn minute(at: Timestamp, zone: &TimeZone) -> String {
+    let at = at.to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+/// A time span in its largest unit and the one below; none if it is less than a minute.
+fn lasting(from: Timestamp, to: Timestamp) -> Option<String> {
+    let minutes = usize::try_from(to.duration_since(from).as_mins()).ok()?;
+    let parts = [
+        (minutes / 1440, "day", "days"),
+        (minutes / 60 % 24, "hour", "hours"),
+        (minutes % 60, "minute", "minutes"),
+    ];
+    let largest = parts.iter().position(|(count, ..)| *count > 0)?;
+    let told = parts.iter().skip(largest).take(2);
+    let told = told.filter(|(count, ..)| *count > 0);
+    let told: Vec<String> = told.map(|(n, one, many)| plural(*n, one, many)).collect();
+    Some(told.join(" "))
 }
 
 fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
+/// A number with its thousands apart.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// `first` and how many others.
@@ -125,12 +167,12 @@ fn and_more(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [only] => only.clone(),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        [first, rest @ ..] => format!("{first} and {} more", grouped(rest.len())),
     }
 }
 
-fn facts(at: Timestamp, check: &StackCheck) -> String {
-    let mut facts = vec![format!("Seen {}", minute(at))];
+fn facts(at: Timestamp, zone: &TimeZone, check: &StackCheck) -> String {
+    let mut facts = vec![format!("Seen {}", minute(at, zone))];
     if let Some(commit) = &check.commit {
         let dirty = if check.dirty {
             " with uncommitted changes"
@@ -163,7 +205,7 @@ fn worst_first<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<&'a Findi
     findings
 }
 
-fn entry(finding: &Finding, text: &str, lines: &[String]) -> Item {
+fn entry(finding: &Finding, text: &str, lines: &[Line]) -> Item {
     let deposed = match &finding.deposed {
         Some(key) => format!(" (deposed object {key})"),
         None => String::new(),
@@ -173,18 +215,18 @@ fn entry(finding: &Finding, text: &str, lines: &[String]) -> Item {
     item.lines = lines.iter().take(MOST_ATTRIBUTES).cloned().collect();
     if lines.len() > MOST_ATTRIBUTES {
         let more = plural(lines.len() - MOST_ATTRIBUTES, "attribute", "attributes");
-        item.lines.push(format!("and {more} more"));
+        item.lines.push(Line::from(format!("and {more} more")));
     }
     item
 }
 
 fn as_found(finding: &Finding) -> Item {
-    let lines: Vec<String> = finding.attributes.iter().filter_map(difference).collect();
+    let lines: Vec<Line> = finding.attributes.iter().filter_map(difference).collect();
     entry(finding, &nature(finding), &lines)
 }
 
 fn as_repaired(finding: &Finding) -> Item {
-    let lines: Vec<String> = finding.attributes.iter().filter_map(put_back).collect();
+    let lines: Vec<Line> = finding.attributes.iter().filter_map(put_back).collect();
     entry(finding, had_happened(finding), &lines)
 }
 
@@ -192,7 +234,10 @@ fn listed(title: &'static str, findings: &[&Finding], how: fn(&Finding) -> Item)
     let items = findings.iter().take(MOST_FINDINGS).map(|f| how(f));
     let mut section = Section::new(title, items.collect());
     if findings.len() > MOST_FINDINGS {
-        section.more = Some(format!("and {} more", findings.len() - MOST_FINDINGS));
+        section.more = Some(format!(
+            "and {} more",
+            grouped(findings.len() - MOST_FINDINGS)
+        ));
     }
     section
 }
@@ -228,4 +273,47 @@ fn reasons(check: &StackCheck) -> Vec<Item> {
         )));
     }
     items
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_zone_and_say_so() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let winter = "2026-11-23T13:05:00Z".parse().unwrap();
+        let summer = "2026-07-23T13:05:00Z".parse().unwrap();
+        assert_eq!(minute(winter, &zone), "2026-11-23 14:05 CET");
+        assert_eq!(minute(summer, &zone), "2026-07-23 15:05 CEST");
+        for notice in samples::all() {
+            let words = format!("{:?}", content_in(&notice, &zone));
+            // What a state's lock says of itself is not ours to translate.
+            let words = words.replace("2026-11-23 09:12 UTC", "");
+            assert!(!words.contains("UTC"), "{words}");
+            assert!(words.contains("CET"), "{words}");
+        }
+    }
+
+    #[test]
+    fn spans_are_told_in_their_two_largest_units() {
+        let from = Timestamp::UNIX_EPOCH;
+        let told = |seconds| lasting(from, Timestamp::from_second(seconds).unwrap());
+        assert_eq!(told(59), None);
+        assert_eq!(told(-90), None);
+        assert_eq!(told(60).as_deref(), Some("1 minute"));
+        assert_eq!(told(2 * 3600 + 1800).as_deref(), Some("2 hours 30 minutes"));
+        assert_eq!(told(86_400 + 59).as_deref(), Some("1 day"));
+        assert_eq!(told(1500 * 86_400).as_deref(), Some("1,500 days"));
+    }
+
+    #[test]
+    fn large_numbers_can_be_read() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(12_345_678), "12,345,678");
+    }
 }

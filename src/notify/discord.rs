@@ -10,10 +10,10 @@ use crate::domain::notice::Turn;
 use crate::secret::SecretSource;
 
 use super::chat::{self, Dialect};
-use super::content::{Content, content};
+use super::content::Content;
 use super::http::{Answer, HttpSender, address};
 use super::settings::{Field, FieldKind, Form};
-use super::{Channel, Delivery, Letter, Notifier, Pending, read_secret};
+use super::{Channel, Delivery, Letter, Notifier, Pending, Preview, read_secret};
 
 /// Limits of an embed, of 6000 characters in all.
 /// See <https://discord.com/developers/docs/resources/message#embed-object-embed-limits>.
@@ -64,6 +64,10 @@ impl Notifier for Discord {
             }
         })
     }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&message(&letter.content()))
+    }
 }
 
 impl Discord {
@@ -72,7 +76,7 @@ impl Discord {
     async fn deliver(&self, letter: Letter<'_>) -> Result<Delivery, Delivery> {
         let secret = read_secret(&self.url).await?;
         let url = address(&secret).map_err(|error| Delivery::Retry { error, after: None })?;
-        let body = chat::json(&message(&content(letter.notice)))?;
+        let body = chat::json(&message(&letter.content()))?;
         let mut followed = false;
         if letter.notice.turn() != Turn::Alone
             && let Some(edit) = letter.handle.and_then(|id| place_of(&url, id))

@@ -1,41 +1,38 @@
-//! E-mail through an SMTP server.
+//! E-mail through an SMTP server, in a form that mail programs show as people expect.
 
-use std::time::{Duration, SystemTime};
+mod message;
+mod server;
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::transport::smtp::response::Code;
-use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error as SmtpError, PoolConfig};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
 
-use crate::secret::{Masker, SecretSource};
+use lettre::message::Mailbox;
 
-use super::content::content;
-use super::http::with_causes;
-use super::render::Renderer;
-use super::settings::{Field, FieldKind, Form, SmtpSettings, SmtpTls};
+use self::message::Envelope;
+use self::server::Server;
+use super::render::{Data, Mail, Renderer};
+use super::settings::{Field, FieldKind, Form};
 use super::words::clean;
-use super::{Channel, Delivery, Letter, Notifier, NotifyError, Pending, read_secret};
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one mail may take from connecting to the server's acceptance.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+use super::{Channel, Delivery, Letter, Notifier, NotifyError, Pending, Preview};
 
 /// Mail to some addresses.
 pub(super) const CHANNEL: Channel = Channel {
     form: Form {
         name: "email",
         about: "E-mail; needs `smtp`.",
-        fields: &[Field {
-            name: "to",
-            about: "Recipients' addresses.",
-            kind: FieldKind::Addresses,
-            needed: true,
-        }],
+        fields: &[
+            Field {
+                name: "to",
+                about: "Recipients' addresses.",
+                kind: FieldKind::Addresses,
+                needed: true,
+            },
+            Field {
+                name: "templates",
+                about: "Directory of templates for these mails, instead of the general ones.",
+                kind: FieldKind::Templates,
+                needed: false,
+            },
+        ],
         smtp: true,
     },
     build: |blueprint| {
@@ -44,65 +41,46 @@ pub(super) const CHANNEL: Channel = Channel {
             name: name.to_owned(),
         })?;
         let authorities = blueprint.authorities.map(|(pem, _)| pem.as_slice());
-        let server = Server::new(smtp, authorities)?;
-        let to = blueprint.values.texts("to");
-        let renderer = std::sync::Arc::clone(blueprint.renderer);
-        Ok(Box::new(Email::new(name, server, to, renderer)?))
+        let renderer = match blueprint.values.templates("templates") {
+            Some(own) => {
+                Arc::new(Renderer::new(own.clone()).map_err(|error| NotifyError::template(&error))?)
+            }
+            None => Arc::clone(blueprint.renderer),
+        };
+        Ok(Box::new(Email {
+            name: name.to_owned(),
+            server: Server::new(smtp, authorities)?,
+            to: recipients(name, blueprint.values.texts("to"))?,
+            renderer,
+        }))
     },
 };
 
-/// The SMTP server and how to sign in.
-struct Server {
-    host: String,
-    port: u16,
-    from: Mailbox,
-    tls: Tls,
-    credentials: Option<(String, SecretSource)>,
+/// Delivers to a list of addresses, one mail for each: a server that refuses one recipient of a mail
+/// refuses the whole mail, now or for good.
+struct Email {
+    name: String,
+    server: Server,
+    to: Vec<Mailbox>,
+    renderer: Arc<Renderer>,
 }
 
-impl Server {
-    /// Checks the settings; `authorities` is PEM to trust besides the system's.
-    fn new(settings: &SmtpSettings, authorities: Option<&[u8]>) -> Result<Self, NotifyError> {
-        let parameters = || {
-            let mut builder = TlsParameters::builder(settings.host.clone());
-            if let Some(pem) = authorities {
-                let certificate = lettre::transport::smtp::client::Certificate::from_pem(pem)?;
-                builder = builder.add_root_certificate(certificate);
-            }
-            builder.build()
-        };
-        let tls = match settings.tls {
-            SmtpTls::StartTls => parameters().map(Tls::Required),
-            SmtpTls::Tls => parameters().map(Tls::Wrapper),
-            SmtpTls::None => Ok(Tls::None),
-        };
-        Ok(Self {
-            host: settings.host.clone(),
-            port: settings.port,
-            from: mailbox(&settings.from, "the sender")?,
-            tls: tls.map_err(|error| NotifyError::Tls {
-                cause: with_causes(&error),
-            })?,
-            credentials: settings.credentials.clone(),
-        })
-    }
-
-    /// A transport of its own for each delivery: the password may have been rotated since the last.
-    fn transport(&self, password: Option<&SecretString>) -> AsyncSmtpTransport<Tokio1Executor> {
-        let mut builder: AsyncSmtpTransportBuilder =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
-                .port(self.port)
-                .tls(self.tls.clone())
-                .timeout(Some(CONNECT_TIMEOUT))
-                .pool_config(PoolConfig::new().max_size(1));
-        if let (Some((user, _)), Some(password)) = (&self.credentials, password) {
-            builder = builder.credentials(Credentials::new(
-                user.clone(),
-                password.expose_secret().to_owned(),
-            ));
+/// Checks the addresses.
+fn recipients(name: &str, to: &[String]) -> Result<Vec<Mailbox>, NotifyError> {
+    let whose = format!("a recipient of {name}");
+    let mut mailboxes: Vec<Mailbox> = Vec::new();
+    for address in to {
+        let mailbox = mailbox(address, &whose)?;
+        if mailboxes.iter().all(|known| known.email != mailbox.email) {
+            mailboxes.push(mailbox);
         }
-        builder.build()
     }
+    if mailboxes.is_empty() {
+        return Err(NotifyError::NoRecipient {
+            name: name.to_owned(),
+        });
+    }
+    Ok(mailboxes)
 }
 
 fn mailbox(text: &str, whose: &str) -> Result<Mailbox, NotifyError> {
@@ -113,85 +91,18 @@ fn mailbox(text: &str, whose: &str) -> Result<Mailbox, NotifyError> {
     })
 }
 
-/// Delivers to a list of addresses, one mail for each: a server that refuses one recipient of a mail
-/// refuses the whole mail, now or for good.
-struct Email {
-    server: Server,
-    to: Vec<Mailbox>,
-    renderer: std::sync::Arc<Renderer>,
-}
-
 impl Email {
-    /// Checks the addresses.
-    fn new(
-        name: &str,
-        server: Server,
-        to: &[String],
-        renderer: std::sync::Arc<Renderer>,
-    ) -> Result<Self, NotifyError> {
-        let whose = format!("a recipient of {name}");
-        let mut mailboxes: Vec<Mailbox> = Vec::new();
-        for address in to {
-            let mailbox = mailbox(address, &whose)?;
-            if mailboxes.iter().all(|known| known.email != mailbox.email) {
-                mailboxes.push(mailbox);
-            }
-        }
-        if mailboxes.is_empty() {
-            return Err(NotifyError::NoRecipient {
-                name: name.to_owned(),
-            });
-        }
-        Ok(Self {
-            server,
-            to: mailboxes,
-            renderer,
-        })
+    fn mail(&self, letter: Letter<'_>) -> Result<Mail, String> {
+        let data = Data::new(&letter.content(), letter.notice, &self.name);
+        self.renderer.mail(&data).map_err(|e| format!("{e:#}"))
     }
 
-    fn message(&self, letter: Letter<'_>, to: &Mailbox) -> Result<Message, String> {
-        let words = content(letter.notice);
-        let text = self.renderer.text(&words).map_err(|e| format!("{e:#}"))?;
-        let html = self.renderer.html(&words).map_err(|e| format!("{e:#}"))?;
-        let domain = self.server.from.email.domain();
-        let conversation = format!("<{}@mooring.{domain}>", letter.notice.conversation());
-        let mut message = Message::builder()
-            .from(self.server.from.clone())
-            .to(to.clone())
-            .subject(words.subject)
-            .date(SystemTime::from(letter.created_at))
-            .message_id(Some(format!("<{}@mooring.{domain}>", letter.id)))
-            .in_reply_to(conversation.clone())
-            .references(conversation)
-            .raw_header(HeaderValue::new(
-                HeaderName::new_from_ascii_str("Auto-Submitted"),
-                "auto-generated".to_owned(),
-            ));
-        if let Some(stack) = letter.notice.stack() {
-            message = message.raw_header(HeaderValue::new(
-                HeaderName::new_from_ascii_str("X-Mooring-Stack"),
-                clean(stack.as_str()),
-            ));
-        }
-        let body = MultiPart::alternative()
-            .boundary(format!("mooring-{}", letter.id))
-            .singlepart(SinglePart::plain(text))
-            .singlepart(SinglePart::html(html));
-        message.multipart(body).map_err(|e| with_causes(&e))
-    }
-
-    async fn hand_over(
-        &self,
-        transport: &AsyncSmtpTransport<Tokio1Executor>,
-        message: Message,
-    ) -> Result<(), Trouble> {
-        match tokio::time::timeout(EXCHANGE_TIMEOUT, transport.send(message)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Trouble::of(&error)),
-            Err(_) => Err(Trouble::passing(format!(
-                "the SMTP server took longer than {} s",
-                EXCHANGE_TIMEOUT.as_secs()
-            ))),
+    fn envelope<'a>(&'a self, letter: Letter<'a>, to: &'a Mailbox) -> Envelope<'a> {
+        Envelope {
+            letter,
+            receiver: &self.name,
+            from: &self.server.from,
+            to,
         }
     }
 }
@@ -206,24 +117,16 @@ impl Notifier for Email {
                     error: "the configuration does not name this recipient any more".to_owned(),
                 };
             };
-            let password = match &self.server.credentials {
-                Some((_, source)) => match read_secret(source).await {
-                    Ok(password) => Some(password),
-                    Err(delivery) => return delivery,
-                },
-                None => None,
-            };
-            let masker = Masker::new(password.as_ref().map(ExposeSecret::expose_secret));
-            let message = match self.message(letter, to) {
-                Ok(message) => message,
+            let made = self
+                .mail(letter)
+                .and_then(|mail| self.envelope(letter, to).message(mail));
+            let (message, handle) = match made {
+                Ok(made) => made,
                 Err(error) => return Delivery::Rejected { error },
             };
-            let transport = self.server.transport(password.as_ref());
-            let outcome = self.hand_over(&transport, message).await;
-            let _ = tokio::time::timeout(Duration::from_secs(2), transport.shutdown()).await;
-            match outcome {
-                Ok(()) => Delivery::Accepted { handle: None },
-                Err(trouble) => trouble.delivery(&masker),
+            match self.server.send(message).await {
+                Delivery::Accepted { .. } => Delivery::Accepted { handle },
+                failed => failed,
             }
         })
     }
@@ -231,63 +134,23 @@ impl Notifier for Email {
     fn recipients(&self) -> Vec<String> {
         self.to.iter().map(address).collect()
     }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        let Ok(mail) = self.mail(letter) else {
+            return Vec::new();
+        };
+        let mut previews = vec![
+            Preview::new("html", mail.html.clone()),
+            Preview::new("txt", mail.text.clone()),
+        ];
+        let to = self.to.first();
+        let message = to.and_then(|to| self.envelope(letter, to).message(mail).ok());
+        let message = message.map(|(message, _)| Preview::new("eml", message.formatted()));
+        previews.extend(message);
+        previews
+    }
 }
 
 fn address(mailbox: &Mailbox) -> String {
     mailbox.email.to_string()
-}
-
-/// Why a mail was not taken, and whether trying again can help.
-struct Trouble {
-    error: String,
-    lasting: bool,
-}
-
-impl Trouble {
-    fn passing(error: String) -> Self {
-        Self {
-            error,
-            lasting: false,
-        }
-    }
-
-    const fn lasting(error: String) -> Self {
-        Self {
-            error,
-            lasting: true,
-        }
-    }
-
-    fn of(error: &SmtpError) -> Self {
-        let words = with_causes(error);
-        let Some(code) = error.status().filter(|_| error.is_permanent()) else {
-            let hint = if error.is_tls() || words.contains("certificate") {
-                ". If the server's certificate comes from an authority of your own, name that \
-                 authority in ca_file"
-            } else {
-                ""
-            };
-            return Self::passing(format!("{words}{hint}"));
-        };
-        if concerns_sign_in(code) {
-            return Self::passing(format!(
-                "{words}. The SMTP server refuses the user name or password: check both"
-            ));
-        }
-        Self::lasting(words)
-    }
-
-    fn delivery(self, masker: &Masker) -> Delivery {
-        let error = masker.mask(&self.error);
-        if self.lasting {
-            Delivery::Rejected { error }
-        } else {
-            Delivery::Retry { error, after: None }
-        }
-    }
-}
-
-/// 530, 534, 535 and 538 (RFC 4954): a password that is being rotated looks like this.
-fn concerns_sign_in(code: Code) -> bool {
-    matches!(u16::from(code), 530 | 534 | 535 | 538)
 }

@@ -12,12 +12,12 @@ use crate::domain::ids::StackId;
 use crate::domain::notice::{Notice, Turn};
 use crate::secret::{Masker, SecretSource};
 
-use super::content::{Content, content};
+use super::content::Content;
 use super::http::HttpSender;
 use super::markdown::{brief, escape, whole};
 use super::rest::{Answer, Request};
 use super::words::cut;
-use super::{Delivery, Letter, Notifier, Pending, read_secret};
+use super::{Delivery, Letter, Notifier, Pending, Preview, read_secret};
 
 /// Below the limits of both services (255 for titles, 65,536 for texts of GitHub).
 const TITLE_CHARACTERS: usize = 200;
@@ -94,6 +94,13 @@ impl<F: Forge> Notifier for Issues<F> {
             None => notice.conversation(),
         }
     }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        vec![Preview::new(
+            "md",
+            whole(&letter.content(), TEXT_CHARACTERS),
+        )]
+    }
 }
 
 impl<F: Forge> Issues<F> {
@@ -109,7 +116,7 @@ impl<F: Forge> Issues<F> {
             issues: self,
             token: read_secret(&self.token).await?,
         };
-        let content = content(notice);
+        let content = letter.content();
         let handle = letter.handle.map(serde_json::from_str::<Kept>);
         let mut kept = handle.and_then(Result::ok).unwrap_or_default();
         let turn = notice.turn();

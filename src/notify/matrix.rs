@@ -11,12 +11,12 @@ use crate::domain::finding::Severity;
 use crate::domain::notice::{Notice, Turn};
 use crate::secret::{Masker, SecretSource};
 
-use super::content::{Content, Item, Section, content};
+use super::content::{Content, Item, Section};
 use super::http::HttpSender;
 use super::rest::{Answer, Request, below, credential};
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
-use super::{Channel, Delivery, Letter, Notifier, NotifyError, Pending, read_secret};
+use super::{Channel, Delivery, Letter, Notifier, NotifyError, Pending, Preview, read_secret};
 
 /// An event has at most 65,536 bytes, of which each quote and backslash takes two.
 const TEXT_BYTES: usize = 8_000;
@@ -97,6 +97,10 @@ impl Notifier for Matrix {
             }
         })
     }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&message(letter.notice, &letter.content()))
+    }
 }
 
 impl Matrix {
@@ -104,7 +108,7 @@ impl Matrix {
     // often it is sent.
     async fn deliver(&self, letter: Letter<'_>) -> Result<Option<String>, Delivery> {
         let token = read_secret(&self.token).await?;
-        let content = content(letter.notice);
+        let content = letter.content();
         let message = message(letter.notice, &content);
         let id = letter.id.to_string();
         let room = self.resolve(&token).await?;

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::secret::SecretSource;
 
 use super::chat::{self, Dialect};
-use super::content::{Content, content};
+use super::content::Content;
 use super::http::HttpSender;
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
-use super::{Channel, Letter, Notifier, Pending};
+use super::{Channel, Letter, Notifier, Pending, Preview};
 
 /// The longest text of a post; a longer one would be torn into several.
 const TEXT_CHARACTERS: usize = 16_383;
@@ -69,21 +69,31 @@ struct Mattermost {
 impl Notifier for Mattermost {
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
-            let mut body = message(&content(letter.notice));
-            for (key, value) in [("channel", &self.channel), ("username", &self.username)] {
-                if let Some(value) = value {
-                    body[key] = json!(value);
-                }
-            }
-            match chat::json(&body) {
+            match chat::json(&self.body(letter)) {
                 Ok(body) => self.http.post(&self.url, None, &[], body).await,
                 Err(delivery) => delivery,
             }
         })
     }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&self.body(letter))
+    }
 }
 
-/// The body of the POST.
+impl Mattermost {
+    /// The body of the POST.
+    fn body(&self, letter: Letter<'_>) -> Value {
+        let mut body = message(&letter.content());
+        for (key, value) in [("channel", &self.channel), ("username", &self.username)] {
+            if let Some(value) = value {
+                body[key] = json!(value);
+            }
+        }
+        body
+    }
+}
+
 fn message(content: &Content) -> Value {
     let facts = content.facts.join("\n");
     json!({"attachments": [{

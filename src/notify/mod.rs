@@ -11,19 +11,25 @@ mod github_issues;
 mod gitlab_issues;
 mod http;
 mod issues;
+mod line;
 mod markdown;
 mod matrix;
 mod mattermost;
 mod pagerduty;
+mod preview;
 mod render;
 mod rest;
 pub mod settings;
 mod slack;
 mod slack_bot;
+mod specimens;
 mod steps;
+mod style;
 mod teams;
+mod templates;
 mod webhook;
 mod words;
+mod wrap;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,9 +45,14 @@ use crate::domain::message::Addressee;
 use crate::domain::notice::Notice;
 use crate::secret::SecretSource;
 
+use self::content::Content;
 use self::http::HttpSender;
+pub use self::preview::Preview;
 use self::render::Renderer;
 use self::settings::{ChannelSettings, Form, NotifySettings, SmtpSettings, Values};
+pub use self::specimens::Specimen;
+use self::style::{Occasion, Style};
+pub use self::templates::{ABOUT, Part};
 
 /// Every channel: one file and one line each.
 const CHANNELS: &[Channel] = &[
@@ -148,12 +159,20 @@ pub enum NotifyError {
         /// Why.
         cause: String,
     },
-    /// The built-in templates are broken.
-    #[error("a built-in template is broken: {cause}")]
+    /// A template is broken.
+    #[error("a template is broken: {cause}")]
     Template {
         /// Where and why.
         cause: String,
     },
+}
+
+impl NotifyError {
+    fn template(error: &minijinja::Error) -> Self {
+        Self::Template {
+            cause: format!("{error:#}"),
+        }
+    }
 }
 
 /// A message on its way.
@@ -165,6 +184,14 @@ struct Letter<'a> {
     created_at: Timestamp,
     /// What the channel gave back with the last message of the same thread.
     handle: Option<&'a str>,
+    style: &'a Style,
+}
+
+impl Letter<'_> {
+    /// What it says, in the zone of its reader.
+    fn content(&self) -> Content {
+        self.style.content(self.notice)
+    }
 }
 
 /// A delivery under way.
@@ -189,6 +216,11 @@ trait Notifier: Send + Sync {
     /// earlier one gave back. One alert is one thread unless the channel knows better.
     fn thread(&self, notice: &Notice) -> String {
         notice.conversation()
+    }
+
+    /// What would be sent, for people to look at; nothing if the words alone say it.
+    fn preview(&self, _: Letter<'_>) -> Vec<Preview> {
+        Vec::new()
     }
 }
 
@@ -254,18 +286,21 @@ impl Blueprint<'_> {
 }
 
 /// All configured receivers.
-pub struct Notifiers(BTreeMap<String, Box<dyn Notifier>>);
+pub struct Notifiers {
+    channels: BTreeMap<String, Box<dyn Notifier>>,
+    renderer: Arc<Renderer>,
+    style: Style,
+}
 
 impl Notifiers {
     /// Builds the channels. Reads the certificate authorities, but no secret: those are read at
     /// each delivery.
     pub fn build(settings: &NotifySettings) -> Result<Self, NotifyError> {
-        let renderer = Renderer::new().map_err(|error| NotifyError::Template {
-            cause: format!("{error:#}"),
-        })?;
+        let renderer = Renderer::new(settings.templates.clone())
+            .map_err(|error| NotifyError::template(&error))?;
         let renderer = Arc::new(renderer);
         let authorities = authorities(settings)?;
-        let mut notifiers: BTreeMap<String, Box<dyn Notifier>> = BTreeMap::new();
+        let mut channels: BTreeMap<String, Box<dyn Notifier>> = BTreeMap::new();
         for notifier in &settings.notifiers {
             let name = &notifier.name;
             let ChannelSettings { channel, values } = &notifier.channel;
@@ -281,30 +316,46 @@ impl Notifiers {
                 renderer: &renderer,
                 authorities: authorities.as_ref(),
             };
-            notifiers.insert(name.clone(), (known.build)(&blueprint)?);
+            channels.insert(name.clone(), (known.build)(&blueprint)?);
         }
-        Ok(Self(notifiers))
+        Ok(Self {
+            channels,
+            renderer,
+            style: Style {
+                zone: settings.zone.clone(),
+                occasion: Occasion::Real,
+            },
+        })
     }
 
-    /// The names of all notifiers.
-    pub fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+    /// The same receivers, for messages that say of themselves that they are a test.
+    #[must_use]
+    pub fn on_trial(mut self) -> Self {
+        self.style.occasion = Occasion::Trial;
+        self
+    }
+
+    /// The names of the notifiers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.channels.keys().map(String::as_str)
     }
 
     /// Whether a notifier wants every piece of news by itself.
     pub fn takes_each(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|channel| channel.takes_each())
+        self.channels
+            .get(name)
+            .is_some_and(|channel| channel.takes_each())
     }
 
     /// Everybody who can be told.
     pub fn addressees(&self) -> Vec<Addressee> {
-        let names = self.0.keys();
+        let names = self.channels.keys();
         names.flat_map(|name| self.addressees_of(name)).collect()
     }
 
     /// Everybody whom this notifier tells; nobody if there is no such notifier.
     pub fn addressees_of(&self, name: &str) -> Vec<Addressee> {
-        let Some(channel) = self.0.get(name) else {
+        let Some(channel) = self.channels.get(name) else {
             return Vec::new();
         };
         let to = |recipient| Addressee {
@@ -320,7 +371,7 @@ impl Notifiers {
 
     /// The thread of a notifier that a notice belongs to; none if there is no such notifier.
     pub fn thread(&self, notifier: &str, notice: &Notice) -> Option<String> {
-        Some(self.0.get(notifier)?.thread(notice))
+        Some(self.channels.get(notifier)?.thread(notice))
     }
 
     /// Delivers one message to one addressee. A message delivered twice has the same `Message-ID`
@@ -334,7 +385,7 @@ impl Notifiers {
         created_at: Timestamp,
         handle: Option<&str>,
     ) -> Delivery {
-        let Some(channel) = self.0.get(&to.notifier) else {
+        let Some(channel) = self.channels.get(&to.notifier) else {
             return Delivery::Rejected {
                 error: format!(
                     "there is no notifier {} in the configuration any more",
@@ -348,6 +399,7 @@ impl Notifiers {
             notice,
             created_at,
             handle,
+            style: &self.style,
         };
         channel.send(letter).await
     }
@@ -355,7 +407,7 @@ impl Notifiers {
 
 impl std::fmt::Debug for Notifiers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.channels.keys()).finish()
     }
 }
 

@@ -9,12 +9,12 @@ use crate::domain::finding::Severity;
 use crate::domain::notice::{Notice, Turn};
 use crate::secret::{Masker, SecretSource};
 
-use super::content::{Content, Item, content};
+use super::content::{Content, Item};
 use super::http::HttpSender;
 use super::rest::{Request, below};
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
-use super::{Channel, Delivery, Letter, Notifier, Pending, read_secret};
+use super::{Channel, Delivery, Letter, Notifier, Pending, Preview, read_secret};
 
 /// Limits of the Events API.
 const SUMMARY_CHARACTERS: usize = 1024;
@@ -69,7 +69,7 @@ impl Notifier for PagerDuty {
     // incident. Only the change event of a repair may then be seen twice.
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
-            let Some((path, mut event)) = event(letter.notice) else {
+            let Some((path, mut event)) = event(letter.notice, &letter.content()) else {
                 return Delivery::Accepted { handle: None };
             };
             let key = match read_secret(&self.routing_key).await {
@@ -93,21 +93,29 @@ impl Notifier for PagerDuty {
             )
         })
     }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        let event = event(letter.notice, &letter.content());
+        event.map_or_else(Vec::new, |(_, event)| Preview::json(&event))
+    }
 }
 
 /// Where an event goes and what it says, without the key; none for what is no incident's business.
-fn event(notice: &Notice) -> Option<(&'static [&'static str], Map<String, Json>)> {
+fn event(
+    notice: &Notice,
+    content: &Content,
+) -> Option<(&'static [&'static str], Map<String, Json>)> {
     let action = match notice.turn() {
         Turn::Begins | Turn::GoesOn => "trigger",
         Turn::IsTaken => "acknowledge",
         Turn::Ends => "resolve",
-        Turn::Alone => return change(notice),
+        Turn::Alone => return change(notice, content),
     };
     let event = json!({
         "event_action": action,
         "dedup_key": notice.conversation(),
         "client": "Mooring",
-        "payload": payload(notice),
+        "payload": payload(notice, content),
         "links": [],
         "images": [],
     });
@@ -115,30 +123,31 @@ fn event(notice: &Notice) -> Option<(&'static [&'static str], Map<String, Json>)
 }
 
 /// A repair belongs to the recent changes of the service, and wakes nobody.
-fn change(notice: &Notice) -> Option<(&'static [&'static str], Map<String, Json>)> {
+fn change(
+    notice: &Notice,
+    content: &Content,
+) -> Option<(&'static [&'static str], Map<String, Json>)> {
     let Notice::Repaired(repair) = notice else {
         return None;
     };
-    let content = content(notice);
     let event = json!({
         "payload": {
             "summary": cut(&content.subject, SUMMARY_CHARACTERS),
             "timestamp": repair.at,
             "source": cut(repair.stack.as_str(), NAME_CHARACTERS),
-            "custom_details": details(&content),
+            "custom_details": details(content),
         },
         "links": [],
     });
     Some((&["v2", "change", "enqueue"], object(event)))
 }
 
-fn payload(notice: &Notice) -> Json {
-    let content = content(notice);
+fn payload(notice: &Notice, content: &Content) -> Json {
     let mut payload = json!({
         "summary": cut(&content.subject, SUMMARY_CHARACTERS),
         "severity": severity(notice.severity()),
         "source": "mooring",
-        "custom_details": details(&content),
+        "custom_details": details(content),
     });
     if let Some(stack) = notice.stack() {
         let stack = stack.as_str();

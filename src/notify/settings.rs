@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
+
 use crate::secret::SecretSource;
+
+pub use super::templates::{TemplateError, Templates};
 
 /// One configured receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,8 @@ pub enum FieldKind {
     Switch,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A directory of templates.
+    Templates,
 }
 
 /// The forms of all channels, in the order in which they are documented.
@@ -91,6 +97,8 @@ pub enum Value {
     Texts(Vec<String>),
     /// Whether something is wanted.
     Switch(bool),
+    /// Templates, read and proven.
+    Templates(Templates),
 }
 
 /// The settings of a channel as far as they were filled in.
@@ -134,6 +142,14 @@ impl Values {
             _ => None,
         }
     }
+
+    /// Templates of one's own.
+    pub fn templates(&self, field: &str) -> Option<&Templates> {
+        match self.0.get(field) {
+            Some(Value::Templates(templates)) => Some(templates),
+            _ => None,
+        }
+    }
 }
 
 impl FromIterator<(&'static str, Value)> for Values {
@@ -153,6 +169,20 @@ pub enum SmtpTls {
     None,
 }
 
+/// How to sign in at the SMTP server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SmtpAuth {
+    /// With a password, by PLAIN or LOGIN, whichever the server offers.
+    #[default]
+    Password,
+    /// By PLAIN only.
+    Plain,
+    /// By LOGIN only.
+    Login,
+    /// By XOAUTH2: what is called password is an access token.
+    Xoauth2,
+}
+
 /// The SMTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmtpSettings {
@@ -164,12 +194,14 @@ pub struct SmtpSettings {
     pub from: String,
     /// Protection.
     pub tls: SmtpTls,
+    /// How to sign in.
+    pub auth: SmtpAuth,
     /// User name and password, if the server wants them.
     pub credentials: Option<(String, SecretSource)>,
 }
 
 /// Everything the channels need.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotifySettings {
     /// The receivers.
     pub notifiers: Vec<NotifierSettings>,
@@ -177,4 +209,20 @@ pub struct NotifySettings {
     pub smtp: Option<SmtpSettings>,
     /// Extra certificate authorities (PEM) to trust.
     pub ca_file: Option<PathBuf>,
+    /// The zone in which messages tell times.
+    pub zone: TimeZone,
+    /// Templates of one's own, for all mails.
+    pub templates: Templates,
+}
+
+impl Default for NotifySettings {
+    fn default() -> Self {
+        Self {
+            notifiers: Vec::new(),
+            smtp: None,
+            ca_file: None,
+            zone: TimeZone::UTC,
+            templates: Templates::default(),
+        }
+    }
 }

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::secret::SecretSource;
 
-use super::content::{Content, Item, Section, content};
+use super::content::{Content, Item, Section};
 use super::http::HttpSender;
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
-use super::{Channel, Delivery, Letter, Notifier, Pending};
+use super::{Channel, Delivery, Letter, Notifier, Pending, Preview};
 
 /// Slack's limits.
 const SECTION_CHARACTERS: usize = 3000;
@@ -47,7 +47,7 @@ struct Slack {
 impl Notifier for Slack {
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
-            let body = message(&content(letter.notice));
+            let body = message(&letter.content());
             match serde_json::to_vec(&body) {
                 Ok(body) => self.http.post(&self.url, None, &[], body).await,
                 Err(error) => Delivery::Rejected {
@@ -55,6 +55,10 @@ impl Notifier for Slack {
                 },
             }
         })
+    }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&message(&letter.content()))
     }
 }
 
@@ -147,6 +151,7 @@ fn entry(item: &Item) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use super::super::content::{Brief, content};
     use super::super::samples;
     use super::*;
 
@@ -249,7 +254,7 @@ mod tests {
         let item = Item {
             label: "a".repeat(300),
             text: "<&>".repeat(200),
-            lines: vec!["&".repeat(600); 12],
+            lines: vec!["&".repeat(600).into(); 12],
         };
         let content = Content {
             subject: "<!channel> ".repeat(20),
@@ -258,6 +263,7 @@ mod tests {
             sections: vec![Section::new("What changed", vec![item; 90])],
             severity: crate::domain::finding::Severity::High,
             over: false,
+            brief: Brief::default(),
         };
         let message = message(&content);
         let blocks = message["blocks"].as_array().unwrap();

@@ -10,12 +10,12 @@ use crate::domain::notice::Turn;
 use crate::secret::SecretSource;
 
 use super::chat;
-use super::content::{Content, content};
+use super::content::Content;
 use super::http::{Answer, HttpSender};
 use super::settings::{Field, FieldKind, Form};
 use super::slack::{MOST_BLOCKS, body, text};
 use super::words::cut;
-use super::{Channel, Delivery, Letter, Notifier, Pending, read_secret};
+use super::{Channel, Delivery, Letter, Notifier, Pending, Preview, read_secret};
 
 const API: &str = "https://slack.com/api";
 /// Slack counts the blocks of a message and of its attachments together.
@@ -98,7 +98,7 @@ enum Outcome {
 impl Notifier for SlackBot {
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
-            let content = content(letter.notice);
+            let content = letter.content();
             let token = match read_secret(&self.token).await {
                 Ok(token) => token,
                 Err(delivery) => return delivery,
@@ -111,6 +111,10 @@ impl Notifier for SlackBot {
                 _ => self.begin(&token, &content).await,
             }
         })
+    }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&message(&letter.content()))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::stack::DEFAULT_WORKSPACE;
 
 use super::content::{Item, Section};
 
-const TITLE: &str = "What you can do";
+pub(super) const TITLE: &str = "What you can do";
 
 /// Where to type commands about a stack.
 pub(super) struct Place {

@@ -6,11 +6,11 @@ use crate::domain::finding::Severity;
 use crate::secret::SecretSource;
 
 use super::chat::{self, NOT_ALL};
-use super::content::{Content, Item, content};
+use super::content::{Content, Item};
 use super::http::HttpSender;
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
-use super::{Channel, Letter, Notifier, Pending};
+use super::{Channel, Letter, Notifier, Pending, Preview};
 
 /// Teams takes messages of 28 KB; it wraps them in a little of its own.
 const MOST_BYTES: usize = 27 * 1024;
@@ -45,11 +45,15 @@ struct Teams {
 impl Notifier for Teams {
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
-            match chat::json(&message(&content(letter.notice))) {
+            match chat::json(&message(&letter.content())) {
                 Ok(body) => self.http.post(&self.url, None, &[], body).await,
                 Err(delivery) => delivery,
             }
         })
+    }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&message(&letter.content()))
     }
 }
 

@@ -3,193 +3,101 @@
 use insta::assert_snapshot;
 
 use super::content::content;
-use super::render::Renderer;
+use super::render::{Data, Mail};
 use super::settings::{
-    ChannelSettings, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls, Value,
+    ChannelSettings, NotifierSettings, NotifySettings, SmtpAuth, SmtpSettings, SmtpTls, Templates,
+    Value,
 };
 use super::*;
 use crate::domain::ids::StackId;
 
+fn rendered(notice: &Notice) -> Mail {
+    let renderer = Renderer::new(Templates::default()).unwrap();
+    let data = Data::new(&content(notice), notice, "team");
+    renderer.mail(&data).unwrap()
+}
+
 fn mail(notice: &Notice) -> String {
-    let renderer = Renderer::new().unwrap();
-    let content = content(notice);
-    let text = renderer.text(&content).unwrap();
-    format!("Subject: {}\n\n{text}", content.subject)
+    let Mail { subject, text, .. } = rendered(notice);
+    format!("Subject: {subject}\n\n{text}")
 }
 
 #[test]
 fn mail_about_drift() {
-    assert_snapshot!(mail(&samples::drift()), @r##"
-    Subject: [drifted, high] infra/live/web@prod: aws_security_group.web and 2 more
-
-    infra/live/web@prod: drifted – high severity
-    Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod
-
-    What changed
-    - aws_security_group.web – high: changed where the configuration does not look; an apply will not put it back
-        ingress: now also {cidr_blocks: ["0.0.0.0/0"], from_port: 22, protocol: "tcp", to_port: 22}
-    - module.db["main"].aws_ssm_parameter.password – medium: changed outside Terraform
-        value: changed; the value is sensitive and not shown
-    - aws_s3_bucket.logs – low: changed outside Terraform
-        tags.Env: was "prod", is now "<b>*hacked*</b> & `more`"; Git wants "prod"
-
-    What Mooring does
-    - It changes nothing by itself: a person has to decide.
-    - aws_security_group.web: high severity change that an apply would absorb into the state
-
-    What you can do
-    - Change aws_security_group.web back by hand before anything is applied, or write it into the code: no apply puts it back, and the next one hides it.
-    - Put it back: terraform apply in live/web of infra (workspace prod).
-    - Or keep it: write it into the code in live/web of infra (workspace prod) and merge.
-    - See all of it:
-        mooring show infra/live/web@prod
-    "##);
+    assert_snapshot!(mail(&samples::drift()));
 }
 
 #[test]
 fn mail_about_a_deleted_database_while_code_is_waiting() {
-    assert_snapshot!(mail(&samples::deleted()), @r##"
-    Subject: [drifted, critical, changed] infra/live/web@prod: aws_db_instance.main
-
-    infra/live/web@prod: drifted, and code is waiting to be applied – critical severity
-    Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod
-    It is another trouble than last told; open since 2026-11-23 10:00 UTC
-
-    What changed
-    - aws_db_instance.main – critical: deleted by hand; an apply creates it again, empty
-      also waiting in Git: 1 resource
-
-    What Mooring does
-    - It changes nothing by itself: a person has to decide.
-    - pending code blocks the repair: applying would also deploy it
-
-    What you can do
-    - Careful: an apply now can lose data (aws_db_instance.main). Make sure of a backup first.
-    - Put it back: terraform apply in live/web of infra (workspace prod). This also deploys the code that is waiting.
-    - Or leave it gone: take it out of the code in live/web of infra (workspace prod) and merge.
-    - See all of it:
-        mooring show infra/live/web@prod
-    "##);
+    assert_snapshot!(mail(&samples::deleted()));
 }
 
 #[test]
 fn mail_about_a_failure() {
-    assert_snapshot!(mail(&samples::failed()), @r##"
-    Subject: [failed: locked] infra/live/web@prod: the state is locked by ci@runner-7 (operation apply, since 2026-11-23 09:12 UTC)
-
-    infra/live/web@prod: cannot be checked (locked) – high severity
-    Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod
-
-    What happened
-    - locked – the state is locked by ci@runner-7 (operation apply, since 2026-11-23 09:12 UTC)
-
-    What Mooring does
-    - It changes nothing, and looks again on schedule.
-
-    What you can do
-    - Wait until that apply ends; if it is dead, release the lock with terraform force-unlock.
-    - Until then nobody knows whether this stack has drifted.
-    - See all of it:
-        mooring show infra/live/web@prod
-    "##);
+    assert_snapshot!(mail(&samples::failed()));
 }
 
 #[test]
 fn mail_about_an_end() {
-    assert_snapshot!(mail(&samples::resolved()), @r##"
-    Subject: [resolved] infra/live/web@prod: drift put right outside Mooring
-
-    infra/live/web@prod: drift put right outside Mooring
-    The stack is now in sync.
-    Open from 2026-11-23 10:00 UTC to 2026-11-23 11:30 UTC
-    "##);
+    assert_snapshot!(mail(&samples::resolved()));
 }
 
 #[test]
 fn mail_about_a_repair() {
-    assert_snapshot!(mail(&samples::repaired()), @r##"
-    Subject: [repaired] infra/live/web@prod: aws_s3_bucket.logs
-
-    infra/live/web@prod: repaired by Mooring; now in sync
-    Seen 2026-11-23 10:02 UTC, commit 0123456789, workspace prod
-    Run 01935000-0000-7000-8000-000000000003
-
-    What was put back
-    - aws_s3_bucket.logs – low: had been changed outside Terraform
-        tags.Env: put back from "<b>*hacked*</b> & `more`" to "prod"
-
-    Why that was allowed
-    - aws_s3_bucket.logs is drift and safe by rule
-
-    What you can do
-    - Nothing has to be done. If somebody needed the change, write it into the code.
-    - See all of it:
-        mooring show infra/live/web@prod
-    "##);
+    assert_snapshot!(mail(&samples::repaired()));
 }
 
 #[test]
 fn an_unverified_repair_does_not_say_that_anything_is_repaired() {
-    assert_snapshot!(mail(&samples::unverified()), @r##"
-    Subject: [applied, not verified] infra/live/web@prod: aws_s3_bucket.logs
-
-    infra/live/web@prod: Mooring applied a repair and could not check the result
-    Seen 2026-11-23 10:02 UTC, commit 0123456789, workspace prod
-    Run 01935000-0000-7000-8000-000000000003
-
-    What happened
-    - locked – the state is locked by ci@runner-7 (operation apply, since 2026-11-23 09:12 UTC)
-
-    What was to be put back
-    - aws_s3_bucket.logs – low: changed outside Terraform
-        tags.Env: was "prod", is now "<b>*hacked*</b> & `more`"; Git wants "prod"
-
-    Why that was allowed
-    - aws_s3_bucket.logs is drift and safe by rule
-
-    What you can do
-    - Look at the stack before anything else is applied.
-    - See all of it:
-        mooring show infra/live/web@prod
-    "##);
+    assert_snapshot!(mail(&samples::unverified()));
 }
 
 #[test]
 fn mail_about_a_first_look() {
-    assert_snapshot!(mail(&samples::first_sight()), @r##"
-    Subject: Mooring: 5 stacks, 3 in sync (first look at infra)
+    assert_snapshot!(mail(&samples::first_sight()));
+}
 
-    5 stacks: 3 in sync, 1 drifted, 1 impossible to check (first look at infra)
-    Made 2026-11-23 10:05 UTC
-    This is the first look at this source. What was found is the baseline: it alerts nobody until it changes.
+#[test]
+fn html_of_each_kind() {
+    for kind in Specimen::ALL {
+        let html = rendered(&kind.notice()).html;
+        insta::with_settings!({snapshot_suffix => kind.as_str()}, {
+            assert_snapshot!("html", html);
+        });
+    }
+}
 
-    Worth a look
-    - infra/live/db – impossible to check (high) since 2026-11-23 10:00 UTC
-        credentials_refused: the backend refused the credentials
-    - infra/live/web@prod – drifted (low) since 2026-11-23 10:00 UTC
-        aws_s3_bucket.logs: tags.Env
-
-    What you can do
-    - See them all:
-        mooring stacks
-    - Begin with the worst:
-        mooring show infra/live/db
-    "##);
+/// Gmail cuts a mail off after 102 kB, and what it cuts off is the end.
+#[test]
+fn the_largest_mail_is_shown_whole() {
+    let Notice::Alert(mut alert) = samples::drift() else {
+        unreachable!()
+    };
+    let resources = &mut alert.check.findings.resources;
+    let mut finding = resources[0].clone();
+    let long = crate::domain::value::Value::String("<&>".repeat(400));
+    for attribute in &mut finding.attributes {
+        attribute.real = long.clone();
+    }
+    finding.attributes = vec![finding.attributes[0].clone(); 30];
+    *resources = vec![finding; 2000];
+    let html = rendered(&Notice::Alert(alert)).html;
+    assert!(html.len() < 100_000, "{} bytes", html.len());
+    assert!(html.contains("and 1,990 more"));
 }
 
 #[test]
 fn html_escapes_what_the_world_wrote() {
-    let renderer = Renderer::new().unwrap();
     for notice in samples::all() {
-        let html = renderer.html(&content(&notice)).unwrap();
+        let html = rendered(&notice).html;
         assert!(!html.contains("<b>*hacked*"), "{html}");
         assert!(!html.contains("<img") && !html.contains("<script"));
-        for tag in ["html", "body", "div", "ul", "li", "h2"] {
+        for tag in ["html", "body", "div", "table", "tr", "td", "h2", "p"] {
             let open = html.matches(&format!("<{tag}")).count();
             assert_eq!(open, html.matches(&format!("</{tag}>")).count(), "{tag}");
         }
     }
-    let html = renderer.html(&content(&samples::drift())).unwrap();
+    let html = rendered(&samples::drift()).html;
     assert!(html.contains("&lt;b&gt;*hacked*&lt;"), "{html}");
 }
 
@@ -213,6 +121,7 @@ fn smtp() -> SmtpSettings {
         port: 587,
         from: "Mooring <mooring@example.com>".to_owned(),
         tls: SmtpTls::StartTls,
+        auth: SmtpAuth::Password,
         credentials: None,
     }
 }
@@ -232,7 +141,7 @@ fn mail_to(to: &[&str], smtp: Option<SmtpSettings>) -> NotifySettings {
             },
         }],
         smtp,
-        ca_file: None,
+        ..NotifySettings::default()
     }
 }
 

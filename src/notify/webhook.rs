@@ -13,10 +13,9 @@ use crate::domain::finding::{AttributeChange, Finding};
 use crate::domain::notice::{Notice, SummaryLine, SummaryReason, VerdictCounts};
 use crate::secret::SecretSource;
 
-use super::content::content;
 use super::http::HttpSender;
 use super::settings::{Field, FieldKind, Form};
-use super::{Channel, Delivery, Letter, Notifier, Pending, read_secret};
+use super::{Channel, Delivery, Letter, Notifier, Pending, Preview, read_secret};
 
 /// The `source` of the events unless the configuration says another.
 const SOURCE: &str = "/mooring";
@@ -110,6 +109,10 @@ impl Notifier for Webhook {
                 .post(&self.url, self.token.as_ref(), &headers, body)
                 .await
         })
+    }
+
+    fn preview(&self, letter: Letter<'_>) -> Vec<Preview> {
+        Preview::json(&event(letter, &self.source))
     }
 }
 
@@ -320,7 +323,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         id: letter.id.to_string(),
         conversation: letter.notice.conversation(),
         notice: "",
-        title: content(letter.notice).subject,
+        title: letter.content().subject,
         severity: letter.notice.severity().as_str(),
         at: letter.created_at,
         created_at: letter.created_at,

@@ -3,6 +3,8 @@
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Origin, Subject};
 use crate::domain::value::{UNKNOWN, Value};
 
+use super::line::{Line, Mark, Side};
+
 /// Longest text of a value; longer ones are cut in the middle.
 const LONGEST_VALUE: usize = 80;
 /// How much of what two long values share is shown before their first difference.
@@ -111,74 +113,127 @@ fn list_difference<'a>(a: &'a Value, b: &'a Value) -> Option<(Vec<&'a Value>, Ve
     (!gone.is_empty() || !new.is_empty()).then_some((gone, new))
 }
 
-fn moved(from: &Value, to: &Value) -> String {
-    if let Some((gone, new)) = list_difference(from, to) {
-        let list = |items: &[&Value]| {
-            let items: Vec<String> = items.iter().map(|item| plain(item)).collect();
-            cut(&items.join(", "), 2 * LONGEST_VALUE)
-        };
-        let mut parts = Vec::new();
-        if !new.is_empty() {
-            parts.push(format!("now also {}", list(&new)));
+/// How a value moved, in words and side by side.
+struct Move {
+    words: String,
+    sides: Vec<Side>,
+}
+
+impl Move {
+    /// Words with a place for each value, in order.
+    fn new<const N: usize>(sides: [(Mark, &'static str, String); N], words: String) -> Self {
+        let side = |(mark, label, value)| Side { mark, label, value };
+        Self {
+            words,
+            sides: sides.into_iter().map(side).collect(),
         }
-        if !gone.is_empty() {
-            parts.push(format!("no longer {}", list(&gone)));
-        }
-        return parts.join("; ");
     }
-    let [from, to] = side_by_side([from, to]);
-    format!("was {from}, is now {to}")
+}
+
+fn moved(from: &Value, to: &Value) -> Move {
+    let Some((gone, new)) = list_difference(from, to) else {
+        let [from, to] = side_by_side([from, to]);
+        let words = format!("was {from}, is now {to}");
+        return Move::new(
+            [(Mark::Gone, "was", from), (Mark::Come, "is now", to)],
+            words,
+        );
+    };
+    let list = |items: &[&Value]| {
+        let items: Vec<String> = items.iter().map(|item| plain(item)).collect();
+        cut(&items.join(", "), 2 * LONGEST_VALUE)
+    };
+    let mut parts = Vec::new();
+    let mut sides = Vec::new();
+    for (mark, label, items) in [
+        (Mark::Come, "now also", new),
+        (Mark::Gone, "no longer", gone),
+    ] {
+        if !items.is_empty() {
+            let value = list(&items);
+            parts.push(format!("{label} {value}"));
+            sides.push(Side { mark, label, value });
+        }
+    }
+    Move {
+        words: parts.join("; "),
+        sides,
+    }
+}
+
+fn how_it_moved(change: &AttributeChange) -> Move {
+    const WANTED: &str = "Git wants";
+    let (state, real, want) = (&change.state, &change.real, &change.want);
+    match change.origin {
+        Origin::Drift if list_difference(state, real).is_some() => {
+            let mut moved = moved(state, real);
+            moved.words.push_str("; Git wants it as it was");
+            moved
+        }
+        Origin::Drift | Origin::Both => {
+            let [state, real, want] = side_by_side([state, real, want]);
+            let words = format!("was {state}, is now {real}; {WANTED} {want}");
+            Move::new(
+                [
+                    (Mark::Gone, "was", state),
+                    (Mark::Come, "is now", real),
+                    (Mark::Wanted, WANTED, want),
+                ],
+                words,
+            )
+        }
+        Origin::Unenforced => moved(state, real),
+        Origin::Pending => {
+            let [real, want] = side_by_side([real, want]);
+            let words = format!("is {real}; {WANTED} {want}");
+            Move::new(
+                [(Mark::Gone, "is", real), (Mark::Come, WANTED, want)],
+                words,
+            )
+        }
+        Origin::Consequence | Origin::Input => {
+            let [real, want] = side_by_side([real, want]);
+            let words = format!("is {real}; an apply makes it {want}");
+            Move::new(
+                [(Mark::Gone, "is", real), (Mark::Come, "becomes", want)],
+                words,
+            )
+        }
+    }
+}
+
+fn is_hidden(values: &[&Value]) -> bool {
+    values
+        .iter()
+        .any(|value| matches!(value, Value::Sensitive { .. }))
 }
 
 /// One difference in words; none for what is said of the object as a whole.
-pub(super) fn difference(change: &AttributeChange) -> Option<String> {
+pub(super) fn difference(change: &AttributeChange) -> Option<Line> {
     let Subject::Attribute(path) = &change.subject else {
         return None;
     };
     let path = clean(&path.to_string());
-    let (state, real, want) = (&change.state, &change.real, &change.want);
-    let hidden = [state, real, want]
-        .iter()
-        .any(|value| matches!(value, Value::Sensitive { .. }));
-    let text = if hidden {
-        match change.origin {
-            Origin::Drift | Origin::Both | Origin::Unenforced => {
-                "changed; the value is sensitive and not shown".to_owned()
-            }
-            Origin::Pending | Origin::Consequence | Origin::Input => {
-                "to be changed; the value is sensitive and not shown".to_owned()
-            }
-        }
+    let Move { words, sides } = if is_hidden(&[&change.state, &change.real, &change.want]) {
+        let words = match change.origin {
+            Origin::Drift | Origin::Both | Origin::Unenforced => "changed",
+            Origin::Pending | Origin::Consequence | Origin::Input => "to be changed",
+        };
+        Move::new([], format!("{words}; the value is sensitive and not shown"))
     } else {
-        match change.origin {
-            Origin::Drift if list_difference(state, real).is_some() => {
-                format!("{}; Git wants it as it was", moved(state, real))
-            }
-            Origin::Drift | Origin::Both => {
-                let [state, real, want] = side_by_side([state, real, want]);
-                format!("was {state}, is now {real}; Git wants {want}")
-            }
-            Origin::Unenforced => moved(state, real),
-            Origin::Pending => {
-                let [real, want] = side_by_side([real, want]);
-                format!("is {real}; Git wants {want}")
-            }
-            Origin::Consequence | Origin::Input => {
-                let [real, want] = side_by_side([real, want]);
-                format!("is {real}; an apply makes it {want}")
-            }
-        }
+        how_it_moved(change)
     };
     let replaces = if change.forces_replacement {
         " (this forces a replacement)"
     } else {
         ""
     };
-    Some(format!("{path}: {text}{replaces}"))
+    let words = format!("{path}: {words}{replaces}");
+    Some(Line::of_difference(words, path, sides))
 }
 
 /// What a repair did about one difference; none for what is said of the object as a whole.
-pub(super) fn put_back(change: &AttributeChange) -> Option<String> {
+pub(super) fn put_back(change: &AttributeChange) -> Option<Line> {
     let Subject::Attribute(path) = &change.subject else {
         return None;
     };
@@ -186,16 +241,18 @@ pub(super) fn put_back(change: &AttributeChange) -> Option<String> {
         return None;
     }
     let path = clean(&path.to_string());
-    let hidden = [&change.real, &change.want]
-        .iter()
-        .any(|value| matches!(value, Value::Sensitive { .. }));
-    if hidden {
-        return Some(format!(
-            "{path}: put back; the value is sensitive and not shown"
-        ));
-    }
-    let [real, want] = side_by_side([&change.real, &change.want]);
-    Some(format!("{path}: put back from {real} to {want}"))
+    let Move { words, sides } = if is_hidden(&[&change.real, &change.want]) {
+        let words = "put back; the value is sensitive and not shown";
+        Move::new([], words.to_owned())
+    } else {
+        let [real, want] = side_by_side([&change.real, &change.want]);
+        let words = format!("put back from {real} to {want}");
+        Move::new(
+            [(Mark::Gone, "was", real), (Mark::Come, "is again", want)],
+            words,
+        )
+    };
+    Some(Line::of_difference(format!("{path}: {words}"), path, sides))
 }
 
 /// What had happened to an object that is as it should be again.
@@ -280,7 +337,8 @@ mod tests {
     #[test]
     fn each_origin_has_its_words() {
         let words = |origin| {
-            difference(&change(origin, text("a"), text("b"), text("c"))).expect("an attribute")
+            let line = difference(&change(origin, text("a"), text("b"), text("c")));
+            line.expect("an attribute").to_string()
         };
         assert_eq!(
             words(Origin::Both),
@@ -298,7 +356,7 @@ mod tests {
             empty: false,
         };
         let words = difference(&change(Origin::Drift, text("old"), hidden, text("old"))).unwrap();
-        assert_eq!(words, "p: changed; the value is sensitive and not shown");
+        assert_eq!(&*words, "p: changed; the value is sensitive and not shown");
     }
 
     #[test]
@@ -311,7 +369,7 @@ mod tests {
             list(&["10.0.0.0/8", "192.0.2.1/32"]),
         ));
         assert_eq!(
-            words.unwrap(),
+            &*words.unwrap(),
             "p: now also \"0.0.0.0/0\"; no longer \"192.0.2.1/32\"; Git wants it as it was"
         );
     }

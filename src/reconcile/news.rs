@@ -70,7 +70,7 @@ pub(super) fn timing(context: &Context, alert: &Alert, notice: &AlertNotice) -> 
 }
 
 fn routed(context: &Context, notice: &Notice, audience: &Audience, now: Timestamp) -> Receivers {
-    let everybody = context.notifiers.names();
+    let everybody: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
     receivers(
         &context.settings.telling.routes,
         &everybody,

@@ -31,7 +31,7 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
     let now = Timestamp::now();
     let stacks = context.store.stacks().await?;
     let own = stacks.into_iter().filter(|record| &record.source == source);
-    let everybody = context.notifiers.names();
+    let everybody: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
     let reason = SummaryReason::FirstSight(source.clone());
     send(
         context,

@@ -30,8 +30,8 @@ pub(super) async fn tell(
         given_up: context.store.given_up_messages(notifier).await?,
         error: error.to_owned(),
     });
-    let mut others = context.notifiers.names();
-    others.retain(|other| other != notifier);
+    let others = context.notifiers.names().filter(|other| *other != notifier);
+    let others = others.map(str::to_owned);
     let conclusion = Conclusion {
         news: &news::addressed(others, &notice, now),
         memory: Some((&key, &now.to_string())),

@@ -132,9 +132,9 @@ fn told(lab: &Lab, daemon: &Daemon, subject: &str) {
     });
 }
 
-/// How many mails have a subject that starts with this.
+/// How many mails say something that starts with this; their subjects are those of conversations.
 fn mails(lab: &Lab, subject: &str) -> usize {
-    let line = format!("Subject: {subject}");
+    let line = format!("X-Mooring-Title: {subject}");
     let all = lab.mails_with(&[subject]);
     all.lines().filter(|l| l.starts_with(&line)).count()
 }

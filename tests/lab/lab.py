@@ -220,7 +220,9 @@ def text_of_mail(path):
     mail = message_from_bytes(path.read_bytes(), policy=policy.default)
     body = mail.get_body(preferencelist=("plain", "html"))
     text = body.get_content() if body else ""
-    return f"From: {mail['From']}\nTo: {mail['To']}\nSubject: {mail['Subject']}\n\n{text.rstrip()}"
+    names = ("From", "To", "Subject", "X-Mooring-Title")
+    headers = "".join(f"{name}: {mail[name]}\n" for name in names)
+    return f"{headers}\n{text.rstrip()}"
 
 
 def text_of_post(path):

@@ -1,13 +1,17 @@
 //! Receivers and the SMTP server.
 
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
 use super::super::at::At;
 use super::super::channel::{Entry, Filled, Notifier};
 use super::super::error::quoted;
-use super::super::written::{Configuration, Smtp, Tls};
+use super::super::written::{Auth, Configuration, Smtp, Tls};
 use super::Checks;
 use crate::notify::settings::{
-    ChannelSettings, Field, FieldKind, NotifierSettings, NotifySettings, SmtpSettings, SmtpTls,
-    Value,
+    ChannelSettings, Field, FieldKind, NotifierSettings, NotifySettings, SmtpAuth, SmtpSettings,
+    SmtpTls, Templates, Value,
 };
 
 impl Checks<'_> {
@@ -22,6 +26,31 @@ impl Checks<'_> {
             notifiers,
             smtp: written.smtp.as_ref().map(|smtp| self.smtp(smtp)),
             ca_file: written.ca_file.as_ref().map(|path| self.base.join(&**path)),
+            // One that does not exist is told of with the schedule.
+            zone: written
+                .timezone
+                .as_ref()
+                .and_then(|zone| TimeZone::get(zone).ok())
+                .unwrap_or(TimeZone::UTC),
+            templates: written
+                .templates
+                .as_ref()
+                .and_then(|path| self.templates(path))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Templates are read here and now: one that is wrong must not wait for the first alert.
+    fn templates(&mut self, written: &At<PathBuf>) -> Option<Templates> {
+        let directory = self.path(Some(written))?;
+        match Templates::read(&directory) {
+            Ok(templates) => Some(templates),
+            Err(errors) => {
+                for error in errors {
+                    self.problem(written, error.to_string(), error.remedy());
+                }
+                None
+            }
         }
     }
 
@@ -108,6 +137,9 @@ impl Checks<'_> {
             }
             (FieldKind::Texts, Some(Entry::Texts(texts))) => Some(Value::Texts(self.texts(texts))),
             (FieldKind::Switch, Some(Entry::Switch(on))) => Some(Value::Switch(**on)),
+            (FieldKind::Templates, Some(Entry::Path(path))) => {
+                self.templates(path).map(Value::Templates)
+            }
             _ => None,
         };
         if value.is_none() && field.needed {
@@ -177,6 +209,19 @@ impl Checks<'_> {
                 "use `tls: starttls` or `tls: tls`",
             );
         }
+        let auth = match written.auth.as_deref() {
+            None => SmtpAuth::Password,
+            Some(Auth::Plain) => SmtpAuth::Plain,
+            Some(Auth::Login) => SmtpAuth::Login,
+            Some(Auth::Xoauth2) => SmtpAuth::Xoauth2,
+        };
+        if let (Some(auth), None) = (&written.auth, &written.username) {
+            self.problem(
+                auth,
+                "nobody signs in at this server",
+                "add `username` and `password_file`, or take `auth` away",
+            );
+        }
         let credentials = match (&written.username, password) {
             (Some(username), Some(password)) => Some((self.text(username), password)),
             (Some(username), None) => {
@@ -202,6 +247,7 @@ impl Checks<'_> {
             port: written.port.as_deref().copied().unwrap_or(port),
             from: self.address(&written.from),
             tls,
+            auth,
             credentials,
         }
     }

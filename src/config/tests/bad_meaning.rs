@@ -578,3 +578,53 @@ fn artifacts_that_would_not_be_kept_as_meant() {
         assert!(said.contains("duration"), "{said}");
     }
 }
+
+#[test]
+fn auth_without_anybody_to_sign_in() {
+    insta::assert_snapshot!(bad_with("smtp: { host: smtp.example.com, from: m@example.com, auth: xoauth2 }\n"), @r#"
+     × nobody signs in at this server
+      ╭─[mooring.yaml:2:60]
+    1 │ sources: [{ name: infra, path: /srv/git/infra }]
+    2 │ smtp: { host: smtp.example.com, from: m@example.com, auth: xoauth2 }
+      ·                                                            ───────
+      ╰────
+     help: add `username` and `password_file`, or take `auth` away
+    "#);
+}
+
+#[test]
+fn templates_that_are_not_there() {
+    insta::assert_snapshot!(bad_with("templates: nowhere/\n"), @r#"
+     × cannot read /etc/mooring/nowhere/: No such file or directory (os error 2)
+      ╭─[mooring.yaml:2:12]
+    1 │ sources: [{ name: infra, path: /srv/git/infra }]
+    2 │ templates: nowhere/
+      ·            ────────
+      ╰────
+     help: name a directory that exists and that this user may read
+    "#);
+}
+
+#[test]
+fn templates_that_no_message_can_be_made_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().display().to_string();
+    std::fs::write(
+        dir.path().join("subject.txt"),
+        "{{ subject }}\n{{ subjekt }}\n",
+    )
+    .unwrap();
+    let text = format!(
+        "notify: [{{ name: a, email: {{ to: [a@example.com], templates: {path} }} }}]\n\
+         smtp: {{ host: smtp.example.com, from: m@example.com }}\n"
+    );
+    for text in [text, format!("templates: {path}\n")] {
+        let report = bad_with(&text).replace('\n', " ");
+        assert!(
+            report.contains("subject.txt:2: undefined value"),
+            "{report}"
+        );
+        assert!(report.contains("`{{ subjekt }}`"), "{report}");
+        assert!(report.contains("mooring config templates"), "{report}");
+    }
+}

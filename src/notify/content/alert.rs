@@ -1,5 +1,7 @@
 //! An alert in words: what opened, changed or ended.
 
+use jiff::tz::TimeZone;
+
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::finding::Severity;
 use crate::domain::notice::AlertNotice;
@@ -8,8 +10,8 @@ use crate::domain::policy::DecisionKind;
 use super::super::steps::{self, Place};
 use super::super::words::clean;
 use super::{
-    Content, Item, MOST_ATTRIBUTES, MOST_FINDINGS, Section, and_more, as_found, concerns, facts,
-    failure, listed, minute, plural, reasons, verdict_words, worst_first,
+    Brief, Content, Item, MOST_ATTRIBUTES, MOST_FINDINGS, Section, and_more, as_found, brief,
+    concerns, facts, failure, lasting, listed, minute, plural, reasons, verdict_words, worst_first,
 };
 
 /// (word for the subject, words for the headline)
@@ -51,7 +53,7 @@ fn what(alert: &AlertNotice) -> (String, String) {
     }
 }
 
-pub(super) fn trouble(alert: &AlertNotice) -> Content {
+pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
     let (word, words) = what(alert);
     let check = &alert.check;
     let mut tag = vec![word];
@@ -76,17 +78,17 @@ pub(super) fn trouble(alert: &AlertNotice) -> Content {
     if names.is_empty() {
         names = other_names(alert);
     }
-    let mut facts = vec![facts(alert.at, check)];
+    let mut facts = vec![facts(alert.at, zone, check)];
     if alert.event == AlertEvent::Changed {
         facts.push(format!(
             "It is another trouble than last told; open since {}",
-            minute(alert.opened_at)
+            minute(alert.opened_at, zone)
         ));
     }
-    facts.extend(life(alert));
+    facts.extend(life(alert, zone));
     facts.extend(alert.detail.clone());
     if let (AlertKind::Pending, Some(since)) = (alert.kind, alert.since) {
-        facts.push(format!("Waiting in Git since {}", minute(since)));
+        facts.push(format!("Waiting in Git since {}", minute(since, zone)));
     }
     let about = if alert.kind == AlertKind::Failed {
         check
@@ -97,6 +99,15 @@ pub(super) fn trouble(alert: &AlertNotice) -> Content {
         and_more(&names)
     };
     let colon = if about.is_empty() { "" } else { ": " };
+    let since = alert.since.unwrap_or(alert.opened_at);
+    let for_how_long = match lasting(since, alert.at) {
+        Some(span) => format!(", {span} ago"),
+        None => String::new(),
+    };
+    let brief = Brief::new(alert.severity.as_str(), &alert.stack, &words)
+        .with("Event", brief::event(alert.event))
+        .with("What", &about)
+        .with("Since", format!("{}{for_how_long}", minute(since, zone)));
     Content {
         subject: format!("[{}] {}{colon}{about}", tag.join(", "), alert.stack),
         headline: format!(
@@ -113,17 +124,18 @@ pub(super) fn trouble(alert: &AlertNotice) -> Content {
         ],
         severity: alert.severity,
         over: false,
+        brief,
     }
 }
 
 /// What the alert has been through.
-fn life(alert: &AlertNotice) -> Vec<String> {
+fn life(alert: &AlertNotice, zone: &TimeZone) -> Vec<String> {
     let mut facts = Vec::new();
     match alert.event {
-        AlertEvent::Reminded => facts.push(format!("Open since {}", minute(alert.opened_at))),
+        AlertEvent::Reminded => facts.push(format!("Open since {}", minute(alert.opened_at, zone))),
         AlertEvent::Escalated => facts.push(format!(
             "Open since {}, and nobody has acknowledged it",
-            minute(alert.opened_at)
+            minute(alert.opened_at, zone)
         )),
         _ => {}
     }
@@ -140,7 +152,9 @@ fn life(alert: &AlertNotice) -> Vec<String> {
         facts.push(format!("It came back after it was over, {times} in a day"));
     }
     if let Some(known) = &alert.acknowledged {
-        let until = known.until.map(|until| format!(" until {}", minute(until)));
+        let until = known
+            .until
+            .map(|until| format!(" until {}", minute(until, zone)));
         let why = known.reason.as_ref().map(|reason| format!(": {reason}"));
         facts.push(clean(&format!(
             "Acknowledged by {}{}{}",
@@ -203,10 +217,9 @@ fn with_outputs_and_checks(alert: &AlertNotice, mut section: Section) -> Section
 }
 
 fn decided(alert: &AlertNotice) -> Section {
-    const TITLE: &str = "What Mooring does";
     if alert.kind == AlertKind::Failed {
         let words = "It changes nothing, and looks again on schedule.";
-        return Section::new(TITLE, vec![Item::sentence(words)]);
+        return Section::new(brief::DOES, vec![Item::sentence(words)]);
     }
     let check = &alert.check;
     let first = match check.decision.kind {
@@ -216,7 +229,7 @@ fn decided(alert: &AlertNotice) -> Section {
         DecisionKind::Ask => "It changes nothing by itself: a person has to decide.",
         DecisionKind::Refuse => "It changes nothing.",
     };
-    let mut section = Section::new(TITLE, vec![Item::sentence(first)]);
+    let mut section = Section::new(brief::DOES, vec![Item::sentence(first)]);
     section.items.extend(reasons(check));
     section
 }
@@ -232,7 +245,7 @@ fn ending(kind: AlertKind, resolution: Option<Resolution>) -> String {
     }
 }
 
-pub(super) fn resolved(alert: &AlertNotice) -> Content {
+pub(super) fn resolved(alert: &AlertNotice, zone: &TimeZone) -> Content {
     let check = &alert.check;
     let ending = ending(alert.kind, alert.resolution);
     let left = worst_first(
@@ -242,16 +255,22 @@ pub(super) fn resolved(alert: &AlertNotice) -> Content {
             .iter()
             .filter(|f| concerns(AlertKind::Apply, f)),
     );
-    let now = if alert.resolution == Some(Resolution::Untracked) {
+    let untracked = alert.resolution == Some(Resolution::Untracked);
+    let verdict = verdict_words(check.verdict);
+    let now = if untracked {
         "Mooring no longer looks at this stack.".to_owned()
     } else {
-        format!("The stack is now {}.", verdict_words(check.verdict))
+        format!("The stack is now {verdict}.")
     };
     let lasted = format!(
         "Open from {} to {}",
-        minute(alert.opened_at),
-        minute(alert.at)
+        minute(alert.opened_at, zone),
+        minute(alert.at, zone)
     );
+    let span = lasting(alert.opened_at, alert.at);
+    let brief = Brief::new("resolved", &alert.stack, &ending)
+        .with("Now", if untracked { "not looked at" } else { verdict })
+        .with("Lasted", span.unwrap_or_default());
     Content {
         subject: format!("[resolved] {}: {ending}", alert.stack),
         headline: format!("{}: {ending}", alert.stack),
@@ -262,5 +281,6 @@ pub(super) fn resolved(alert: &AlertNotice) -> Content {
         ],
         severity: alert.severity,
         over: true,
+        brief,
     }
 }

@@ -1,5 +1,7 @@
 //! News of several stacks in words, and of messages that were given up.
 
+use jiff::tz::TimeZone;
+
 use crate::domain::alert::{AlertEvent, AlertKind};
 use crate::domain::finding::Severity;
 use crate::domain::notice::{
@@ -8,13 +10,14 @@ use crate::domain::notice::{
 
 use super::super::steps::{self, Place};
 use super::{
-    Content, Item, Section, as_found, concerns, failure, listed, minute, plural, worst_first,
+    Brief, Content, Item, Section, and_more, as_found, brief, concerns, failure,
+    grouped as thousands, listed, minute, plural, worst_first,
 };
 
 /// Stacks listed in one message.
 const MOST_STACKS: usize = 40;
 
-pub(super) fn grouped(group: &GroupNotice) -> Content {
+pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
     let count = plural(group.members.len(), "stack", "stacks");
     let over = group.event == AlertEvent::Resolved;
     let word = match (group.event, group.kind) {
@@ -28,7 +31,7 @@ pub(super) fn grouped(group: &GroupNotice) -> Content {
     };
     let severity = group.severity.as_str();
     let cause = &group.cause;
-    let mut facts = vec![format!("Last of it seen {}", minute(group.at))];
+    let mut facts = vec![format!("Last of it seen {}", minute(group.at, zone))];
     match (over, group.open) {
         (true, 0) => facts.push("All of them are over.".to_owned()),
         (_, open) if open > group.members.len() || over => facts.push(format!(
@@ -59,6 +62,14 @@ pub(super) fn grouped(group: &GroupNotice) -> Content {
             &Place::of(&example.stack, &example.check.workspace),
         ));
     }
+    let happened = if over { "" } else { brief::event(group.event) };
+    let places = group.members.iter().map(|member| member.stack.to_string());
+    let places: Vec<String> = places.collect();
+    let badge = if over { "resolved" } else { severity };
+    let brief = Brief::new(badge, &count, word)
+        .with("Event", happened)
+        .with("Cause", cause)
+        .with("Where", and_more(&places));
     Content {
         subject: format!("[{word}, {severity}] {count}: {cause}"),
         headline: format!("{count}: {word} – {severity} severity: {cause}"),
@@ -66,6 +77,7 @@ pub(super) fn grouped(group: &GroupNotice) -> Content {
         sections,
         severity: group.severity,
         over: over && group.open == 0,
+        brief,
     }
 }
 
@@ -78,12 +90,15 @@ fn stacks(members: &[GroupMember]) -> Section {
     });
     let mut section = Section::new("Where", items.collect());
     if members.len() > MOST_STACKS {
-        section.more = Some(format!("and {} more", members.len() - MOST_STACKS));
+        section.more = Some(format!(
+            "and {} more",
+            thousands(members.len() - MOST_STACKS)
+        ));
     }
     section
 }
 
-pub(super) fn digest(digest: &DigestNotice) -> Content {
+pub(super) fn digest(digest: &DigestNotice, zone: &TimeZone) -> Content {
     let count = digest.lines.len();
     let (why, words) = match digest.reason {
         DigestReason::QuietHours => ("quiet hours", "came in quiet hours"),
@@ -93,20 +108,28 @@ pub(super) fn digest(digest: &DigestNotice) -> Content {
         ),
     };
     let news = plural(count, "piece of news", "pieces of news");
-    let mut facts = vec![format!("Made {}", minute(digest.at))];
+    let mut facts = vec![format!("Made {}", minute(digest.at, zone))];
     if digest.came_and_went > 0 {
         facts.push(format!(
             "{} came and went meanwhile",
             plural(digest.came_and_went, "more trouble", "more troubles")
         ));
     }
-    let items = digest.lines.iter().take(MOST_STACKS).map(line);
+    let items = digest
+        .lines
+        .iter()
+        .take(MOST_STACKS)
+        .map(|one| line(one, zone));
     let mut section = Section::new("What there is", items.collect());
     if count > MOST_STACKS {
-        section.more = Some(format!("and {} more", count - MOST_STACKS));
+        section.more = Some(format!("and {} more", thousands(count - MOST_STACKS)));
     }
     let worst = digest.lines.iter().map(|line| line.severity).max();
     let severity = worst.unwrap_or(Severity::Info);
+    let first = digest.lines.first();
+    let first = first.map(|line| format!("{}: {}", place(line), line.text));
+    let brief =
+        Brief::new(severity.as_str(), &news, words).with("Worst", first.unwrap_or_default());
     Content {
         subject: format!("Mooring: {news} ({why}), worst {}", severity.as_str()),
         headline: format!("{news} {words}"),
@@ -117,27 +140,35 @@ pub(super) fn digest(digest: &DigestNotice) -> Content {
             .lines
             .iter()
             .all(|line| line.event == AlertEvent::Resolved.as_str()),
+        brief,
     }
 }
 
-fn line(line: &DigestLine) -> Item {
-    let label = line
-        .stack
-        .as_ref()
-        .map_or("several stacks", |stack| stack.as_str());
+fn place(line: &DigestLine) -> &str {
+    let stack = line.stack.as_ref();
+    stack.map_or("several stacks", |stack| stack.as_str())
+}
+
+fn line(line: &DigestLine, zone: &TimeZone) -> Item {
+    let label = place(line);
     let severity = line.severity.as_str();
-    let text = format!("{} ({severity}) {}", line.event, minute(line.at));
+    let text = format!("{} ({severity}) {}", line.event, minute(line.at, zone));
     Item::labelled(label, text).with_line(&line.text)
 }
 
-pub(super) fn undelivered(lost: &UndeliveredNotice) -> Content {
+pub(super) fn undelivered(lost: &UndeliveredNotice, zone: &TimeZone) -> Content {
     let count = plural(lost.given_up, "message", "messages");
+    let state = format!("{count} could not be delivered");
+    let brief = Brief::new(Severity::High.as_str(), &lost.notifier, state).with("Why", &lost.error);
     Content {
         subject: format!("[undelivered] Mooring cannot reach {}", lost.notifier),
         headline: format!("{count} to {} could not be delivered", lost.notifier),
-        facts: vec![format!("Given up {}", minute(lost.at)), lost.error.clone()],
+        facts: vec![
+            format!("Given up {}", minute(lost.at, zone)),
+            lost.error.clone(),
+        ],
         sections: vec![Section::new(
-            "What you can do",
+            steps::TITLE,
             vec![
                 Item::sentence("Put the receiver right, or the service behind it."),
                 Item::sentence("The daemon's log says which messages were lost."),
@@ -145,5 +176,6 @@ pub(super) fn undelivered(lost: &UndeliveredNotice) -> Content {
         )],
         severity: Severity::High,
         over: false,
+        brief,
     }
 }

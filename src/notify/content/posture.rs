@@ -1,20 +1,22 @@
 //! A repair and a summary in words.
 
+use jiff::tz::TimeZone;
+
 use crate::domain::alert::AlertKind;
 use crate::domain::finding::{Finding, Severity, Verdict};
 use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice, SummaryReason};
 
 use super::super::steps::{self, Place};
 use super::{
-    Content, Item, Section, and_more, as_found, as_repaired, concerns, facts, failure, listed,
-    minute, plural, reasons, verdict_words, worst_first,
+    Brief, Content, Item, Section, and_more, as_found, as_repaired, concerns, facts, failure,
+    grouped, listed, minute, plural, reasons, verdict_words, worst_first,
 };
 
 /// Stacks listed in one summary.
 const MOST_STACKS: usize = 40;
 
 /// A repair, or an apply whose result could not be checked or is not the wished one.
-pub(super) fn repaired(repair: &RepairNotice) -> Content {
+pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
     let after = &repair.after;
     let unchecked = matches!(after.verdict, Verdict::Failed | Verdict::Unknown);
     let still_there = |finding: &Finding| {
@@ -52,20 +54,23 @@ pub(super) fn repaired(repair: &RepairNotice) -> Content {
         about.push(and_more(&names));
     }
     if !left.is_empty() {
-        about.push(format!("{} still there", left.len()));
+        about.push(format!("{} still there", grouped(left.len())));
     }
     let how = if unchecked { as_found } else { as_repaired };
     let place = Place::of(&repair.stack, &after.workspace);
     let over = left.is_empty() && after.verdict == Verdict::InSync;
+    let now = verdict_words(after.verdict);
+    let brief = Brief::new(tag, &repair.stack, words)
+        .with("What", about.join("; "))
+        .with("Now", now);
     Content {
         subject: format!("[{tag}] {}: {}", repair.stack, about.join("; ")),
         headline: if unchecked {
             format!("{}: {words}", repair.stack)
         } else {
-            let now = verdict_words(after.verdict);
             format!("{}: {words}; now {now}", repair.stack)
         },
-        facts: vec![facts(repair.at, after), format!("Run {}", repair.run)],
+        facts: vec![facts(repair.at, zone, after), format!("Run {}", repair.run)],
         sections: vec![
             failure(after),
             listed(title, &done, how),
@@ -75,10 +80,11 @@ pub(super) fn repaired(repair: &RepairNotice) -> Content {
         ],
         severity: Severity::Info,
         over,
+        brief,
     }
 }
 
-pub(super) fn summarised(summary: &SummaryNotice) -> Content {
+pub(super) fn summarised(summary: &SummaryNotice, zone: &TimeZone) -> Content {
     let counts = &summary.counts;
     let total = plural(counts.stacks, "stack", "stacks");
     let occasion = match &summary.reason {
@@ -96,9 +102,9 @@ pub(super) fn summarised(summary: &SummaryNotice) -> Content {
     let parts: Vec<String> = parts
         .iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, words)| format!("{count} {words}"))
+        .map(|(count, words)| format!("{} {words}", grouped(*count)))
         .collect();
-    let mut facts = vec![format!("Made {}", minute(summary.at))];
+    let mut facts = vec![format!("Made {}", minute(summary.at, zone))];
     if let SummaryReason::FirstSight(_) = &summary.reason {
         facts.push(
             "This is the first look at this source. What was found is the baseline: it alerts \
@@ -106,27 +112,39 @@ pub(super) fn summarised(summary: &SummaryNotice) -> Content {
                 .to_owned(),
         );
     }
-    let mut table = Section::new(
-        "Worth a look",
-        summary.stacks.iter().take(MOST_STACKS).map(row).collect(),
-    );
+    let rows = summary.stacks.iter().take(MOST_STACKS);
+    let mut table = Section::new("Worth a look", rows.map(|line| row(line, zone)).collect());
     if summary.stacks.len() > MOST_STACKS {
-        table.more = Some(format!("and {} more", summary.stacks.len() - MOST_STACKS));
+        table.more = Some(format!(
+            "and {} more",
+            grouped(summary.stacks.len() - MOST_STACKS)
+        ));
     }
     let severity = summary.stacks.iter().map(|line| line.severity).max();
+    let badge = match &summary.reason {
+        SummaryReason::FirstSight(_) => "first look",
+        SummaryReason::Scheduled => "summary",
+    };
+    let worst = summary.stacks.first().map(|line| line.stack.as_str());
+    let brief =
+        Brief::new(badge, &total, parts.join(", ")).with("Worst", worst.unwrap_or_default());
     Content {
-        subject: format!("Mooring: {total}, {} in sync{occasion}", counts.in_sync),
+        subject: format!(
+            "Mooring: {total}, {} in sync{occasion}",
+            grouped(counts.in_sync)
+        ),
         headline: format!("{total}: {}{occasion}", parts.join(", ")),
         facts,
         sections: vec![table, steps::after_summary(summary)],
         severity: severity.unwrap_or(Severity::Info),
         over: counts.in_sync == counts.stacks,
+        brief,
     }
 }
 
-fn row(line: &SummaryLine) -> Item {
+fn row(line: &SummaryLine, zone: &TimeZone) -> Item {
     let since = match line.since {
-        Some(since) => format!(" since {}", minute(since)),
+        Some(since) => format!(" since {}", minute(since, zone)),
         None => String::new(),
     };
     let text = format!(

@@ -4,6 +4,7 @@
 use wiremock::matchers::{body_partial_json, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::super::content::content;
 use super::super::samples;
 use super::*;
 

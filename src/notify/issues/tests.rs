@@ -10,6 +10,7 @@ use serde_json::json;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request as Received, Respond, ResponseTemplate};
 
+use super::super::content::content;
 use super::super::samples;
 use super::super::settings::{ChannelSettings, NotifierSettings, NotifySettings, Value, Values};
 use super::super::{Addressee, Notifiers};

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::super::content::{Brief, content};
 use super::super::samples;
+use super::super::style::Style;
 use super::*;
 
 fn shown(notice: &Notice) -> Json {
@@ -37,7 +39,7 @@ fn an_event_keeps_within_its_limit_and_its_tags_are_closed() {
     let item = Item {
         label: "<".repeat(250),
         text: "\\".repeat(600),
-        lines: vec!["@room <b>".repeat(60); 12],
+        lines: vec!["@room <b>".repeat(60).into(); 12],
     };
     let content = Content {
         subject: "&".repeat(200),
@@ -46,6 +48,7 @@ fn an_event_keeps_within_its_limit_and_its_tags_are_closed() {
         sections: vec![Section::new("What changed", vec![item; 90])],
         severity: Severity::High,
         over: false,
+        brief: Brief::default(),
     };
     let message = message(&samples::drift(), &content);
     let edit = edited("$root", &message, &content);
@@ -90,6 +93,7 @@ async fn answered(response: ResponseTemplate) -> Delivery {
         notice: &notice,
         created_at: Timestamp::UNIX_EPOCH,
         handle: None,
+        style: &Style::default(),
     };
     matrix.send(letter).await
 }

@@ -6,14 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use wiremock::matchers::{body_partial_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::super::content::Section;
+use super::super::content::{Brief, Section, content};
 use super::super::samples;
+use super::super::style::Style;
 use super::*;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn shown(notice: &Notice) -> Json {
-    let (path, event) = event(notice).unwrap();
+    let (path, event) = event(notice, &content(notice)).unwrap();
     json!({"path": path.join("/"), "event": event})
 }
 
@@ -46,7 +47,8 @@ fn somebody_who_takes_it_acknowledges_it() {
 #[test]
 fn a_repair_is_a_change_and_a_summary_is_nothing() {
     insta::assert_json_snapshot!(shown(&samples::repaired()));
-    assert!(event(&samples::first_sight()).is_none());
+    let summary = samples::first_sight();
+    assert!(event(&summary, &content(&summary)).is_none());
 }
 
 #[test]
@@ -54,9 +56,9 @@ fn an_event_stays_small_whatever_is_in_it() {
     let item = Item {
         label: "a".repeat(250),
         text: "\u{1}\"ü".repeat(200),
-        lines: vec!["&".repeat(600); 12],
+        lines: vec!["&".repeat(600).into(); 12],
     };
-    let content = Content {
+    let flood = Content {
         subject: String::new(),
         headline: "x".repeat(900),
         facts: vec!["<".repeat(900); 3],
@@ -65,11 +67,12 @@ fn an_event_stays_small_whatever_is_in_it() {
             .to_vec(),
         severity: Severity::High,
         over: false,
+        brief: Brief::default(),
     };
-    let size = details(&content).to_string().len();
+    let size = details(&flood).to_string().len();
     assert!(size < 64 * 1024, "{size}");
     for notice in samples::all() {
-        let Some((_, event)) = event(&notice) else {
+        let Some((_, event)) = event(&notice, &content(&notice)) else {
             continue;
         };
         let payload = &event["payload"];
@@ -95,6 +98,7 @@ async fn deliver(server: &MockServer, notice: &Notice) -> Delivery {
         notice,
         created_at: Timestamp::UNIX_EPOCH,
         handle: None,
+        style: &Style::default(),
     };
     pagerduty.send(letter).await
 }

@@ -5,6 +5,7 @@
 use wiremock::matchers::{body_partial_json, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::super::content::content;
 use super::super::samples;
 use super::*;
 

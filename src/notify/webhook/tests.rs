@@ -1,6 +1,7 @@
 //! The bodies that receivers rely on.
 
 use super::super::samples;
+use super::super::style::Style;
 use super::*;
 
 fn with<T>(notice: &Notice, make: impl FnOnce(Letter<'_>) -> T) -> T {
@@ -10,6 +11,7 @@ fn with<T>(notice: &Notice, make: impl FnOnce(Letter<'_>) -> T) -> T {
         id: &id,
         notice,
         created_at: samples::at("2026-11-23T10:00:01Z"),
+        style: &Style::default(),
         handle: None,
     })
 }
