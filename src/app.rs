@@ -17,6 +17,7 @@ use crate::reconcile::driver::Driver;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::settings::Settings;
+use crate::reconcile::time::Time;
 use crate::reconcile::{
     clock, composer, housekeeping, leave, outbox, overdue, recover, sources, summary, uploads,
 };
@@ -203,6 +204,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         stop: Stop::default(),
         states,
         heads: Heads::default(),
+        time: Time::default(),
         telling: tokio::sync::Mutex::new(()),
         settings,
     })

@@ -1,7 +1,5 @@
 //! Decide, record, act, record: the only place where Mooring changes something.
 
-use jiff::Timestamp;
-
 use crate::artifacts::{ArtifactName, snapshot};
 use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
@@ -71,14 +69,14 @@ pub async fn act(
         ..Conclusion::default()
     };
     context.store.conclude(&kept).await?;
-    advance(&mut run, RunState::Applying);
+    advance(&mut run, RunState::Applying, context.now());
     let intent = Intent {
         run: run.id,
         binding: ready.approved.binding().clone(),
         approver: ready.approved.approver().clone(),
         decision: check.decision.clone(),
         snapshot: ready.snapshot.clone(),
-        at: Timestamp::now(),
+        at: context.now(),
     };
     context.store.record_intent(&run, &intent).await?;
     tracing::info!(digest = intent.binding.digest.as_str(), "applying");

@@ -22,7 +22,7 @@ pub async fn keep(context: Arc<Context>) {
         tracing::error!("cannot read the open alerts: {error}");
     }
     loop {
-        let now = Timestamp::now();
+        let now = context.now();
         let wait = match strike(&context, now).await {
             Ok(next) => next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()),
             Err(error) => {

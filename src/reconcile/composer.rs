@@ -19,7 +19,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Makes messages until the daemon stops.
 pub async fn keep(context: Arc<Context>) {
     loop {
-        let now = Timestamp::now();
+        let now = context.now();
         let wait = match round(&context, now).await {
             Ok(next) => next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()),
             Err(error) => {

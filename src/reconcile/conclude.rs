@@ -70,7 +70,7 @@ pub async fn conclude_run(
     run: &mut Run,
     outcome: Outcome,
 ) -> Result<(), StoreError> {
-    finish(run, outcome);
+    finish(run, outcome, context.now());
     context.store.save_run(run).await
 }
 
@@ -82,7 +82,7 @@ pub async fn conclude(
     mut record: StackRecord,
     ending: Ending,
 ) -> Result<(), StoreError> {
-    let now = Timestamp::now();
+    let now = context.now();
     let Ending {
         check,
         ledger,
@@ -96,10 +96,10 @@ pub async fn conclude(
     record.observe_state(state);
     record.backend = backend.or(record.backend);
     if interrupted {
-        advance(&mut run, RunState::Interrupted);
+        advance(&mut run, RunState::Interrupted, now);
         run.outcome = Some(outcome);
     } else {
-        finish(&mut run, outcome);
+        finish(&mut run, outcome, now);
     }
     let _one_at_a_time = context.telling.lock().await;
     let known = news::known(context, &record.id).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,7 @@ use crate::store::Store;
 
 use super::layout::Layout;
 use super::settings::Settings;
+use super::time::Time;
 
 /// What every part of the daemon shares.
 #[derive(Debug)]
@@ -41,9 +43,18 @@ pub struct Context {
     pub states: States,
     /// Where each source is in Git.
     pub heads: Heads,
+    /// What time it is.
+    pub time: Time,
     /// Held while it is decided who is told what, so that a baseline and a look never pass each
     /// other.
     pub telling: tokio::sync::Mutex<()>,
+}
+
+impl Context {
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.time.now()
+    }
 }
 
 /// The commit that each source is at, as last read.

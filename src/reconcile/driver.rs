@@ -160,11 +160,11 @@ impl Driver {
 
     async fn follow(&mut self, tracked: Tracked, touched: &BTreeSet<StackId>) {
         let id = tracked.id.clone();
-        let now = Timestamp::now();
+        let now = self.context.now();
         let record = self.context.store.stack(&id).await.unwrap_or_default();
         if record.is_none() {
             // Known from now on, if only as `unknown`.
-            let record = first_record(&tracked);
+            let record = first_record(&tracked, now);
             if let Err(error) = self.context.store.save_stack(&record).await {
                 tracing::error!(stack = id.as_str(), "cannot remember the stack: {error}");
             }
@@ -199,7 +199,7 @@ impl Driver {
     }
 
     async fn enqueue_due(&mut self) {
-        let now = Timestamp::now();
+        let now = self.context.now();
         let due: Vec<(StackId, Trigger)> = self
             .stacks
             .iter()
@@ -236,7 +236,7 @@ impl Driver {
         if let Some(queued) = self.queue.iter().find(|run| &run.stack == stack) {
             return Ok(queued.id);
         }
-        let run = Run::queued(fresh::run(), stack.clone(), trigger, Timestamp::now());
+        let run = Run::queued(fresh::run(), stack.clone(), trigger, self.context.now());
         let run = if self.context.store.enqueue(&run).await? {
             run
         } else {
@@ -313,7 +313,7 @@ impl Driver {
             }
             return;
         };
-        let now = Timestamp::now();
+        let now = self.context.now();
         match next {
             Ok(Next::Rest) => (followed.looked, followed.broken) = (true, 0),
             Ok(Next::LookAgain) => {
@@ -363,7 +363,7 @@ impl Driver {
     }
 
     fn until_due(&self) -> Duration {
-        let now = Timestamp::now();
+        let now = self.context.now();
         let next = self
             .stacks
             .values()

@@ -105,7 +105,7 @@ impl Handle {
     }
 
     fn view(&self, record: StackRecord, alerts: Vec<Alert>) -> StackView {
-        let verdict = record.verdict(Timestamp::now());
+        let verdict = record.verdict(self.context.now());
         StackView {
             record,
             verdict,

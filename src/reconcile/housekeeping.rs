@@ -30,7 +30,7 @@ pub async fn keep_pruning(context: Arc<Context>) {
 }
 
 async fn forget(context: &Context) {
-    match context.store.prune(ago(KEPT)).await {
+    match context.store.prune(ago(context, KEPT)).await {
         Ok(0) => {}
         Ok(forgotten) => tracing::info!(forgotten, "forgot old runs, messages and alerts"),
         Err(error) => tracing::error!("cannot forget what is old: {error}"),
@@ -47,7 +47,7 @@ async fn remove_artifacts(context: &Context) {
             return tracing::error!("cannot tell which artifacts have to stay: {error}");
         }
     };
-    let before = ago(duration(kept));
+    let before = ago(context, duration(kept));
     match context.artifacts.prune(Retention { before, applied }).await {
         Ok(0) => {}
         Ok(runs) => tracing::info!(runs, "removed the artifacts of old runs"),
@@ -55,6 +55,6 @@ async fn remove_artifacts(context: &Context) {
     }
 }
 
-fn ago(time: SignedDuration) -> Timestamp {
-    Timestamp::now().checked_sub(time).unwrap_or(Timestamp::MIN)
+fn ago(context: &Context, time: SignedDuration) -> Timestamp {
+    context.now().checked_sub(time).unwrap_or(Timestamp::MIN)
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use crate::domain::alert::Resolution;
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::run::{Outcome, RunState};
@@ -66,7 +64,7 @@ pub async fn retire(context: &Context) -> Result<(), StoreError> {
 }
 
 async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreError> {
-    let now = Timestamp::now();
+    let now = context.now();
     tracing::info!(stack = record.id.as_str(), "no longer in its source");
     context.states.release(&record.id);
     let unfinished = context.store.unfinished_runs().await?;

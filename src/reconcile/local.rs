@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -233,6 +234,7 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
                 schemas: &schemas,
                 local_state: true,
                 always_show: false,
+                now: Timestamp::now(),
                 cancel: &shared.cancel,
             };
             let seen = look(lens)

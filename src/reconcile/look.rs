@@ -49,6 +49,8 @@ pub struct Lens<'a> {
     pub always_show: bool,
     /// Where provider schemas are kept.
     pub schemas: &'a Path,
+    /// When it is.
+    pub now: Timestamp,
     /// Stops the look.
     pub cancel: &'a CancellationToken,
 }
@@ -232,7 +234,7 @@ fn judge(reading: Reading, exit: PlanExit, failure: Option<Failure>, lens: &Lens
         whole,
         &mut findings,
         lens.rules,
-        Timestamp::now(),
+        lens.now,
     );
     let verdict = verdict(exit, plan.errored, plan.complete, &findings);
     let incomplete = (verdict == Verdict::Failed).then(|| {

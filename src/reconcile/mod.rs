@@ -41,6 +41,7 @@ mod source_alert;
 pub mod sources;
 mod step;
 pub mod summary;
+pub mod time;
 mod tree_copy;
 mod undelivered;
 pub mod uploads;

@@ -25,7 +25,7 @@ pub(super) fn audience(record: &StackRecord) -> Audience {
 
 /// The alerts of a stack that a look can move.
 pub(super) async fn known(context: &Context, stack: &StackId) -> Result<Vec<Alert>, StoreError> {
-    let since = Timestamp::now().checked_sub(RETURNS_WITHIN);
+    let since = context.now().checked_sub(RETURNS_WITHIN);
     context
         .store
         .alerts_since(stack, since.unwrap_or(Timestamp::MIN))

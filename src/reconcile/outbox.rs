@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::domain::message::{Message, MessageState};
@@ -47,7 +46,7 @@ pub async fn deliver(context: Arc<Context>) {
 async fn round(context: &Arc<Context>, unrecorded: &Unrecorded) -> Result<Duration, StoreError> {
     record(context, unrecorded).await?;
     loop {
-        let due = context.store.due_messages(Timestamp::now(), BATCH).await?;
+        let due = context.store.due_messages(context.now(), BATCH).await?;
         if due.is_empty() {
             break;
         }
@@ -67,7 +66,7 @@ async fn round(context: &Arc<Context>, unrecorded: &Unrecorded) -> Result<Durati
         }
     }
     let next = context.store.next_message_at().await?;
-    let wait = next.and_then(|at| Duration::try_from(at.duration_since(Timestamp::now())).ok());
+    let wait = next.and_then(|at| Duration::try_from(at.duration_since(context.now())).ok());
     Ok(wait
         .unwrap_or(LONGEST_SLEEP)
         .clamp(Duration::from_millis(200), LONGEST_SLEEP))
@@ -124,7 +123,7 @@ async fn deliver_all(context: &Context, messages: Vec<Message>, unrecorded: &Unr
                 handle.as_deref(),
             )
             .await;
-        let now = Timestamp::now();
+        let now = context.now();
         let mut thread = None;
         let message = match delivery {
             Delivery::Accepted { handle } => {

@@ -36,7 +36,7 @@ pub async fn watch(context: Arc<Context>) {
 }
 
 async fn round(context: &Context) -> Result<(), StoreError> {
-    let now = Timestamp::now();
+    let now = context.now();
     for record in context.store.stacks().await? {
         if record.tracked && record.last.is_some() && record.verdict(now) == Verdict::Unknown {
             alert(context, &record, now).await?;

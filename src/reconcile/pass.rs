@@ -67,7 +67,7 @@ pub async fn pass(
         return Ok(Next::Rest);
     }
     step(context, &mut run, RunState::Deciding).await?;
-    let (check, confirmation) = decided(tracked, &mut record, &seen, commit);
+    let (check, confirmation) = decided(tracked, &mut record, &seen, commit, context.now());
     tracing::info!(
         verdict = check.verdict.as_str(),
         decision = check.decision.kind.as_str(),
@@ -79,7 +79,7 @@ pub async fn pass(
         // What was seen once and is absorbed by an apply elsewhere before the second look must not
         // be forgotten, so the ledger is kept even now.
         let verdict = check.verdict;
-        finish(&mut run, Outcome::Unconfirmed { verdict });
+        finish(&mut run, Outcome::Unconfirmed { verdict }, context.now());
         let seen_once = Conclusion {
             run: Some(&run),
             stack: Some(&record),
@@ -119,19 +119,19 @@ pub(super) async fn record_of(
         owners: tracked.owners.clone(),
         max_age: duration(tracked.settings.policy.max_age),
         tracked: true,
-        ..known.unwrap_or_else(|| first_record(tracked))
+        ..known.unwrap_or_else(|| first_record(tracked, context.now()))
     })
 }
 
 /// A stack that nothing is known of yet.
-pub(super) fn first_record(tracked: &Tracked) -> StackRecord {
+pub(super) fn first_record(tracked: &Tracked, now: Timestamp) -> StackRecord {
     StackRecord::new(
         tracked.id.clone(),
         tracked.source.clone(),
         tracked.dir.clone(),
         tracked.workspace.clone(),
         tracked.settings.labels.clone(),
-        Timestamp::now(),
+        now,
     )
 }
 
@@ -140,6 +140,7 @@ fn decided(
     record: &mut StackRecord,
     seen: &Sighting,
     commit: &CommitId,
+    now: Timestamp,
 ) -> (StackCheck, Confirmation) {
     let mut check = check_of(tracked, seen, commit);
     let confirmation = record.doubt.weigh(record.last.as_ref(), &check);
@@ -152,7 +153,7 @@ fn decided(
         confirmation,
         hold_off: duration(policy.hold_off),
     };
-    let standing: Vec<Guard> = guards(record, &facts, Timestamp::now());
+    let standing: Vec<Guard> = guards(record, &facts, now);
     check.decision = decide(check.verdict, &check.findings, &policy.policy, &standing);
     if confirmation == Confirmation::Unstable {
         let names = record.doubt.unstable.iter().map(AttributeKey::as_str);

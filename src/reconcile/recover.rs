@@ -1,7 +1,7 @@
 //! What a run that was cut off leaves behind. A plan is simply made again; an apply never is: the
 //! stack is held until a person has looked.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
@@ -24,12 +24,7 @@ pub async fn recover(context: &Context) -> Result<Vec<Run>, StoreError> {
             again.push(run);
             continue;
         }
-        let fresh = Run::queued(
-            fresh::run(),
-            run.stack.clone(),
-            run.trigger,
-            Timestamp::now(),
-        );
+        let fresh = Run::queued(fresh::run(), run.stack.clone(), run.trigger, context.now());
         settle(context, run, "Mooring was stopped in the middle of it").await?;
         if context.store.enqueue(&fresh).await? {
             again.push(fresh);
@@ -55,7 +50,7 @@ pub async fn settle(context: &Context, mut run: Run, why: &str) -> Result<(), St
 }
 
 async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreError> {
-    let now = Timestamp::now();
+    let now = context.now();
     tracing::error!(run = %run.id, stack = run.stack.as_str(), "an apply was cut off: {why}");
     if let Err(invalid) = run.step(RunState::Interrupted, now) {
         tracing::error!("{invalid}");

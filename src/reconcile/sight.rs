@@ -35,6 +35,7 @@ pub(super) async fn see(
         schemas: &schemas,
         local_state: false,
         always_show,
+        now: context.now(),
         cancel,
     };
     let seen = look(lens).await;

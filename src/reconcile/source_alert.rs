@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::domain::alert::{AlertKind, Resolution, Sight, Trouble, advance};
 use crate::domain::cause::of_failure;
@@ -24,7 +24,7 @@ const FAILURES_TOLD_FROM: u32 = 2;
 
 /// Opens, changes or ends the alert of a source.
 pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(), StoreError> {
-    let now = Timestamp::now();
+    let now = context.now();
     let id = StackId::new(record.name.as_str());
     let sight = match &record.failure {
         None => Sight::Absent(Resolution::PutBack),

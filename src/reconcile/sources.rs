@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::discover::{discover, owners};
@@ -64,10 +63,10 @@ async fn poll(
         .find(|s| s.name == source.name);
     let mut record = stored.unwrap_or_else(|| SourceRecord::new(source.name.clone()));
     let read = read(context, source, known.as_ref(), record.commit.as_ref()).await;
-    record.checked_at = Some(Timestamp::now());
+    record.checked_at = Some(context.now());
     let update = match read {
         Ok(read) => {
-            metrics::source_fetched(&source.name, Timestamp::now());
+            metrics::source_fetched(&source.name, context.now());
             (record.failures, record.failure) = (0, None);
             read
         }

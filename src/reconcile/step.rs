@@ -24,13 +24,13 @@ pub(super) async fn step(
     run: &mut Run,
     next: RunState,
 ) -> Result<(), StoreError> {
-    advance(run, next);
+    advance(run, next, context.now());
     context.store.save_run(run).await
 }
 
 /// Takes a run one step further. A step that cannot be is a bug of ours and is said so.
-pub(super) fn advance(run: &mut Run, next: RunState) {
-    if let Err(invalid) = run.step(next, Timestamp::now()) {
+pub(super) fn advance(run: &mut Run, next: RunState, now: Timestamp) {
+    if let Err(invalid) = run.step(next, now) {
         tracing::error!("{invalid}");
     }
 }
@@ -49,8 +49,7 @@ pub(super) const fn is_benign(kind: FailureKind) -> bool {
 }
 
 /// Ends a run with an outcome and counts it.
-pub(super) fn finish(run: &mut Run, outcome: Outcome) {
-    let now = Timestamp::now();
+pub(super) fn finish(run: &mut Run, outcome: Outcome, now: Timestamp) {
     if let Err(invalid) = run.finish(outcome, now) {
         tracing::error!("{invalid}");
     }

@@ -28,7 +28,7 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
     if baseline::is_told(context, source).await? {
         return Ok(());
     }
-    let now = Timestamp::now();
+    let now = context.now();
     let stacks = context.store.stacks().await?;
     let own = stacks.into_iter().filter(|record| &record.source == source);
     let everybody: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
@@ -49,7 +49,7 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
 pub async fn keep_sending(context: Arc<Context>, settings: SummarySettings) {
     let mut last = last_sent(&context).await.unwrap_or_else(Timestamp::now);
     loop {
-        let now = Timestamp::now();
+        let now = context.now();
         let due = settings.schedule.next(last, &StackId::new(LAST_SUMMARY));
         if due.is_some_and(|due| due <= now) {
             match scheduled(&context, &settings, now).await {

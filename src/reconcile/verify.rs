@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use crate::domain::check::StackCheck;
 use crate::domain::content::drifted;
 use crate::domain::failure::FailureKind;
@@ -46,7 +44,7 @@ pub(super) async fn verify(
         Applied::Done => None,
         Applied::Failed(failure) | Applied::Interrupted(failure) => Some(failure),
     };
-    let now = Timestamp::now();
+    let now = context.now();
     let left: Vec<_> = drifted(&after).collect();
     let tried: Vec<_> = drifted(&before).collect();
     let all_gone = after.verdict != Verdict::Failed && !tried.iter().any(|key| left.contains(key));
@@ -126,7 +124,7 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
     let stop = &context.stop.applies;
     let tried: Vec<_> = drifted(before).collect();
     let history = History {
-        drifting: drifting(before, &BTreeMap::new(), Timestamp::now()),
+        drifting: drifting(before, &BTreeMap::new(), context.now()),
         unmoved_since: None,
     };
     let first = see(context, tracked, workdir, true, &history, stop).await?;

@@ -181,6 +181,7 @@ async fn looked(bench: &Bench, workdir: &Workdir, always_show: bool) -> (Sightin
         schemas: &bench.path("schemas"),
         local_state: true,
         always_show,
+        now: jiff::Timestamp::UNIX_EPOCH,
         cancel: &bench.cancel,
     };
     let seen = look(lens).await.unwrap();
