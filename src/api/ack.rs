@@ -1,4 +1,4 @@
-//! A person takes the troubles of a stack on.
+//! A person takes the troubles of a stack on, or those of one cause.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::domain::alert::Acknowledgement;
 use crate::domain::ids::StackId;
+use crate::reconcile::command::Concern;
 
 use super::Api;
 use super::error::ApiError;
@@ -25,10 +26,27 @@ pub(super) struct AckQuery {
 
 /// `POST /api/v1/stacks/{stack}/ack`: nobody is reminded of the stack's open alerts until they grow
 /// or until a time.
-pub(super) async fn acknowledge(
+pub(super) async fn of_stack(
     State(api): State<Api>,
     Path(stack): Path<String>,
     Query(query): Query<AckQuery>,
+) -> Result<Json<Value>, ApiError> {
+    acknowledge(&api, &Concern::Stack(StackId::new(stack)), query).await
+}
+
+/// `POST /api/v1/causes/{cause}/ack`: the same for the open alerts of every stack with this cause.
+pub(super) async fn of_cause(
+    State(api): State<Api>,
+    Path(cause): Path<String>,
+    Query(query): Query<AckQuery>,
+) -> Result<Json<Value>, ApiError> {
+    acknowledge(&api, &Concern::Cause(cause), query).await
+}
+
+async fn acknowledge(
+    api: &Api,
+    concern: &Concern,
+    query: AckQuery,
 ) -> Result<Json<Value>, ApiError> {
     let now = Timestamp::now();
     if query.by.trim().is_empty() {
@@ -46,10 +64,9 @@ pub(super) async fn acknowledge(
         until: query.until,
         reason: query.reason.map(short),
     };
-    let stack = StackId::new(stack);
     let alerts = api
         .handle
-        .acknowledge(&stack, &acknowledgement, now)
+        .acknowledge(concern, &acknowledgement, now)
         .await?;
     Ok(Json(
         json!({"alerts": alerts, "until": acknowledgement.until}),

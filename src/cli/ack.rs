@@ -1,4 +1,4 @@
-//! `mooring ack`: a person takes the troubles of a stack on.
+//! `mooring ack`: a person takes the troubles of a stack on, or those of one cause.
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +13,11 @@ pub(super) struct AckArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// The stack, as `mooring stacks` lists it.
-    stack: String,
+    #[arg(required_unless_present = "cause", conflicts_with = "cause")]
+    stack: Option<String>,
+    /// The cause that several stacks have in common, as a message about them names it.
+    #[arg(long, value_name = "KEY")]
+    cause: Option<String>,
     /// For how long (`4h`, `2d`); without it until the trouble grows.
     #[arg(long = "for", value_name = "DURATION")]
     duration: Option<String>,
@@ -32,7 +36,10 @@ pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
         query.push(("until", end(duration)?.to_string()));
     }
     query.extend(args.reason.map(|reason| ("reason", reason)));
-    let path = ["stacks", args.stack.as_str(), "ack"];
+    let path = match (&args.stack, &args.cause) {
+        (Some(stack), _) => ["stacks", stack.as_str(), "ack"],
+        (None, cause) => ["causes", cause.as_deref().unwrap_or_default(), "ack"],
+    };
     let answer = Client::new(&args.server)?.post_with(&path, &query).await?;
     let alerts = answer["alerts"].as_u64().unwrap_or_default();
     let until = answer["until"].as_str();

@@ -51,6 +51,8 @@ pub enum Resolution {
     Repaired,
     /// It was put right elsewhere: by hand, or by an apply that was not ours.
     PutBack,
+    /// What the stack reads in Git changed, and with it the trouble went.
+    CaughtUp,
     /// The stack is no longer tracked.
     Untracked,
 }
@@ -61,6 +63,7 @@ impl Resolution {
         match self {
             Self::Repaired => "repaired by Mooring",
             Self::PutBack => "put right outside Mooring",
+            Self::CaughtUp => "over since the configuration was changed",
             Self::Untracked => "the stack is no longer tracked",
         }
     }
@@ -296,6 +299,9 @@ impl Timings {
     }
 }
 
+/// A trouble that has stayed for its time is told by the look that sees that it has. It is told
+/// without one if none came for so long.
+pub const TOLD_UNSEEN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 /// A trouble that comes back within this time after it was told resolved continues its alert.
 pub const RETURNS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// An alert that has come back so often comes and goes.
@@ -363,8 +369,10 @@ impl Alert {
         (alert, AlertEvent::Acknowledged)
     }
 
-    fn opens_at(&self, timing: &Timing) -> Option<Timestamp> {
-        if self.looks < timing.looks {
+    /// When a look decides whether people are told: then the trouble has stayed for its time. None
+    /// if they were told, or if more looks have to see it first.
+    pub fn opens_at(&self, timing: &Timing) -> Option<Timestamp> {
+        if self.is_over() || self.opened_at.is_some() || self.looks < timing.looks {
             return None;
         }
         after(self.seen_at, self.persist)
@@ -379,7 +387,8 @@ impl Alert {
             return after(lull.since, SETTLES_AFTER);
         }
         let Some(opened_at) = self.opened_at else {
-            return self.opens_at(timing);
+            let opens_at = self.opens_at(timing)?;
+            return after(opens_at, TOLD_UNSEEN_AFTER);
         };
         if let Some(acknowledged) = &self.acknowledged {
             return acknowledged.until;
@@ -395,7 +404,7 @@ fn after(at: Timestamp, wait: SignedDuration) -> Option<Timestamp> {
     at.checked_add(wait).ok()
 }
 
-/// What time alone does to an alert: a trouble that stays is told, people are reminded, others are
+/// What time alone does to an alert: a trouble that nobody could look at again is told, people are reminded, others are
 /// told, an acknowledgement or a lull ends.
 pub fn tick(alert: Alert, timing: &Timing, now: Timestamp) -> Option<(Alert, AlertEvent)> {
     if alert.next_tick(timing)? > now {
@@ -436,6 +445,36 @@ pub fn tick(alert: Alert, timing: &Timing, now: Timestamp) -> Option<(Alert, Ale
         return Some((alert, AlertEvent::Escalated));
     }
     Some((spoken, AlertEvent::Reminded))
+}
+
+/// What is told of an alert because others of the same cause are spoken of now, ahead of its own
+/// time, so that people hear once of a cause and not once for each stack. None if it does not
+/// belong there.
+pub fn along(
+    alert: Alert,
+    event: AlertEvent,
+    timing: &Timing,
+    now: Timestamp,
+) -> Option<(Alert, AlertEvent)> {
+    let told = alert.opened_at.is_some() && !alert.is_over() && alert.lull.is_none();
+    if !told || alert.acknowledged.is_some() {
+        return None;
+    }
+    let spoken = Alert {
+        spoken_at: now,
+        ..alert
+    };
+    match event {
+        AlertEvent::Escalated if timing.escalate.is_some() && spoken.escalated_at.is_none() => {
+            let alert = Alert {
+                escalated_at: Some(now),
+                ..spoken
+            };
+            Some((alert, AlertEvent::Escalated))
+        }
+        AlertEvent::Reminded if timing.remind.is_some() => Some((spoken, AlertEvent::Reminded)),
+        _ => None,
+    }
 }
 
 /// The next state of an alert after a look, and what to tell, if anything. `known` is the stack's
@@ -509,10 +548,15 @@ fn returning(alert: Alert, now: Timestamp) -> Option<Alert> {
 }
 
 fn opened(alert: Alert, timing: &Timing, now: Timestamp) -> (Alert, Option<AlertEvent>) {
-    match tick(alert.clone(), timing, now) {
-        Some((alert, event)) => (alert, Some(event)),
-        None => (alert, None),
+    if alert.opens_at(timing).is_none_or(|at| at > now) {
+        return (alert, None);
     }
+    let alert = Alert {
+        opened_at: Some(now),
+        spoken_at: now,
+        ..alert
+    };
+    (alert, Some(AlertEvent::Opened))
 }
 
 /// None if nothing about it is new.

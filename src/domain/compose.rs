@@ -127,6 +127,24 @@ fn alert_of(notice: &Notice) -> Option<&AlertNotice> {
 /// What is told together: a cause, and what happened.
 type Bucket = (String, AlertEvent);
 
+/// Whether a message about this says how far a cause has spread. Such messages become rarer.
+const fn spreads(event: AlertEvent) -> bool {
+    matches!(
+        event,
+        AlertEvent::Opened | AlertEvent::Changed | AlertEvent::Resolved
+    )
+}
+
+/// News of one alert that is told at once, or other news.
+struct Piece<'e> {
+    /// The first of it.
+    first: &'e Envelope,
+    /// The alert as it is told.
+    alert: Option<&'e AlertNotice>,
+    /// All of it.
+    envelopes: Vec<EnvelopeId>,
+}
+
 struct Composer<'m> {
     manner: &'m Manner,
     now: Timestamp,
@@ -152,8 +170,46 @@ impl<'m> Composer<'m> {
     fn pass(mut self, waiting: &[&Envelope]) -> Composition {
         let (night, live) = self.sort(waiting);
         self.morning(&night);
+        let live: Vec<Piece<'_>> = live
+            .into_iter()
+            .map(|envelope| self.piece(envelope, waiting))
+            .collect();
         self.tell(&live);
         self.finish()
+    }
+
+    /// What is told of the alert that an envelope is about. One that joined a cause since its last
+    /// message and is over is told with those that are over.
+    fn piece<'e>(&self, first: &'e Envelope, waiting: &[&'e Envelope]) -> Piece<'e> {
+        let single = Piece {
+            first,
+            alert: alert_of(&first.notice),
+            envelopes: vec![first.id],
+        };
+        let Some(alert) = single
+            .alert
+            .filter(|alert| alert.event == AlertEvent::Opened)
+        else {
+            return single;
+        };
+        let cause = self.cause_of(alert);
+        let group = cause.and_then(|cause| self.desk.groups.get(&cause));
+        if group.is_none_or(|group| group.together.is_empty()) {
+            return single;
+        }
+        let own: Vec<(EnvelopeId, &AlertNotice)> = waiting
+            .iter()
+            .filter_map(|envelope| Some((envelope.id, alert_of(&envelope.notice)?)))
+            .filter(|(_, other)| other.alert == alert.alert)
+            .collect();
+        match own.last() {
+            Some((_, last)) if last.event == AlertEvent::Resolved => Piece {
+                first,
+                alert: Some(*last),
+                envelopes: own.iter().map(|(id, _)| *id).collect(),
+            },
+            _ => single,
+        }
     }
 
     fn hold(&mut self, envelope: &Envelope, until: Option<Timestamp>) {
@@ -205,7 +261,7 @@ impl<'m> Composer<'m> {
 
     fn morning(&mut self, night: &[&Envelope]) {
         match night {
-            [] => {}
+            [] => return,
             [one] => self.messages.push(alone(one)),
             many => self.messages.push(Composed {
                 notice: digest(
@@ -216,107 +272,152 @@ impl<'m> Composer<'m> {
                 envelopes: many.iter().map(|envelope| envelope.id).collect(),
             }),
         }
+        // What is told here goes on, by day, together with others of its cause.
+        let open: BTreeMap<AlertId, &AlertNotice> = night
+            .iter()
+            .filter_map(|envelope| alert_of(&envelope.notice))
+            .map(|alert| (alert.alert, alert))
+            .collect();
+        for (id, alert) in open {
+            if let Some(cause) = self.cause_of(alert) {
+                let over = alert.event == AlertEvent::Resolved;
+                let one = std::iter::once(id);
+                self.desk
+                    .tell_together(&cause, (over, false), one, self.now);
+            }
+        }
     }
 
-    fn tell(&mut self, live: &[&Envelope]) {
-        let mut buckets: BTreeMap<Bucket, Vec<&Envelope>> = BTreeMap::new();
-        for envelope in live {
-            match alert_of(&envelope.notice).and_then(|alert| self.bucket(alert)) {
-                Some(bucket) => buckets.entry(bucket).or_default().push(envelope),
-                None => self.messages.push(alone(envelope)),
+    fn tell(&mut self, live: &[Piece<'_>]) {
+        let mut buckets: BTreeMap<Bucket, Vec<&Piece<'_>>> = BTreeMap::new();
+        for piece in live {
+            match piece.alert.and_then(|alert| self.bucket(alert)) {
+                Some(bucket) => buckets.entry(bucket).or_default().push(piece),
+                None => self.messages.push(alone(piece.first)),
             }
         }
         // By the time of their first news, so that the end of a trouble comes after its beginning.
-        let mut buckets: Vec<(Bucket, Vec<&Envelope>)> = buckets.into_iter().collect();
-        buckets.sort_by_key(|(_, envelopes)| envelopes.first().map(|envelope| envelope.id));
-        for ((cause, event), envelopes) in buckets {
-            self.tell_bucket(&cause, event, &envelopes);
+        let mut buckets: Vec<(Bucket, Vec<&Piece<'_>>)> = buckets.into_iter().collect();
+        buckets.sort_by_key(|(_, pieces)| pieces.first().map(|piece| piece.first.id));
+        for ((cause, event), pieces) in buckets {
+            self.tell_bucket(&cause, event, &pieces);
         }
+    }
+
+    fn cause_of(&self, alert: &AlertNotice) -> Option<String> {
+        let told = self.desk.cause_of(alert.alert).map(str::to_owned);
+        told.or_else(|| alert.cause.as_ref().map(|cause| cause.key.clone()))
     }
 
     fn bucket(&self, alert: &AlertNotice) -> Option<Bucket> {
-        let group = self.desk.group_of(alert.alert).map(str::to_owned);
-        let cause = group.or_else(|| alert.cause.as_ref().map(|cause| cause.key.clone()))?;
-        Some((cause, alert.event))
+        Some((self.cause_of(alert)?, alert.event))
     }
 
-    fn tell_bucket(&mut self, cause: &str, event: AlertEvent, envelopes: &[&Envelope]) {
-        let alerts: Vec<&AlertNotice> = envelopes
-            .iter()
-            .filter_map(|envelope| alert_of(&envelope.notice))
-            .collect();
-        let behind = alerts.iter().any(|alert| self.held.contains(&alert.alert));
-        let due = self.due(cause, event, envelopes, &alerts);
-        if behind || due.is_some_and(|due| due > self.now) {
-            for envelope in envelopes {
-                self.hold(envelope, due);
+    /// Ends of what was told one by one are told one by one as well; everything else of one cause
+    /// is told together if it is much, or if some of it was.
+    fn tell_bucket(&mut self, cause: &str, event: AlertEvent, pieces: &[&Piece<'_>]) {
+        let over = event == AlertEvent::Resolved;
+        let known = self.desk.groups.get(cause);
+        let is_single = |piece: &Piece<'_>| {
+            known.is_some_and(|group| piece.alert.is_some_and(|a| group.singly.contains(&a.alert)))
+        };
+        let (single, rest): (Vec<&Piece<'_>>, Vec<&Piece<'_>>) =
+            pieces.iter().partition(|piece| over && is_single(piece));
+        let spread = match event {
+            AlertEvent::Opened => known.map_or(0, Group::open),
+            _ => 0,
+        };
+        let together = rest.len() + spread >= GROUP_FROM
+            || known.is_some_and(|group| !group.together.is_empty());
+        if together {
+            self.tell_singly(cause, over, &single);
+            self.tell_together(cause, event, &rest);
+        } else {
+            self.tell_singly(cause, over, pieces);
+        }
+    }
+
+    /// Holds pieces back if they are not due, or if earlier news of the same alerts is held back.
+    fn holds(&mut self, pieces: &[&Piece<'_>], due: Option<Timestamp>) -> bool {
+        let behind = |piece: &&Piece<'_>| {
+            let alert = piece.alert.map(|alert| alert.alert);
+            alert.is_some_and(|alert| self.held.contains(&alert))
+        };
+        let holds = pieces.iter().any(behind) || due.is_some_and(|due| due > self.now);
+        if holds {
+            for piece in pieces {
+                self.hold(piece.first, due);
             }
+        }
+        holds
+    }
+
+    fn tell_singly(&mut self, cause: &str, over: bool, pieces: &[&Piece<'_>]) {
+        if pieces.is_empty() || self.holds(pieces, self.first_due(pieces)) {
             return;
         }
-        let known = self.desk.groups.get(cause);
-        let joins = match event {
-            AlertEvent::Opened => known.is_some_and(|group| !group.told.is_empty()),
-            _ => alerts
-                .iter()
-                .any(|alert| self.desk.group_of(alert.alert) == Some(cause)),
-        };
-        if joins || alerts.len() >= GROUP_FROM {
-            if let Some(message) = self.as_group(cause, event, envelopes, &alerts) {
-                self.messages.push(message);
-            }
-        } else {
-            self.desk
-                .tell_singly(cause, alerts.len(), self.manner.interval, self.now);
-            self.messages.extend(envelopes.iter().map(|one| alone(one)));
-        }
+        let ids = pieces.iter().filter_map(|piece| piece.alert);
+        self.desk
+            .tell_singly(cause, over, ids.map(|alert| alert.alert), self.now);
+        self.messages
+            .extend(pieces.iter().map(|piece| alone(piece.first)));
     }
 
-    /// When a bucket is to be told: none at once.
-    fn due(
-        &self,
-        cause: &str,
-        event: AlertEvent,
-        envelopes: &[&Envelope],
-        alerts: &[&AlertNotice],
-    ) -> Option<Timestamp> {
-        let urgent = matches!(event, AlertEvent::Escalated | AlertEvent::Acknowledged)
-            || alerts
-                .iter()
-                .any(|alert| alert.severity == Severity::Critical);
+    /// When the first of these has waited for others; none if it does not wait.
+    fn first_due(&self, pieces: &[&Piece<'_>]) -> Option<Timestamp> {
+        let urgent = pieces.iter().filter_map(|piece| piece.alert).any(|alert| {
+            let asked = matches!(
+                alert.event,
+                AlertEvent::Escalated | AlertEvent::Acknowledged
+            );
+            asked || alert.severity == Severity::Critical
+        });
         let wait = if urgent {
             SignedDuration::ZERO
         } else {
             self.manner.wait
         };
-        let first = envelopes.first()?.at.checked_add(wait).ok()?;
-        let Some(known) = self.desk.groups.get(cause) else {
+        pieces.first()?.first.at.checked_add(wait).ok()
+    }
+
+    /// When these are to be told together.
+    fn due(&self, cause: &str, event: AlertEvent, pieces: &[&Piece<'_>]) -> Option<Timestamp> {
+        let first = self.first_due(pieces)?;
+        let known = self.desk.groups.get(cause);
+        let Some(known) = known.filter(|group| !group.together.is_empty()) else {
             return Some(first);
         };
-        let again = known.spoken_at.checked_add(self.manner.interval).ok()?;
-        let few = known.told.is_empty() && known.singly + alerts.len() < GROUP_FROM;
-        Some(if few || again <= self.now {
-            first
+        let ids: BTreeSet<AlertId> = pieces
+            .iter()
+            .filter_map(|piece| piece.alert.map(|alert| alert.alert))
+            .collect();
+        let is_the_end = event == AlertEvent::Resolved && known.together.is_subset(&ids);
+        Some(if spreads(event) && !is_the_end {
+            first.max(known.next_at(self.manner.interval))
         } else {
-            first.max(again)
+            first
         })
     }
 
-    fn as_group(
-        &mut self,
-        cause: &str,
-        event: AlertEvent,
-        envelopes: &[&Envelope],
-        alerts: &[&AlertNotice],
-    ) -> Option<Composed> {
-        let mut worst: Vec<&AlertNotice> = alerts.to_vec();
+    fn tell_together(&mut self, cause: &str, event: AlertEvent, pieces: &[&Piece<'_>]) {
+        let due = self.due(cause, event, pieces);
+        if self.holds(pieces, due) {
+            return;
+        }
+        let mut worst: Vec<&AlertNotice> = pieces.iter().filter_map(|piece| piece.alert).collect();
         worst.sort_by(|a, b| {
             b.severity
                 .cmp(&a.severity)
                 .then_with(|| a.stack.cmp(&b.stack))
         });
-        let example = *worst.first()?;
-        let ids = alerts.iter().map(|alert| alert.alert);
-        let (group, open) = self.desk.tell_group(cause, event, ids, self.now);
+        let Some(example) = worst.first().copied() else {
+            return;
+        };
+        let over = event == AlertEvent::Resolved;
+        let ids = worst.iter().map(|alert| alert.alert);
+        let group = self
+            .desk
+            .tell_together(cause, (over, spreads(event)), ids, self.now);
         let members = worst.iter().map(|alert| GroupMember {
             alert: alert.alert,
             stack: alert.stack.clone(),
@@ -324,27 +425,26 @@ impl<'m> Composer<'m> {
             text: super::brief::brief(&alert.check),
         });
         let notice = Notice::Group(GroupNotice {
-            group,
+            open: group.open(),
+            total: group.total,
+            group: group.id,
             event,
             kind: example.kind,
             severity: example.severity,
-            at: alerts
-                .iter()
-                .map(|alert| alert.at)
-                .max()
-                .unwrap_or(self.now),
+            at: worst.iter().map(|alert| alert.at).max().unwrap_or(self.now),
+            key: cause.to_owned(),
             cause: match &example.cause {
                 Some(cause) => cause.words.clone(),
                 None => String::new(),
             },
             members: members.collect(),
-            open,
             example: Box::new(example.clone()),
         });
-        Some(Composed {
+        let envelopes = pieces.iter().flat_map(|piece| piece.envelopes.clone());
+        self.messages.push(Composed {
             notice,
-            envelopes: envelopes.iter().map(|envelope| envelope.id).collect(),
-        })
+            envelopes: envelopes.collect(),
+        });
     }
 
     /// Keeps to the limit: what is too much goes into one message that says how much it is.

@@ -173,12 +173,16 @@ pub struct GroupNotice {
     pub severity: Severity,
     /// When the last of it happened.
     pub at: Timestamp,
+    /// The key of what they have in common.
+    pub key: String,
     /// What they have in common, in words.
     pub cause: String,
     /// The stacks to which it happened, worst first.
     pub members: Vec<GroupMember>,
-    /// How many stacks of the group are in this trouble now.
+    /// How many stacks are in this trouble now.
     pub open: usize,
+    /// How many were in it since it began.
+    pub total: usize,
     /// One of them in full.
     pub example: Box<AlertNotice>,
 }

@@ -57,6 +57,8 @@ pub struct Situation<'a> {
     pub check: &'a StackCheck,
     /// Whether Mooring has just repaired something here.
     pub repaired: bool,
+    /// Whether what the stack reads in Git differs from the last look.
+    pub code_moved: bool,
     /// How long code may wait.
     pub pending_after: SignedDuration,
     /// When people are told.
@@ -185,6 +187,7 @@ fn sights(situation: &Situation<'_>) -> [(AlertKind, Sight); 4] {
         _ if failed => Sight::Unseen,
         Some(trouble) => Sight::Present(trouble),
         None if situation.repaired => Sight::Absent(Resolution::Repaired),
+        None if situation.code_moved => Sight::Absent(Resolution::CaughtUp),
         None => over.clone(),
     };
     let waits = |f: &Finding| f.is_pending() || f.is_consequence();

@@ -1,27 +1,39 @@
-//! A person takes the troubles of a stack on.
+//! A person takes the troubles of a stack on, or those of one cause.
 
 use jiff::Timestamp;
 
-use crate::domain::alert::Acknowledgement;
-use crate::domain::ids::StackId;
+use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::notice::AlertNotice;
 use crate::store::Conclusion;
 
-use super::command::Refusal;
+use super::command::{Concern, Refusal};
 use super::context::Context;
 use super::news;
 
-/// Acknowledges every open alert of a stack that people were told of; says how many there are.
+impl Concern {
+    fn holds(&self, alert: &Alert) -> bool {
+        match self {
+            Self::Stack(stack) => alert.stack == *stack,
+            Self::Cause(key) => {
+                let cause = alert.trouble.cause.as_ref();
+                cause.is_some_and(|cause| cause.key == *key)
+            }
+        }
+    }
+}
+
+/// Acknowledges every open alert of a stack or a cause that people were told of; says how many there
+/// are.
 pub(super) async fn acknowledge(
     context: &Context,
-    stack: &StackId,
+    concern: &Concern,
     acknowledgement: &Acknowledgement,
     now: Timestamp,
 ) -> Result<usize, Refusal> {
     let _one_at_a_time = context.telling.lock().await;
     let (mut entries, mut told) = (Vec::new(), Vec::new());
     for (alert, notice) in context.store.open_alerts_as_told().await? {
-        let (true, true, Some(notice)) = (alert.stack == *stack, alert.opened_at.is_some(), notice)
+        let (true, true, Some(notice)) = (concern.holds(&alert), alert.opened_at.is_some(), notice)
         else {
             continue;
         };
@@ -35,7 +47,7 @@ pub(super) async fn acknowledge(
         entries.push(news::entry(context, alert, notice));
     }
     if entries.is_empty() {
-        return Err(Refusal::NothingOpen(stack.clone()));
+        return Err(Refusal::NothingOpen(concern.clone()));
     }
     let news = news::of_alerts(context, &told, now);
     let conclusion = Conclusion {

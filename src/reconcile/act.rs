@@ -56,9 +56,9 @@ pub async fn act(
                 state,
                 ..Ending::looked(check, seen)
             };
-            conclude(context, tracked, run, record, ending).await?;
+            let next = conclude(context, tracked, run, record, ending).await?;
             let moved = failure.kind == FailureKind::StalePlan;
-            return Ok(if moved { Next::LookAgain } else { Next::Rest });
+            return Ok(if moved { Next::LookAgain } else { next });
         }
     };
     // The apply writes refreshed values into the state and hides unenforced findings from then on:

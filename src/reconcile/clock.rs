@@ -1,12 +1,13 @@
-//! What time alone does to alerts: troubles that stay are told, people are reminded, others are
-//! told, acknowledgements end.
+//! What time alone does to alerts: people are reminded, others are told, acknowledgements end, and a
+//! trouble that stayed and that nobody could look at again is told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::alert::tick;
+use crate::domain::alert::{Alert, AlertEvent, along, tick};
 use crate::domain::notice::AlertNotice;
 use crate::store::{Conclusion, StoreError};
 
@@ -45,7 +46,7 @@ pub async fn keep(context: Arc<Context>) {
 }
 
 /// Sets the time of each open alert anew: the configuration may be another than it was.
-async fn reckon(context: &Context) -> Result<(), StoreError> {
+pub(super) async fn reckon(context: &Context) -> Result<(), StoreError> {
     let _one_at_a_time = context.telling.lock().await;
     let open = context.store.open_alerts_as_told().await?;
     let entries: Vec<_> = open
@@ -65,26 +66,30 @@ pub(super) async fn strike(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
     let _one_at_a_time = context.telling.lock().await;
+    let mut moved = BTreeSet::new();
     for (alert, notice) in context.store.due_alerts(now).await? {
-        let Some(notice) = notice else {
+        let Some(notice) = notice.filter(|_| !moved.contains(&alert.id)) else {
             continue;
         };
         let timing = news::timing(context, &alert, &notice);
-        let moved = tick(alert.clone(), &timing, now);
-        let (alert, notice, told) = match moved {
+        let mut entries = Vec::new();
+        let mut told = Vec::new();
+        match tick(alert.clone(), &timing, now) {
             Some((alert, event)) => {
-                let told = AlertNotice {
-                    event,
-                    at: now,
-                    ..notice.with(&alert)
-                };
-                (alert, told.clone(), Some(told))
+                let first = as_told(&alert, event, notice, now);
+                entries.push(news::entry(context, alert.clone(), first.clone()));
+                told.push(first);
+                for (alert, notice) in companions(context, &alert, event, now).await? {
+                    moved.insert(alert.id);
+                    entries.push(news::entry(context, alert, notice.clone()));
+                    told.push(notice);
+                }
             }
-            None => (alert, notice, None),
-        };
-        let news = news::of_alerts(context, told.as_slice(), now);
+            None => entries.push(news::entry(context, alert, notice)),
+        }
+        let news = news::of_alerts(context, &told, now);
         let conclusion = Conclusion {
-            alerts: &[news::entry(context, alert, notice)],
+            alerts: &entries,
             news: &news,
             ..Conclusion::default()
         };
@@ -92,4 +97,34 @@ pub(super) async fn strike(
         context.news_bell.notify_one();
     }
     context.store.next_alert_at().await
+}
+
+fn as_told(alert: &Alert, event: AlertEvent, notice: AlertNotice, now: Timestamp) -> AlertNotice {
+    AlertNotice {
+        event,
+        at: now,
+        ..notice.with(alert)
+    }
+}
+
+/// Alerts of other stacks with the same cause, which are spoken of along with one whose time it is.
+async fn companions(
+    context: &Context,
+    first: &Alert,
+    event: AlertEvent,
+    now: Timestamp,
+) -> Result<Vec<(Alert, AlertNotice)>, StoreError> {
+    let Some(cause) = first.trouble.cause.as_ref().map(|cause| &cause.key) else {
+        return Ok(Vec::new());
+    };
+    let open = context.store.open_alerts_as_told().await?.into_iter();
+    let others = open.filter_map(|(alert, notice)| {
+        let same = alert.trouble.cause.as_ref().map(|cause| &cause.key) == Some(cause);
+        let notice = notice.filter(|_| same && alert.id != first.id)?;
+        let timing = news::timing(context, &alert, &notice);
+        let (alert, event) = along(alert, event, &timing, now)?;
+        let notice = as_told(&alert, event, notice, now);
+        Some((alert, notice))
+    });
+    Ok(others.collect())
 }

@@ -33,6 +33,24 @@ pub enum Command {
     Resume(StackId, oneshot::Sender<Result<RunId, Refusal>>),
 }
 
+/// Whose troubles a person takes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concern {
+    /// Those of a stack.
+    Stack(StackId),
+    /// Those of every stack with this cause, by its key.
+    Cause(String),
+}
+
+impl std::fmt::Display for Concern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stack(stack) => stack.fmt(f),
+            Self::Cause(key) => write!(f, "the cause {key}"),
+        }
+    }
+}
+
 /// Why the driver does not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -42,9 +60,9 @@ pub enum Refusal {
     /// A run of the stack is under way.
     #[error("a run of {0} is under way; wait for its end and try again")]
     Running(StackId),
-    /// Nothing about the stack can be acknowledged.
+    /// There is nothing that can be acknowledged.
     #[error("there is no open alert of {0}")]
-    NothingOpen(StackId),
+    NothingOpen(Concern),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

@@ -19,7 +19,7 @@ use crate::telemetry::metrics;
 use super::context::Context;
 use super::look::Sighting;
 use super::resolve::Tracked;
-use super::step::{advance, duration, finish};
+use super::step::{Next, advance, duration, finish};
 use super::{baseline, fresh, news};
 
 /// How a pass ended.
@@ -39,6 +39,8 @@ pub struct Ending {
     pub outcome: Outcome,
     /// The stack as it was before Mooring repaired it.
     pub repaired: Option<StackCheck>,
+    /// Whether what it reads in Git differs from the last look.
+    pub code_moved: bool,
 }
 
 impl Ending {
@@ -60,6 +62,7 @@ impl Ending {
             interrupted: false,
             outcome,
             repaired: None,
+            code_moved: false,
         }
     }
 }
@@ -74,14 +77,14 @@ pub async fn conclude_run(
     context.store.save_run(run).await
 }
 
-/// Ends a run that looked at its stack.
+/// Ends a run that looked at its stack; says when it is to be looked at next.
 pub async fn conclude(
     context: &Context,
     tracked: &Tracked,
     mut run: Run,
     mut record: StackRecord,
     ending: Ending,
-) -> Result<(), StoreError> {
+) -> Result<Next, StoreError> {
     let now = context.now();
     let Ending {
         check,
@@ -91,6 +94,7 @@ pub async fn conclude(
         interrupted,
         outcome,
         repaired,
+        code_moved,
     } = ending;
     record.observe(check.clone(), now);
     record.observe_state(state);
@@ -114,6 +118,7 @@ pub async fn conclude(
         record: &record,
         check: &check,
         repaired: repaired.is_some(),
+        code_moved,
         pending_after: duration(tracked.settings.policy.pending_after),
         timings: &timings,
         audience: &audience,
@@ -147,7 +152,11 @@ pub async fn conclude(
     };
     context.store.conclude(&conclusion).await?;
     context.news_bell.notify_one();
-    Ok(())
+    let waiting = entries.iter().filter_map(|entry| {
+        let timing = news::timing(context, &entry.alert, entry.notice.as_ref()?);
+        entry.alert.opens_at(&timing)
+    });
+    Ok(waiting.min().map_or(Next::Rest, Next::LookAt))
 }
 
 /// A repair speaks for itself unless it ends an alert that people know of.

@@ -316,6 +316,12 @@ impl Driver {
         let now = self.context.now();
         match next {
             Ok(Next::Rest) => (followed.looked, followed.broken) = (true, 0),
+            Ok(Next::LookAt(at)) => {
+                let scheduled = followed.tracked.settings.schedule.next(now, &run.stack);
+                followed.due = Some(scheduled.map_or(at, |scheduled| scheduled.min(at)));
+                followed.trigger = Trigger::Confirmation;
+                (followed.looked, followed.broken) = (true, 0);
+            }
             Ok(Next::LookAgain) => {
                 let after = duration(followed.tracked.settings.policy.confirm_after);
                 followed.due = now.checked_add(after).ok();

@@ -15,7 +15,7 @@ use crate::domain::stack::StackRecord;
 use crate::store::StoreError;
 
 use super::acknowledge;
-use super::command::{Command, Refusal};
+use super::command::{Command, Concern, Refusal};
 use super::context::Context;
 use super::posture;
 
@@ -57,14 +57,14 @@ impl Handle {
             .await
     }
 
-    /// A person takes the open alerts of a stack on; says how many there are.
+    /// A person takes the open alerts of a stack or a cause on; says how many there are.
     pub async fn acknowledge(
         &self,
-        stack: &StackId,
+        concern: &Concern,
         acknowledgement: &Acknowledgement,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
-        acknowledge::acknowledge(&self.context, stack, acknowledgement, now).await
+        acknowledge::acknowledge(&self.context, concern, acknowledgement, now).await
     }
 
     async fn ask(

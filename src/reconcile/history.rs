@@ -19,7 +19,9 @@ pub(super) async fn history(
     commit: &CommitId,
 ) -> History {
     let unmoved_since = match &record.in_sync_commit {
-        Some(since) if unmoved(context, tracked, since, commit).await => Some(since.clone()),
+        Some(since) if compared(context, tracked, since, commit).await == Some(false) => {
+            Some(since.clone())
+        }
         _ => None,
     };
     History {
@@ -28,13 +30,31 @@ pub(super) async fn history(
     }
 }
 
-async fn unmoved(context: &Context, tracked: &Tracked, since: &CommitId, now: &CommitId) -> bool {
-    if since == now {
-        return true;
+/// Whether what the stack reads in Git differs from what the last look saw.
+pub(super) async fn code_moved(
+    context: &Context,
+    tracked: &Tracked,
+    record: &StackRecord,
+    commit: &CommitId,
+) -> bool {
+    let last = record.last.as_ref().and_then(|last| last.commit.as_ref());
+    match last {
+        Some(last) => compared(context, tracked, last, commit).await == Some(true),
+        None => false,
     }
-    let Ok(location) = location(context, tracked) else {
-        return false;
-    };
+}
+
+/// Whether what the stack reads differs between two commits; none if Git cannot tell.
+async fn compared(
+    context: &Context,
+    tracked: &Tracked,
+    since: &CommitId,
+    now: &CommitId,
+) -> Option<bool> {
+    if since == now {
+        return Some(false);
+    }
+    let location = location(context, tracked).ok()?;
     let path = context.layout.mirror(&tracked.source);
     let ca = context.settings.ca_file.clone();
     let (tracked, since, now) = (tracked.clone(), since.clone(), now.clone());
@@ -42,7 +62,7 @@ async fn unmoved(context: &Context, tracked: &Tracked, since: &CommitId, now: &C
         let mirror = Mirror::open(&path, &location, ca.as_deref())?;
         moved(&mirror, &tracked, &since, &now)
     });
-    matches!(asked.await, Ok(Ok(false)))
+    asked.await.ok()?.ok()
 }
 
 /// Whether anything that the stack may read differs between two commits.

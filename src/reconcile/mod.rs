@@ -46,3 +46,11 @@ mod tree_copy;
 mod undelivered;
 pub mod uploads;
 mod verify;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+mod week;

@@ -21,7 +21,7 @@ const BATCH: u32 = 100;
 
 /// What became of messages and could not be recorded (the disk is full). Until it is, nothing more
 /// leaves: the database would have the same messages sent again and again.
-type Unrecorded = Arc<Mutex<Vec<(Message, Option<Thread>)>>>;
+pub(super) type Unrecorded = Arc<Mutex<Vec<(Message, Option<Thread>)>>>;
 
 /// Delivers messages until the daemon stops.
 pub async fn deliver(context: Arc<Context>) {
@@ -43,7 +43,10 @@ pub async fn deliver(context: Arc<Context>) {
 }
 
 /// Delivers what is due; says how long there is nothing to do.
-async fn round(context: &Arc<Context>, unrecorded: &Unrecorded) -> Result<Duration, StoreError> {
+pub(super) async fn round(
+    context: &Arc<Context>,
+    unrecorded: &Unrecorded,
+) -> Result<Duration, StoreError> {
     record(context, unrecorded).await?;
     loop {
         let due = context.store.due_messages(context.now(), BATCH).await?;

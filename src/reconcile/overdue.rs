@@ -35,7 +35,7 @@ pub async fn watch(context: Arc<Context>) {
     }
 }
 
-async fn round(context: &Context) -> Result<(), StoreError> {
+pub(super) async fn round(context: &Context) -> Result<(), StoreError> {
     let now = context.now();
     for record in context.store.stacks().await? {
         if record.tracked && record.last.is_some() && record.verdict(now) == Verdict::Unknown {
@@ -71,6 +71,7 @@ async fn alert(context: &Context, record: &StackRecord, now: Timestamp) -> Resul
         record,
         check: &check,
         repaired: false,
+        code_moved: false,
         pending_after: SignedDuration::MAX,
         timings: &timings,
         audience: &audience,

@@ -16,7 +16,7 @@ use super::act;
 use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
-use super::history::history;
+use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::prepare::prepare;
 use super::resolve::Tracked;
@@ -101,9 +101,11 @@ pub async fn pass(
             act::act(attempt, run, record, check, seen).await
         }
         _ => {
-            let ending = Ending::looked(check, seen);
-            conclude(context, tracked, run, record, ending).await?;
-            Ok(Next::Rest)
+            let ending = Ending {
+                code_moved: code_moved(context, tracked, &record, commit).await,
+                ..Ending::looked(check, seen)
+            };
+            conclude(context, tracked, run, record, ending).await
         }
     }
 }
@@ -135,7 +137,7 @@ pub(super) fn first_record(tracked: &Tracked, now: Timestamp) -> StackRecord {
     )
 }
 
-fn decided(
+pub(super) fn decided(
     tracked: &Tracked,
     record: &mut StackRecord,
     seen: &Sighting,

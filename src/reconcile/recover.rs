@@ -81,6 +81,7 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
         record: &record,
         check: &check,
         repaired: false,
+        code_moved: false,
         pending_after: SignedDuration::MAX,
         timings: &timings,
         audience: &audience,

@@ -16,6 +16,8 @@ pub enum Next {
     Rest,
     /// Look again soon: what was seen is not settled.
     LookAgain,
+    /// Look again then: people are told if it is still there.
+    LookAt(Timestamp),
 }
 
 /// Takes a run one step further and stores it.

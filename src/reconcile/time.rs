@@ -10,7 +10,7 @@ pub enum Time {
     Wall,
     /// One that stands until it is moved, so that a week can be played through in a test.
     #[cfg(test)]
-    Paused(std::sync::Mutex<Timestamp>),
+    Paused(std::sync::Arc<std::sync::Mutex<Timestamp>>),
 }
 
 impl Time {

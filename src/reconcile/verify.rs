@@ -93,6 +93,7 @@ pub(super) async fn verify(
     let again = moved || unseen == Some(FailureKind::Busy);
     let ending = Ending {
         repaired: trouble_free(&outcome).then_some(before),
+        code_moved: false,
         outcome,
         interrupted,
         backend: seen.plan.as_ref().map(|plan| plan.backend.identity.clone()),
@@ -104,8 +105,8 @@ pub(super) async fn verify(
         ledger: seen.ledger,
         check: after,
     };
-    conclude(context, tracked, run, record, ending).await?;
-    Ok(if again { Next::LookAgain } else { Next::Rest })
+    let next = conclude(context, tracked, run, record, ending).await?;
+    Ok(if again { Next::LookAgain } else { next })
 }
 
 const fn trouble_free(outcome: &Outcome) -> bool {

@@ -12,7 +12,7 @@ use super::workdir::{Workdir, disk_failure};
 
 /// Hashes (hexadecimal SHA-256) of what a plan is made from besides the configuration; nothing
 /// where there is nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Selections {
     lock_file: Option<String>,
     modules: Option<String>,

@@ -34,6 +34,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "secret",
             "report",
             "reconcile::handle",
+            "reconcile::command::Concern",
             "reconcile::command::Refusal",
             "reconcile::recover",
             "store::StoreError",

@@ -76,11 +76,32 @@ fn a_trouble_that_does_not_stay_is_no_news() {
     assert_eq!(life.look(&over, &timing, hours(1)), None);
     assert!(life.0.as_ref().unwrap().is_over());
     assert_eq!(life.look(&present, &timing, hours(3)), None);
-    assert_eq!(life.tick(&timing, hours(5)), Some(AlertEvent::Opened));
+    assert_eq!(life.tick(&timing, hours(5)), None, "a look comes first");
+    assert_eq!(
+        life.look(&present, &timing, hours(5)),
+        Some(AlertEvent::Opened)
+    );
     assert_eq!(
         life.look(&over, &timing, hours(6)),
         Some(AlertEvent::Resolved)
     );
+}
+
+#[test]
+fn a_trouble_that_nobody_looks_at_again_is_told_all_the_same() {
+    let timing = Timing {
+        persist: SignedDuration::from_hours(2),
+        ..AT_ONCE
+    };
+    let mut life = Life::default();
+    assert_eq!(life.look(&Sight::Present(drift()), &timing, hours(0)), None);
+    assert_eq!(life.0.as_ref().unwrap().opens_at(&timing), Some(hours(2)));
+    let unseen = hours(2) + TOLD_UNSEEN_AFTER;
+    assert_eq!(
+        life.tick(&timing, unseen - SignedDuration::from_secs(1)),
+        None
+    );
+    assert_eq!(life.tick(&timing, unseen), Some(AlertEvent::Opened));
 }
 
 #[test]

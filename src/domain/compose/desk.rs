@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::alert::AlertEvent;
 use crate::domain::ids::AlertId;
 
 /// A cause of which nothing was said for so long is forgotten, unless stacks are still in it.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// The longest wait between two messages that say how far a cause has spread.
+const LONGEST_INTERVAL: SignedDuration = SignedDuration::from_hours(4);
 
 /// What is remembered of earlier messages to one receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,10 +29,62 @@ pub struct Group {
     pub id: String,
     /// When something was last said of it.
     pub spoken_at: Timestamp,
-    /// How many of its alerts were told one by one since it was last quiet.
-    pub singly: usize,
+    /// How many messages have said how far it has spread, since it began.
+    pub messages: u32,
+    /// Its open alerts that were told one by one. Each ends as it began.
+    pub singly: BTreeSet<AlertId>,
     /// Its open alerts that were told together.
-    pub told: BTreeSet<AlertId>,
+    pub together: BTreeSet<AlertId>,
+    /// How many alerts were in it since it began.
+    pub total: usize,
+}
+
+impl Group {
+    fn begin(cause: &str, now: Timestamp) -> Self {
+        Self {
+            id: format!("{}-{}", cause.replace(['/', ' '], "-"), now.as_second()),
+            spoken_at: now,
+            messages: 0,
+            singly: BTreeSet::new(),
+            together: BTreeSet::new(),
+            total: 0,
+        }
+    }
+
+    /// How many of its alerts are open, as far as was told.
+    pub fn open(&self) -> usize {
+        self.singly.len() + self.together.len()
+    }
+
+    /// When the next message may say how far it has spread: the wait doubles with each of them, so
+    /// that a cause that creeps through many stacks is a few messages and not one for each.
+    pub(super) fn next_at(&self, interval: SignedDuration) -> Timestamp {
+        let doublings = self.messages.saturating_sub(1).min(16);
+        let wait = interval.saturating_mul(1 << doublings);
+        let wait = wait.min(LONGEST_INTERVAL.max(interval));
+        self.spoken_at.checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Takes note of an alert that is told.
+    fn add(&mut self, alert: AlertId, together: bool) {
+        if self.singly.contains(&alert) || self.together.contains(&alert) {
+            return;
+        }
+        self.total += 1;
+        if together {
+            self.together.insert(alert);
+        } else {
+            self.singly.insert(alert);
+        }
+    }
+
+    /// Takes note of an alert that is told to be over.
+    fn remove(&mut self, alert: AlertId) {
+        if !self.singly.remove(&alert) && !self.together.remove(&alert) {
+            // It came and went between two messages.
+            self.total += 1;
+        }
+    }
 }
 
 impl Desk {
@@ -39,62 +93,71 @@ impl Desk {
         let within = limit.unwrap_or(SignedDuration::ZERO);
         self.sent.retain(|at| now.duration_since(*at) < within);
         self.groups.retain(|_, group| {
-            !group.told.is_empty() || now.duration_since(group.spoken_at) < FORGOTTEN_AFTER
+            group.open() > 0 || now.duration_since(group.spoken_at) < FORGOTTEN_AFTER
         });
         self
     }
 
     /// The cause with which an alert was told.
-    pub(super) fn group_of(&self, alert: AlertId) -> Option<&str> {
-        let mut groups = self.groups.iter();
-        let (cause, _) = groups.find(|(_, group)| group.told.contains(&alert))?;
+    pub(super) fn cause_of(&self, alert: AlertId) -> Option<&str> {
+        let holds =
+            |group: &Group| group.singly.contains(&alert) || group.together.contains(&alert);
+        let (cause, _) = self.groups.iter().find(|(_, group)| holds(group))?;
         Some(cause)
     }
 
+    /// Takes note that these alerts of a cause are told, or told to be over, one by one.
     pub(super) fn tell_singly(
         &mut self,
         cause: &str,
-        count: usize,
-        interval: SignedDuration,
-        now: Timestamp,
-    ) {
-        let group = self.group(cause, now);
-        if now.duration_since(group.spoken_at) >= interval {
-            group.singly = 0;
-        }
-        group.singly += count;
-        group.spoken_at = now;
-    }
-
-    /// Takes note that something happened to these alerts together; gives the name of the group and
-    /// how many of it are open now.
-    pub(super) fn tell_group(
-        &mut self,
-        cause: &str,
-        event: AlertEvent,
+        over: bool,
         alerts: impl Iterator<Item = AlertId>,
         now: Timestamp,
-    ) -> (String, usize) {
-        let group = self.group(cause, now);
-        for alert in alerts {
-            if event == AlertEvent::Resolved {
-                group.told.remove(&alert);
-            } else {
-                group.told.insert(alert);
-            }
-        }
-        group.spoken_at = now;
-        (group.id.clone(), group.told.len())
+    ) {
+        self.group(cause, now).take(alerts, over, false);
     }
 
+    /// Takes note that these alerts of a cause are told, or told to be over, in one message; gives
+    /// the group as that message finds it. `spreads`: the message says how far the cause has spread.
+    pub(super) fn tell_together(
+        &mut self,
+        cause: &str,
+        (over, spreads): (bool, bool),
+        alerts: impl Iterator<Item = AlertId>,
+        now: Timestamp,
+    ) -> Group {
+        let group = self.group(cause, now);
+        group.take(alerts, over, true);
+        if spreads {
+            group.messages += 1;
+            group.spoken_at = now;
+        }
+        let told = group.clone();
+        if group.open() == 0 {
+            (group.messages, group.total) = (0, 0);
+        }
+        told
+    }
+
+    /// A cause of which nothing is open begins anew.
     fn group(&mut self, cause: &str, now: Timestamp) -> &mut Group {
-        self.groups
-            .entry(cause.to_owned())
-            .or_insert_with(|| Group {
-                id: format!("{}-{}", cause.replace(['/', ' '], "-"), now.as_second()),
-                spoken_at: now,
-                singly: 0,
-                told: BTreeSet::new(),
-            })
+        let group = self.groups.entry(cause.to_owned());
+        let group = group.or_insert_with(|| Group::begin(cause, now));
+        if group.open() == 0 {
+            *group = Group::begin(cause, now);
+        }
+        group
+    }
+}
+
+impl Group {
+    fn take(&mut self, alerts: impl Iterator<Item = AlertId>, over: bool, together: bool) {
+        for alert in alerts {
+            if over {
+                self.remove(alert);
+            } else {
+                self.add(alert, together);
+            }
+        }
     }
 }

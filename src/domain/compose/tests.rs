@@ -113,10 +113,11 @@ impl Receiver {
         let line = |(at, message): &(i64, Composed)| match &message.notice {
             Notice::Alert(alert) => format!("{at} {} {}", alert.event.as_str(), alert.stack),
             Notice::Group(group) => format!(
-                "{at} {} in {} stacks, {} open, {}",
+                "{at} {} in {} stacks, {} of {} open, {}",
                 group.event.as_str(),
                 group.members.len(),
                 group.open,
+                group.total,
                 group.cause
             ),
             Notice::Digest(digest) => {
@@ -160,9 +161,9 @@ fn what_has_one_cause_is_one_message_and_ends_as_one() {
     assert_eq!(
         receiver.lines(),
         [
-            "30 opened in 40 stacks, 40 open, because of api",
-            "430 opened in 1 stacks, 41 open, because of api",
-            "1030 resolved in 41 stacks, 0 open, because of api",
+            "30 opened in 40 stacks, 40 of 40 open, because of api",
+            "430 opened in 1 stacks, 41 of 41 open, because of api",
+            "1030 resolved in 41 stacks, 0 of 41 open, because of api",
         ]
     );
 }
@@ -181,7 +182,69 @@ fn two_of_one_cause_are_two_messages_and_a_trickle_is_held_together() {
         [
             "30 opened infra/0",
             "70 opened infra/1",
-            "370 opened in 4 stacks, 4 open, because of tags",
+            "110 opened in 1 stacks, 3 of 3 open, because of tags",
+            "410 opened in 3 stacks, 6 of 6 open, because of tags",
+        ]
+    );
+}
+
+#[test]
+fn a_cause_that_creeps_through_an_estate_is_a_few_messages() {
+    let mut receiver = Receiver::new(MANNER);
+    let minutes = |n: i64| n * 60;
+    for alert in 0..60 {
+        let at = minutes(3 * i64::from(alert));
+        receiver.wait(at - minutes(3), at);
+        receiver.at(at, vec![opened(alert, "tags", at)]);
+    }
+    receiver.wait(minutes(177), minutes(300));
+    // It goes as it came, and two more come and go between two messages.
+    for alert in 0..60 {
+        let at = minutes(300 + 3 * i64::from(alert));
+        receiver.wait(at - minutes(3), at);
+        let mut all = Vec::new();
+        if alert == 30 {
+            for (n, other) in [60, 61].into_iter().enumerate() {
+                let id = 5000 + 2 * n as u128;
+                let over = AlertEvent::Resolved;
+                all.push(news(
+                    id,
+                    other,
+                    AlertEvent::Opened,
+                    "tags",
+                    Severity::High,
+                    at,
+                ));
+                all.push(news(id + 1, other, over, "tags", Severity::High, at));
+            }
+        }
+        let id = 1000 + u128::from(alert);
+        all.push(news(
+            id,
+            alert,
+            AlertEvent::Resolved,
+            "tags",
+            Severity::High,
+            at,
+        ));
+        receiver.at(at, all);
+    }
+    receiver.wait(minutes(477), minutes(900));
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened infra/0",
+            "210 opened infra/1",
+            "390 opened in 1 stacks, 3 of 3 open, because of tags",
+            "690 opened in 1 stacks, 4 of 4 open, because of tags",
+            "1290 opened in 4 stacks, 8 of 8 open, because of tags",
+            "2490 opened in 6 stacks, 14 of 14 open, because of tags",
+            "4890 opened in 14 stacks, 28 of 28 open, because of tags",
+            "9690 opened in 26 stacks, 54 of 54 open, because of tags",
+            "18030 resolved infra/0",
+            "18210 resolved infra/1",
+            "19290 opened in 6 stacks, 58 of 60 open, because of tags",
+            "28620 resolved in 60 stacks, 0 of 62 open, because of tags",
         ]
     );
 }

@@ -284,7 +284,7 @@ impl FixedBy {
         match (resolution, kind) {
             (Resolution::Repaired, _) => Self::Mooring,
             (Resolution::Untracked, _) => Self::Untracked,
-            (Resolution::PutBack, AlertKind::Pending) => Self::Code,
+            (Resolution::CaughtUp, _) | (Resolution::PutBack, AlertKind::Pending) => Self::Code,
             (Resolution::PutBack, AlertKind::Drift | AlertKind::Failed | AlertKind::Apply) => {
                 Self::Outside
             }

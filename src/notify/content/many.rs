@@ -18,8 +18,8 @@ use super::{
 const MOST_STACKS: usize = 40;
 
 pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
-    let count = plural(group.members.len(), "stack", "stacks");
     let over = group.event == AlertEvent::Resolved;
+    let count = how_many(group);
     let word = match (group.event, group.kind) {
         (AlertEvent::Resolved, _) => "resolved",
         (AlertEvent::Acknowledged, _) => "acknowledged",
@@ -34,8 +34,8 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
     let mut facts = vec![format!("Last of it seen {}", minute(group.at, zone))];
     match (over, group.open) {
         (true, 0) => facts.push("All of them are over.".to_owned()),
-        (_, open) if open > group.members.len() || over => facts.push(format!(
-            "{} in this trouble now",
+        (true, open) => facts.push(format!(
+            "{} still in this trouble",
             plural(open, "stack is", "stacks are")
         )),
         _ => {}
@@ -78,6 +78,24 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
         severity: group.severity,
         over: over && group.open == 0,
         brief,
+    }
+}
+
+/// How many stacks it is about: those that are over, or those that are not.
+fn how_many(group: &GroupNotice) -> String {
+    let stacks = |count| plural(count, "stack", "stacks");
+    let (happened, open, total) = (group.members.len(), group.open, group.total);
+    match group.event {
+        AlertEvent::Resolved if open == 0 && total > 1 => format!("all {}", stacks(total)),
+        AlertEvent::Resolved => {
+            let over = thousands(total.saturating_sub(open));
+            format!("{over} of {}", stacks(total))
+        }
+        AlertEvent::Opened if happened < open => {
+            format!("{} ({} more)", stacks(open), thousands(happened))
+        }
+        _ if happened < open => format!("{} of {}", thousands(happened), stacks(open)),
+        _ => stacks(happened),
     }
 }
 
