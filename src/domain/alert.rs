@@ -302,6 +302,8 @@ impl Timings {
 /// A trouble that has stayed for its time is told by the look that sees that it has. It is told
 /// without one if none came for so long.
 pub const TOLD_UNSEEN_AFTER: SignedDuration = SignedDuration::from_mins(15);
+/// So long before people are told again of a trouble it is looked at.
+const LOOKED_AT_BEFORE: SignedDuration = SignedDuration::from_mins(2);
 /// A trouble that comes back within this time after it was told resolved continues its alert.
 pub const RETURNS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// An alert that has come back so often comes and goes.
@@ -376,6 +378,15 @@ impl Alert {
             return None;
         }
         after(self.seen_at, self.persist)
+    }
+
+    /// When a look is wanted, so that nobody is told what is over: when its time to be told comes,
+    /// and shortly before people are told again.
+    pub fn wants_look_at(&self, timing: &Timing) -> Option<Timestamp> {
+        self.opens_at(timing).or_else(|| {
+            let tick = self.next_tick(timing)?;
+            tick.checked_sub(LOOKED_AT_BEFORE).ok()
+        })
     }
 
     /// When [`tick`] has something to say next, if nothing else happens.

@@ -23,6 +23,9 @@ use digest::digest;
 /// From so many stacks on, what has one cause is told in one message.
 const GROUP_FROM: usize = 3;
 
+/// For so many intervals the end of some stacks waits for that of the others of its cause.
+const REST_ENDS_WITHIN: i32 = 6;
+
 /// One piece of news for one receiver, not yet a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
@@ -278,12 +281,21 @@ impl<'m> Composer<'m> {
             .filter_map(|envelope| alert_of(&envelope.notice))
             .map(|alert| (alert.alert, alert))
             .collect();
+        let mut causes: BTreeMap<(String, bool), Vec<AlertId>> = BTreeMap::new();
         for (id, alert) in open {
             if let Some(cause) = self.cause_of(alert) {
                 let over = alert.event == AlertEvent::Resolved;
-                let one = std::iter::once(id);
-                self.desk
-                    .tell_together(&cause, (over, false), one, self.now);
+                causes.entry((cause, over)).or_default().push(id);
+            }
+        }
+        for ((cause, over), alerts) in causes {
+            let many = alerts.len() >= GROUP_FROM;
+            let alerts = alerts.into_iter();
+            if many {
+                let how = (over, false);
+                self.desk.tell_together(&cause, how, alerts, self.now);
+            } else {
+                self.desk.tell_singly(&cause, over, alerts, self.now);
             }
         }
     }
@@ -391,11 +403,15 @@ impl<'m> Composer<'m> {
             .iter()
             .filter_map(|piece| piece.alert.map(|alert| alert.alert))
             .collect();
-        let is_the_end = event == AlertEvent::Resolved && known.together.is_subset(&ids);
-        Some(if spreads(event) && !is_the_end {
-            first.max(known.next_at(self.manner.interval))
-        } else {
-            first
+        let next = known.next_at(self.manner.interval);
+        Some(match event {
+            AlertEvent::Opened | AlertEvent::Changed => first.max(next),
+            AlertEvent::Resolved if !known.together.is_subset(&ids) => {
+                // Most often the rest ends soon, and one message says all of it.
+                let rest = self.manner.interval.saturating_mul(REST_ENDS_WITHIN);
+                first.checked_add(rest).ok()?.max(next)
+            }
+            _ => first,
         })
     }
 

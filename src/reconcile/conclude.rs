@@ -12,7 +12,7 @@ use crate::domain::ledger::LedgerEntry;
 use crate::domain::notice::{AlertNotice, Notice, RepairNotice};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
-use crate::domain::tell::{Situation, tell};
+use crate::domain::tell::{Situation, as_told, tell};
 use crate::store::{Conclusion, StoreError};
 use crate::telemetry::metrics;
 
@@ -152,11 +152,16 @@ pub async fn conclude(
     };
     context.store.conclude(&conclusion).await?;
     context.news_bell.notify_one();
-    let waiting = entries.iter().filter_map(|entry| {
-        let timing = news::timing(context, &entry.alert, entry.notice.as_ref()?);
-        entry.alert.opens_at(&timing)
+    let still = known
+        .into_iter()
+        .filter(|alert| told.alerts.iter().all(|(moved, _)| moved.id != alert.id));
+    let open = told.alerts.iter().map(|(alert, _)| alert.clone());
+    let wanted = open.chain(still).filter_map(|alert| {
+        let notice = as_told(&alert, &check, &audience, now);
+        alert.wants_look_at(&news::timing(context, &alert, &notice))
     });
-    Ok(waiting.min().map_or(Next::Rest, Next::LookAt))
+    let wanted = wanted.filter(|at| *at > now).min();
+    Ok(wanted.map_or(Next::Rest, Next::LookAt))
 }
 
 /// A repair speaks for itself unless it ends an alert that people know of.

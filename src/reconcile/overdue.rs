@@ -52,15 +52,15 @@ async fn alert(context: &Context, record: &StackRecord, now: Timestamp) -> Resul
     if known.iter().any(open) {
         return Ok(());
     }
-    let since = record
+    let hours = record
         .checked_at
-        .map(|at| format!(" since {at}"))
-        .unwrap_or_default();
+        .map(|at| now.duration_since(at).as_hours());
+    let long = hours.map_or_else(String::new, |hours| format!(" for {hours} hours"));
     let check = StackCheck {
         verdict: Verdict::Failed,
         failure: Some(Failure::new(
             FailureKind::NotChecked,
-            format!("not checked{since}: whether it is in sync is not known"),
+            format!("not checked{long}: whether it is in sync is not known"),
             "look at its runs (`mooring runs`) and at the daemon's log",
         )),
         ..unseen(record)

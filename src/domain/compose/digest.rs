@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use crate::domain::alert::AlertEvent;
 use crate::domain::brief::brief;
 use crate::domain::ids::AlertId;
-use crate::domain::notice::{DigestLine, DigestNotice, DigestReason, Notice};
+use crate::domain::notice::{AlertNotice, DigestLine, DigestNotice, DigestReason, Notice};
+
+use super::GROUP_FROM;
 
 /// One message of all these, which are in the order of their coming.
 pub(super) fn digest<'n>(
@@ -16,20 +18,13 @@ pub(super) fn digest<'n>(
     now: Timestamp,
 ) -> Notice {
     let mut lines = Vec::new();
-    let mut alerts: BTreeMap<AlertId, (bool, DigestLine, AlertEvent)> = BTreeMap::new();
+    let mut alerts: BTreeMap<AlertId, (bool, &AlertNotice)> = BTreeMap::new();
     for notice in notices {
         match notice {
             Notice::Alert(alert) => {
-                let line = DigestLine {
-                    stack: Some(alert.stack.clone()),
-                    event: alert.event.as_str().to_owned(),
-                    severity: alert.severity,
-                    at: alert.at,
-                    text: brief(&alert.check),
-                };
                 let known = alerts.get(&alert.alert);
-                let began = known.map_or(alert.event == AlertEvent::Opened, |(began, ..)| *began);
-                alerts.insert(alert.alert, (began, line, alert.event));
+                let began = known.map_or(alert.event == AlertEvent::Opened, |(began, _)| *began);
+                alerts.insert(alert.alert, (began, alert));
             }
             Notice::Group(group) => lines.push(DigestLine {
                 stack: None,
@@ -50,11 +45,21 @@ pub(super) fn digest<'n>(
         }
     }
     let mut came_and_went = 0;
-    for (began, line, event) in alerts.into_values() {
-        if began && event == AlertEvent::Resolved {
+    let mut causes: BTreeMap<(Option<&str>, AlertEvent), Vec<&AlertNotice>> = BTreeMap::new();
+    for (began, alert) in alerts.into_values() {
+        if began && alert.event == AlertEvent::Resolved {
             came_and_went += 1;
         } else {
-            lines.push(line);
+            let cause = alert.cause.as_ref().map(|cause| cause.key.as_str());
+            causes.entry((cause, alert.event)).or_default().push(alert);
+        }
+    }
+    for ((cause, _), alerts) in causes {
+        match alerts.as_slice() {
+            [first, ..] if cause.is_some() && alerts.len() >= GROUP_FROM => {
+                lines.push(line_of_cause(first, &alerts));
+            }
+            _ => lines.extend(alerts.iter().map(|alert| line(alert))),
         }
     }
     lines.sort_by(|a, b| {
@@ -69,4 +74,28 @@ pub(super) fn digest<'n>(
         lines,
         came_and_went,
     })
+}
+
+fn line(alert: &AlertNotice) -> DigestLine {
+    DigestLine {
+        stack: Some(alert.stack.clone()),
+        event: alert.event.as_str().to_owned(),
+        severity: alert.severity,
+        at: alert.at,
+        text: brief(&alert.check),
+    }
+}
+
+/// What has one cause is one line.
+fn line_of_cause(first: &AlertNotice, alerts: &[&AlertNotice]) -> DigestLine {
+    let cause = first.cause.as_ref().map(|cause| cause.words.as_str());
+    let worst = alerts.iter().map(|alert| alert.severity).max();
+    let last = alerts.iter().map(|alert| alert.at).max();
+    DigestLine {
+        stack: None,
+        event: first.event.as_str().to_owned(),
+        severity: worst.unwrap_or(first.severity),
+        at: last.unwrap_or(first.at),
+        text: format!("{} stacks: {}", alerts.len(), cause.unwrap_or_default()),
+    }
 }

@@ -21,7 +21,9 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
     let over = group.event == AlertEvent::Resolved;
     let count = how_many(group);
     let word = match (group.event, group.kind) {
-        (AlertEvent::Resolved, _) => "resolved",
+        (AlertEvent::Resolved, AlertKind::Failed) => "can be checked again",
+        (AlertEvent::Resolved, AlertKind::Pending) => "no code is waiting any more",
+        (AlertEvent::Resolved, _) => "no longer changed outside Git",
         (AlertEvent::Acknowledged, _) => "acknowledged",
         (AlertEvent::Reminded, _) => "still there",
         (AlertEvent::Escalated, _) => "nobody has acknowledged",
@@ -49,7 +51,7 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
             .iter()
             .filter(|finding| concerns(group.kind, finding)),
     );
-    let mut sections = vec![stacks(&group.members)];
+    let mut sections = vec![stacks(&group.members, over)];
     if !over {
         sections.push(failure(&example.check));
         sections.push(listed(
@@ -70,9 +72,20 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
         .with("Event", happened)
         .with("Cause", cause)
         .with("Where", and_more(&places));
+    let (subject, headline) = if over {
+        (
+            format!("[resolved] {count}: {cause}"),
+            format!("{count}: {word}: {cause}"),
+        )
+    } else {
+        (
+            format!("[{word}, {severity}] {count}: {cause}"),
+            format!("{count}: {word} – {severity} severity: {cause}"),
+        )
+    };
     Content {
-        subject: format!("[{word}, {severity}] {count}: {cause}"),
-        headline: format!("{count}: {word} – {severity} severity: {cause}"),
+        subject,
+        headline,
         facts,
         sections,
         severity: group.severity,
@@ -99,12 +112,10 @@ fn how_many(group: &GroupNotice) -> String {
     }
 }
 
-fn stacks(members: &[GroupMember]) -> Section {
+fn stacks(members: &[GroupMember], over: bool) -> Section {
     let items = members.iter().take(MOST_STACKS).map(|member| {
-        Item::labelled(
-            &member.stack,
-            format!("{}: {}", member.severity.as_str(), member.text),
-        )
+        let text = format!("{}: {}", member.severity.as_str(), member.text);
+        Item::labelled(&member.stack, if over { "" } else { text.as_str() })
     });
     let mut section = Section::new("Where", items.collect());
     if members.len() > MOST_STACKS {

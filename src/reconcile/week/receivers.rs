@@ -17,6 +17,8 @@ pub(super) struct Delivered {
     pub(super) to: String,
     pub(super) title: String,
     pub(super) lines: Vec<String>,
+    /// Names a mail: the same in each copy of it.
+    pub(super) id: Option<String>,
     /// The conversation it belongs to.
     pub(super) thread: Option<String>,
 }
@@ -82,6 +84,7 @@ fn slack_answer(
             to: "slack".to_owned(),
             title,
             lines: lines.collect(),
+            id: None,
             thread: None,
         });
         ResponseTemplate::new(200).set_body_string("ok")
@@ -189,6 +192,7 @@ fn delivered(to: &str, mail: &str, at: Timestamp) -> Delivered {
             .or_else(|| header("Subject"))
             .unwrap(),
         lines: lines.map(str::to_owned).collect(),
+        id: header("Message-ID"),
         thread: header("In-Reply-To"),
     }
 }

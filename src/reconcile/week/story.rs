@@ -243,7 +243,7 @@ pub(super) fn story() -> Vec<Happening> {
         ),
         (
             "Thu 09:00",
-            "something writes the queue of data/etl-05 every two hours, and somebody puts it back each time",
+            "something writes the queue of data/etl-05 every four hours, and somebody puts it back each time",
             World(|week| {
                 for n in 0..6 {
                     week.flap("data/etl-05", QUEUE, n);
