@@ -281,20 +281,20 @@ async fn a_stack_never_has_two_open_alerts_of_a_kind() {
 #[tokio::test]
 async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
     let (_directory, store) = fresh().await;
-    assert_eq!(store.next_message_at().await.unwrap(), None);
+    assert_eq!(store.next_message_at("team").await.unwrap(), None);
     let [one, two, three] = notices();
     let (one, two, three) = (message(1, one, 5), message(2, two, 6), message(3, three, 7));
     for message in [&three, &one, &two] {
-        store.save_message(message, None).await.unwrap();
+        store.save_message(message).await.unwrap();
     }
-    assert_eq!(store.due_messages(at(4), 10).await.unwrap(), []);
-    assert_eq!(store.next_message_at().await.unwrap(), Some(at(5)));
+    assert_eq!(store.due_messages("team", at(4), 10).await.unwrap(), []);
+    assert_eq!(store.next_message_at("team").await.unwrap(), Some(at(5)));
     assert_eq!(
-        store.due_messages(at(6), 10).await.unwrap(),
+        store.due_messages("team", at(6), 10).await.unwrap(),
         [one.clone(), two.clone()]
     );
     assert_eq!(
-        store.due_messages(at(6), 1).await.unwrap(),
+        store.due_messages("team", at(6), 1).await.unwrap(),
         std::slice::from_ref(&one)
     );
 
@@ -306,13 +306,13 @@ async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
     let two = two.delivered(at(6));
     let three = three.rejected("no such channel");
     for message in [&one, &two, &three] {
-        store.save_message(message, None).await.unwrap();
+        store.save_message(message).await.unwrap();
     }
-    let next = store.next_message_at().await.unwrap().unwrap();
+    let next = store.next_message_at("team").await.unwrap().unwrap();
     assert_eq!(next, at(36));
-    let due = store.due_messages(next, 10).await.unwrap();
+    let due = store.due_messages("team", next, 10).await.unwrap();
     assert_eq!(due, std::slice::from_ref(&one));
-    assert_eq!(store.messages(10).await.unwrap(), [three, two, one]);
+    assert_eq!(store.messages(&MessageFilter::default(), 10).await.unwrap(), [three, two, one]);
 }
 
 #[tokio::test]
@@ -328,28 +328,28 @@ async fn a_message_waits_for_the_older_ones_of_its_conversation() {
     let elsewhere = message(4, alert, 5);
     let unrelated = message(5, other, 6);
     for message in [&resolved, &unrelated, &elsewhere, &opened] {
-        store.save_message(message, None).await.unwrap();
+        store.save_message(message).await.unwrap();
     }
     let due = |seconds| {
         let store = store.clone();
-        async move { store.due_messages(at(seconds), 10).await.unwrap() }
+        async move { store.due_messages("team", at(seconds), 10).await.unwrap() }
     };
     assert_eq!(due(10).await, [elsewhere.clone(), unrelated.clone()]);
     for message in [elsewhere, unrelated] {
         store
-            .save_message(&message.delivered(at(10)), None)
+            .save_message(&message.delivered(at(10)))
             .await
             .unwrap();
     }
-    assert_eq!(store.next_message_at().await.unwrap(), Some(at(20)));
+    assert_eq!(store.next_message_at("team").await.unwrap(), Some(at(20)));
     assert_eq!(due(20).await, std::slice::from_ref(&opened));
     store
-        .save_message(&opened.clone().delivered(at(20)), None)
+        .save_message(&opened.clone().delivered(at(20)))
         .await
         .unwrap();
     assert_eq!(due(20).await, std::slice::from_ref(&resolved));
     store
-        .save_message(&opened.rejected("no such user"), None)
+        .save_message(&opened.rejected("no such user"))
         .await
         .unwrap();
     assert_eq!(due(20).await, [resolved]);
@@ -417,7 +417,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
         message(2, two, 0).after_failure("down", None, at(1)),
         message(3, three, 20).delivered(at(20)),
     ] {
-        store.save_message(&message, None).await.unwrap();
+        store.save_message(&message).await.unwrap();
     }
     let mut old = alert(1, "a", AlertKind::Drift);
     old.resolved = Some((at(1), Resolution::PutBack));
@@ -439,7 +439,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
         .collect();
     left.sort_unstable();
     assert_eq!(left, [2, 3, 4, 5, 6].map(run_id));
-    assert_eq!(store.messages(9).await.unwrap().len(), 2);
+    assert_eq!(store.messages(&MessageFilter::default(), 9).await.unwrap().len(), 2);
     assert_eq!(store.open_alerts(None).await.unwrap().len(), 1);
     assert_eq!(store.prune(at(10)).await.unwrap(), 0);
 }
