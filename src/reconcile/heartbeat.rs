@@ -91,3 +91,48 @@ fn told(beat: Result<(), Silence>, before: Option<Kind>) -> Option<Kind> {
     }
     Some(kind)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::reconcile::fixture::{Receiver, context, url_file};
+
+    #[tokio::test]
+    async fn it_beats_only_while_the_daemon_does_its_work() {
+        let (directory, receiver) = (TempDir::new().unwrap(), Receiver::start().await);
+        let context = context(&directory, &[]).await;
+        let url = url_file(&directory, "switch", &receiver.server.uri());
+        let switch = Switch::build(url, None).unwrap();
+        let heard = async || receiver.server.received_requests().await.unwrap().len();
+        let now = Instant::now();
+        context.pulse.beat(Part::Driver);
+        context.pulse.beat(Part::Clock);
+        beat(&context, &switch, now).await.unwrap();
+        assert_eq!(heard().await, 1);
+
+        let later = now + Duration::from_secs(600);
+        let stuck = beat(&context, &switch, later).await.unwrap_err();
+        assert_eq!(stuck.to_string(), "the driver is stuck");
+        receiver.answers(500);
+        let unheard = beat(&context, &switch, now).await.unwrap_err();
+        assert_eq!(unheard.kind(), Kind::Unheard);
+        assert_eq!(heard().await, 2, "what is not heard is not repeated");
+        receiver.answers(200);
+        context.store.close().await;
+        let silence = beat(&context, &switch, now).await.unwrap_err();
+        assert_eq!(silence.kind(), Kind::Store);
+        assert_eq!(heard().await, 2);
+    }
+
+    #[test]
+    fn a_silence_is_logged_once() {
+        let unheard = || Err(Silence::Unheard("it answered 500".to_owned()));
+        let first = told(unheard(), None);
+        assert_eq!(first, Some(Kind::Unheard));
+        assert_eq!(told(unheard(), first), Some(Kind::Unheard));
+        assert_eq!(told(Ok(()), Some(Kind::Unheard)), None);
+    }
+}

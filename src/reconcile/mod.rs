@@ -16,6 +16,9 @@ pub mod conclude;
 pub mod context;
 pub mod driver;
 pub mod explain;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod fixture;
 mod fresh;
 pub mod handle;
 pub mod heartbeat;
