@@ -22,7 +22,8 @@ use crate::reconcile::pulse::Pulse;
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, recover, sources, summary, uploads,
+    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, recover, sources, summary,
+    uploads,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;

@@ -193,7 +193,10 @@ async fn retry(args: RetryArgs) -> Result<u8, CliError> {
     for message in &args.messages {
         let path = ["messages", message.as_str(), "retry"];
         client.post_with(&path, &query).await?;
-        print(&format!("sent again: {}\n", crate::report::terminal(message)))?;
+        print(&format!(
+            "sent again: {}\n",
+            crate::report::terminal(message)
+        ))?;
     }
     Ok(0)
 }

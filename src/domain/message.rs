@@ -272,7 +272,10 @@ mod tests {
         assert_eq!(waiting.clone().delivered(late).again(late), None);
         let lost = waiting.clone().after_failure("down", None, late);
         let again = lost.again(late).unwrap();
-        assert_eq!((again.id, again.created_at), (waiting.id, waiting.created_at));
+        assert_eq!(
+            (again.id, again.created_at),
+            (waiting.id, waiting.created_at)
+        );
         assert_eq!((again.attempts, again.next_at), (0, late));
         let soon = late + SignedDuration::from_hours(1);
         let failed = again.after_failure("down", None, soon);

@@ -46,7 +46,9 @@ impl Switch {
         }
         let status = answer.status.as_u16();
         Err(if answer.status.is_redirection() {
-            format!("it answered {status}. Redirects are not followed: put the final URL into the secret")
+            format!(
+                "it answered {status}. Redirects are not followed: put the final URL into the secret"
+            )
         } else {
             format!("it answered {status}. Check the URL in the secret")
         })

@@ -53,7 +53,7 @@ pub enum Refusal {
     #[error("there is no notifier {0} in the configuration")]
     UnknownNotifier(String),
     /// A message that was not given up cannot be sent again.
-    #[error("the message {0} is {}: only what was given up is sent again", .1.as_str())]
+    #[error("the message {0} is {state}: only what was given up is sent again", state = .1.as_str())]
     NotGivenUp(MessageId, MessageState),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]

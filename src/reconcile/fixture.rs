@@ -52,7 +52,9 @@ impl Receiver {
         let server = MockServer::start().await;
         let status = Arc::new(AtomicU16::new(200));
         let mock = Mock::given(wiremock::matchers::any());
-        mock.respond_with(Answers(status.clone())).mount(&server).await;
+        mock.respond_with(Answers(status.clone()))
+            .mount(&server)
+            .await;
         Self { server, status }
     }
 

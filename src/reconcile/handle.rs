@@ -177,11 +177,7 @@ impl Handle {
 
     /// A person has every message that was given up sent again, or those to one notifier; says how
     /// many.
-    pub async fn retry_messages(
-        &self,
-        notifier: Option<&str>,
-        by: &str,
-    ) -> Result<usize, Refusal> {
+    pub async fn retry_messages(&self, notifier: Option<&str>, by: &str) -> Result<usize, Refusal> {
         messages::retry_all(&self.context, notifier, by).await
     }
 

@@ -106,7 +106,10 @@ pub(super) async fn retry_all(
     };
     let mut all = 0;
     for notifier in names {
-        let messages = context.store.retry_messages(notifier, context.now()).await?;
+        let messages = context
+            .store
+            .retry_messages(notifier, context.now())
+            .await?;
         if messages > 0 {
             tracing::info!(by, notifier, messages, "sent again, as a person asked");
             context.outbox_bells.ring(notifier);

@@ -98,8 +98,7 @@ pub(super) async fn attend(
 ) -> Result<Option<Timestamp>, StoreError> {
     carrier.record(context).await?;
     carrier.becomes(carrier.channel.clone().at(now));
-    let news_at =
-        undelivered::outage(context, &carrier.channel, &mut carrier.told, now).await?;
+    let news_at = undelivered::outage(context, &carrier.channel, &mut carrier.told, now).await?;
     let notifier = carrier.channel.notifier.clone();
     let Some(message) = carrier.next(context, now).await? else {
         let next = match carrier.channel.circuit {

@@ -222,11 +222,7 @@ impl Store {
     }
 
     /// Has a message that was given up sent again; whether it was one.
-    pub async fn retry_message(
-        &self,
-        id: &MessageId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    pub async fn retry_message(&self, id: &MessageId, now: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let row = sqlx::query("SELECT * FROM messages WHERE id = $1")
             .bind(id.to_string())
@@ -250,11 +246,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         let mut transaction = self.begin().await?;
-        let rows =
-            sqlx::query("SELECT * FROM messages WHERE state = 'given_up' AND notifier = $1")
-                .bind(notifier)
-                .fetch_all(&mut *transaction)
-                .await?;
+        let rows = sqlx::query("SELECT * FROM messages WHERE state = 'given_up' AND notifier = $1")
+            .bind(notifier)
+            .fetch_all(&mut *transaction)
+            .await?;
         let mut again = 0;
         for row in &rows {
             if let Some(message) = read(row)?.again(now) {

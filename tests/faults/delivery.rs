@@ -52,7 +52,10 @@ fn killed_on_its_way_a_message_is_neither_lost_nor_another_one() {
     mailed(&lab, &daemon, BROKEN_A);
     let messages = about(&daemon, "team", BROKEN_A);
     assert_eq!(messages.len(), 1);
-    assert_eq!((&messages[0]["id"], &messages[0]["state"]), (&id, &"waiting".into()));
+    assert_eq!(
+        (&messages[0]["id"], &messages[0]["state"]),
+        (&id, &"waiting".into())
+    );
     daemon.kill();
     lab.clear("smtp-hang");
 
@@ -61,7 +64,10 @@ fn killed_on_its_way_a_message_is_neither_lost_nor_another_one() {
     daemon.all_told();
     assert_eq!(mails(&lab, BROKEN_A), 2);
     let mail = lab.mails_with(&[BROKEN_A]);
-    let ids: Vec<&str> = mail.lines().filter(|l| l.starts_with("Message-ID: ")).collect();
+    let ids: Vec<&str> = mail
+        .lines()
+        .filter(|l| l.starts_with("Message-ID: "))
+        .collect();
     assert_eq!(ids.len(), 2, "{mail}");
     assert_eq!(ids[0], ids[1]);
     assert!(ids[0].contains(id.as_str().unwrap()), "{ids:?}");
@@ -91,7 +97,11 @@ fn a_channel_that_hangs_holds_up_no_other_and_is_sent_the_same_again() {
         return;
     };
     let beat = lab.path().join("beat-url");
-    std::fs::write(&beat, format!("{}/beat/hidden-in-the-url", lab.field("webhook"))).unwrap();
+    std::fs::write(
+        &beat,
+        format!("{}/beat/hidden-in-the-url", lab.field("webhook")),
+    )
+    .unwrap();
     let more = format!(
         "{OBSERVE}heartbeat: {{ url_file: {}, every: 10s }}\n",
         beat.display()
@@ -115,7 +125,10 @@ fn a_channel_that_hangs_holds_up_no_other_and_is_sent_the_same_again() {
     repository.push("Break b");
     mailed(&lab, &daemon, BROKEN_B);
     let waiting = daemon.cli(&["messages", "--state", "waiting", "--notifier", "oncall"]);
-    assert!(waiting.contains(BROKEN_A) && waiting.contains("waiting"), "{waiting}");
+    assert!(
+        waiting.contains(BROKEN_A) && waiting.contains("waiting"),
+        "{waiting}"
+    );
     daemon.eventually("the hook is left alone", || {
         let channels = daemon.get("channels");
         let channels = channels["channels"].as_array().unwrap();
@@ -153,9 +166,15 @@ fn what_was_refused_is_sent_again_by_a_person() {
     let id = lost[0]["id"].as_str().unwrap();
     assert_eq!(lost[0]["state"], "given_up");
     let listed = daemon.cli(&["messages", "--state", "given_up", "--notifier", "hook"]);
-    assert!(listed.contains(id) && listed.contains("answered 400"), "{listed}");
+    assert!(
+        listed.contains(id) && listed.contains("answered 400"),
+        "{listed}"
+    );
     let shown = daemon.cli(&["messages", "show", id]);
-    assert!(shown.contains("given up") && shown.contains("What you can do"), "{shown}");
+    assert!(
+        shown.contains("given up") && shown.contains("What you can do"),
+        "{shown}"
+    );
 
     lab.clear("webhook-400");
     let done = daemon.cli(&["messages", "retry", id, "--by", "ada"]);
@@ -166,7 +185,9 @@ fn what_was_refused_is_sent_again_by_a_person() {
     assert_eq!(hooked, BTreeSet::from([id.to_owned()]));
     assert_eq!(posts(&lab, "/slack/", &[BROKEN_A]), 1);
     let log = daemon.whole_log();
-    let asked = log.lines().any(|line| line.contains("ada") && line.contains(id));
+    let asked = log
+        .lines()
+        .any(|line| line.contains("ada") && line.contains(id));
     assert!(asked, "{log}");
     assert!(daemon.stop().success());
 }

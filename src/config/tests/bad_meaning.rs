@@ -628,3 +628,10 @@ fn templates_that_no_message_can_be_made_with() {
         assert!(report.contains("mooring config templates"), "{report}");
     }
 }
+
+#[test]
+fn a_heart_that_nobody_hears() {
+    insta::assert_snapshot!(bad_with("heartbeat: { every: 5s }\n"), @r#""#);
+    insta::assert_snapshot!(bad_with("heartbeat: {}\n"), @r#""#);
+    insta::assert_snapshot!(bad_with("heartbeat: { url: https://hc-ping.com/abcdefghijkl }\n"), @r#""#);
+}

@@ -221,10 +221,9 @@ fn what_to_do(lost: &UndeliveredNotice) -> Vec<Item> {
         Reach::Back(_) => Vec::new(),
     };
     if lost.given_up > 0 {
-        steps.push(
-            Item::sentence("See what was given up:")
-                .with_line(format!("mooring messages --state given_up --notifier {name}")),
-        );
+        steps.push(Item::sentence("See what was given up:").with_line(format!(
+            "mooring messages --state given_up --notifier {name}"
+        )));
         steps.push(
             Item::sentence("Once it works again, have it sent:")
                 .with_line(format!("mooring messages retry --all --notifier {name}")),

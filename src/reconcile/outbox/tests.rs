@@ -172,7 +172,11 @@ async fn a_long_outage_and_its_end_are_told_to_the_others_once() {
         let next = all_at(&context, &mut carrier, now).await.unwrap();
         let told = told(&context, "alive").await;
         let minutes = now.duration_since(begin()).as_mins();
-        assert_eq!(told.len(), usize::from(minutes >= 15), "{minutes}: {told:?}");
+        assert_eq!(
+            told.len(),
+            usize::from(minutes >= 15),
+            "{minutes}: {told:?}"
+        );
         now = next;
         // It is not forgotten with the process.
         carrier = Carrier::of(&context, "dead", now).await.unwrap();
@@ -226,7 +230,9 @@ async fn what_is_given_up_is_told_and_sent_again_as_the_same_message() {
     }
     let mut now = begin();
     while now <= begin() + GIVEN_UP_AFTER + MINUTE * 10 {
-        now = all_at(&context, &mut carrier, now).await.unwrap_or(now + MINUTE * 10);
+        now = all_at(&context, &mut carrier, now)
+            .await
+            .unwrap_or(now + MINUTE * 10);
     }
     let given_up = |state: &(u128, MessageState, u32)| state.1 == MessageState::GivenUp;
     assert!(states(&context).await.iter().all(given_up));
@@ -234,7 +240,10 @@ async fn what_is_given_up_is_told_and_sent_again_as_the_same_message() {
     assert_eq!(told, [Reach::Down(begin()), Reach::GivenUp]);
 
     let refused = messages::retry(&context, &id(99), "ada").await;
-    assert_eq!(refused.unwrap_err().to_string(), format!("there is no message {}", id(99)));
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        format!("there is no message {}", id(99))
+    );
     let refused = messages::retry_all(&context, Some("nobody"), "ada").await;
     assert!(refused.is_err());
     messages::retry(&context, &id(3), "ada").await.unwrap();
@@ -268,7 +277,10 @@ async fn messages_to_a_notifier_that_is_gone_are_given_up() {
     assert_eq!(states(&context).await, [(1, GivenUp, 0), (2, Waiting, 0)]);
     assert_eq!(told(&context, "hook").await, [Reach::GivenUp]);
     let refused = messages::retry(&context, &id(1), "ada").await.unwrap_err();
-    assert_eq!(refused.to_string(), "there is no notifier gone in the configuration");
+    assert_eq!(
+        refused.to_string(),
+        "there is no notifier gone in the configuration"
+    );
 }
 
 #[tokio::test]
@@ -278,8 +290,8 @@ async fn a_channel_that_hangs_holds_up_no_other() {
     let context = context(&directory, &[("quick", &quick), ("slow", &slow)]).await;
     slow.answers(HANGS);
     put(&context, "slow", 1, summary(1), Timestamp::now()).await;
-    let carriers = ["quick", "slow"]
-        .map(|name| tokio::spawn(deliver(context.clone(), name.to_owned())));
+    let carriers =
+        ["quick", "slow"].map(|name| tokio::spawn(deliver(context.clone(), name.to_owned())));
     // The request that hangs is given fifteen seconds; all of this happens meanwhile.
     let meanwhile = async {
         while slow.came().await.is_empty() {
