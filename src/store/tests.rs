@@ -412,7 +412,7 @@ async fn an_attempt_is_stored_whole() {
     assert_eq!(store.channel("team").await.unwrap(), None);
     let channel = Channel::new("team", at(5)).failed("down", None, 0, at(6));
     let attempt = Attempt {
-        message: message.after_failure("down", None, at(6)),
+        message: message.after_failure("down", Some(SignedDuration::from_secs(30)), at(6)),
         thread: Some(Thread {
             notifier: "team".into(),
             thread: "t".into(),

@@ -177,7 +177,7 @@ pub(super) fn undelivered(lost: &UndeliveredNotice, zone: &TimeZone) -> Content 
         Reach::Down(since) => (
             format!("[unreachable] Mooring cannot reach {name}"),
             format!("{name} takes no messages since {}", minute(since, zone)),
-            "takes no messages".to_owned(),
+            format!("takes no messages since {}", minute(since, zone)),
             vec![lost.error.clone(), waiting],
         ),
         Reach::Back(since) => {
