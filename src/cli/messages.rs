@@ -187,14 +187,14 @@ async fn retry(args: RetryArgs) -> Result<u8, CliError> {
         query.extend(args.notifier.map(|notifier| ("notifier", notifier)));
         let answer = client.post_with(&["messages", "retry"], &query).await?;
         let count = answer["messages"].as_u64().unwrap_or_default();
-        print(&format!("sent again: {count}\n"))?;
+        print(&format!("to be sent again: {count}\n"))?;
         return Ok(0);
     }
     for message in &args.messages {
         let path = ["messages", message.as_str(), "retry"];
         client.post_with(&path, &query).await?;
         print(&format!(
-            "sent again: {}\n",
+            "to be sent again: {}\n",
             crate::report::terminal(message)
         ))?;
     }
