@@ -83,7 +83,12 @@ pub async fn deliver(context: Arc<Context>, notifier: String) {
         tokio::select! {
             biased;
             () = context.stop.plans.cancelled() => return,
-            () = bell.notified() => {}
+            () = bell.notified() => {
+                // What has come may be more urgent than what was taken.
+                if let Some(carrier) = &mut carrier {
+                    carrier.queue.clear();
+                }
+            }
             () = tokio::time::sleep(wait.min(LONGEST_SLEEP)) => {}
         }
     }
