@@ -306,7 +306,7 @@ mod tests {
         let told = Some(news.told(at(900)));
         assert_eq!(outage_news(&down, told, at(5000)), Err(None));
 
-        let up = down.clone().accepted(at(6000));
+        let up = down.accepted(at(6000));
         let news = outage_news(&up, told, at(6000)).unwrap();
         assert_eq!(news, OutageNews::Back(at(0)));
         let told = Some(news.told(at(6000)));

@@ -50,7 +50,7 @@ pub async fn keep_beating(context: Arc<Context>, switch: Switch, every: Duration
     let beating = async {
         loop {
             let beat = beat(&context, &switch, Instant::now()).await;
-            silent = told(beat, silent.take());
+            silent = told(beat, silent.as_ref());
             tokio::time::sleep(every).await;
         }
     };
@@ -67,7 +67,7 @@ async fn beat(context: &Context, switch: &Switch, now: Instant) -> Result<(), Si
 }
 
 /// Counts a beat, logs what is new, and says what is wrong now.
-fn told(beat: Result<(), Silence>, before: Option<Kind>) -> Option<Kind> {
+fn told(beat: Result<(), Silence>, before: Option<&Kind>) -> Option<Kind> {
     metrics::heartbeat(match &beat {
         Ok(()) => Heartbeat::Heard,
         Err(Silence::Unheard(_)) => Heartbeat::Unheard,
@@ -83,7 +83,7 @@ fn told(beat: Result<(), Silence>, before: Option<Kind>) -> Option<Kind> {
         Err(silence) => silence,
     };
     let kind = silence.kind();
-    if before.as_ref() != Some(&kind) {
+    if before != Some(&kind) {
         match kind {
             Kind::Unheard => tracing::warn!("{silence}"),
             Kind::Stuck(_) | Kind::Store => tracing::error!("the heart stops: {silence}"),
@@ -132,7 +132,7 @@ mod tests {
         let unheard = || Err(Silence::Unheard("it answered 500".to_owned()));
         let first = told(unheard(), None);
         assert_eq!(first, Some(Kind::Unheard));
-        assert_eq!(told(unheard(), first), Some(Kind::Unheard));
-        assert_eq!(told(Ok(()), Some(Kind::Unheard)), None);
+        assert_eq!(told(unheard(), first.as_ref()), first);
+        assert_eq!(told(Ok(()), first.as_ref()), None);
     }
 }
