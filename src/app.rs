@@ -1,6 +1,7 @@
 //! The composition root: builds, starts and drains everything.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -10,16 +11,19 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::api;
 use crate::artifacts::{ArtifactError, Artifacts};
 use crate::domain::run::Run;
-use crate::notify::{Notifiers, NotifyError};
+use crate::notify::{Notifiers, NotifyError, Switch};
+use crate::reconcile::bells::Bells;
 use crate::reconcile::command::Command;
 use crate::reconcile::context::{Context, Heads, States, Stop};
 use crate::reconcile::driver::Driver;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
+use crate::reconcile::pulse::Pulse;
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, housekeeping, leave, outbox, overdue, recover, sources, summary, uploads,
+    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, recover, sources, summary,
+    uploads,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -100,12 +104,17 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let listener = listen(&context).await?;
     let left_over = recover::recover(&context).await?;
     leave::retire(&context).await?;
+    outbox::retire(&context).await?;
+    let switch = switch(&context.settings)?;
     let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
     let driver_gone = CancellationToken::new();
     let driver = drive(&context, left_over, inbox, driver_gone.clone().drop_guard());
     let handle = Handle::new(context.clone(), commands.clone());
     let mut parts = start_parts(&context, &commands);
     drop(commands);
+    if let Some((switch, every)) = switch {
+        parts.spawn(heartbeat::keep_beating(context.clone(), switch, every));
+    }
     let stop = context.stop.plans.clone();
     let token = context.settings.api.token.clone();
     parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
@@ -200,7 +209,8 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         artifacts,
         notifiers,
         news_bell: tokio::sync::Notify::new(),
-        outbox_bell: tokio::sync::Notify::new(),
+        outbox_bells: Bells::default(),
+        pulse: Pulse::default(),
         stop: Stop::default(),
         states,
         heads: Heads::default(),
@@ -208,6 +218,15 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         telling: tokio::sync::Mutex::new(()),
         settings,
     })
+}
+
+/// The dead man's switch, and how often it wants to hear.
+fn switch(settings: &Settings) -> Result<Option<(Switch, Duration)>, NotifyError> {
+    let Some(heartbeat) = &settings.heartbeat else {
+        return Ok(None);
+    };
+    let switch = Switch::build(heartbeat.url.clone(), settings.ca_file.as_deref())?;
+    Ok(Some((switch, heartbeat.every)))
 }
 
 async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError> {
@@ -220,7 +239,9 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
     let mut parts = JoinSet::new();
     parts.spawn(clock::keep(context.clone()));
     parts.spawn(composer::keep(context.clone()));
-    parts.spawn(outbox::deliver(context.clone()));
+    for notifier in context.notifiers.names() {
+        parts.spawn(outbox::deliver(context.clone(), notifier.to_owned()));
+    }
     parts.spawn(housekeeping::keep_pruning(context.clone()));
     parts.spawn(overdue::watch(context.clone()));
     if let Artifacts::S3(artifacts) = &context.artifacts {
@@ -237,7 +258,7 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
 }
 
 /// Histogram samples are folded this often, so that they don't pile up when nobody scrapes.
-const UPKEEP: std::time::Duration = std::time::Duration::from_secs(60);
+const UPKEEP: Duration = Duration::from_secs(60);
 
 async fn keep_metrics(metrics: Metrics, stop: CancellationToken) {
     while stop

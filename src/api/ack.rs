@@ -14,7 +14,7 @@ use super::Api;
 use super::error::ApiError;
 
 /// Longest name or reason taken over, in characters.
-const LONGEST: usize = 500;
+pub(super) const LONGEST: usize = 500;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,20 +49,15 @@ async fn acknowledge(
     query: AckQuery,
 ) -> Result<Json<Value>, ApiError> {
     let now = Timestamp::now();
-    if query.by.trim().is_empty() {
-        return Err(ApiError::BadRequest(
-            "`by` says who acknowledges".to_owned(),
-        ));
-    }
+    let by = person(&query.by)?;
     if query.until.is_some_and(|until| until <= now) {
         return Err(ApiError::BadRequest("`until` is over already".to_owned()));
     }
-    let short = |text: String| text.chars().take(LONGEST).collect::<String>();
     let acknowledgement = Acknowledgement {
-        by: short(query.by),
+        by,
         at: now,
         until: query.until,
-        reason: query.reason.map(short),
+        reason: query.reason.as_deref().map(short),
     };
     let alerts = api
         .handle
@@ -71,4 +66,16 @@ async fn acknowledge(
     Ok(Json(
         json!({"alerts": alerts, "until": acknowledgement.until}),
     ))
+}
+
+/// Who asks for something, as far as they say so.
+pub(super) fn person(by: &str) -> Result<String, ApiError> {
+    if by.trim().is_empty() {
+        return Err(ApiError::BadRequest("`by` says who asks for it".to_owned()));
+    }
+    Ok(short(by))
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
 }

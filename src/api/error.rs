@@ -46,8 +46,12 @@ impl From<RenderError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::UnknownStack(_) => Self::NotFound(refusal.to_string()),
-            Refusal::Running(_) | Refusal::NothingOpen(_) => Self::Conflict(refusal.to_string()),
+            Refusal::UnknownStack(_) | Refusal::UnknownMessage(_) | Refusal::UnknownNotifier(_) => {
+                Self::NotFound(refusal.to_string())
+            }
+            Refusal::Running(_) | Refusal::NothingOpen(_) | Refusal::NotGivenUp(..) => {
+                Self::Conflict(refusal.to_string())
+            }
             Refusal::Stopping => Self::Stopping,
             Refusal::Store(error) => error.into(),
         }
@@ -73,7 +77,7 @@ impl IntoResponse for ApiError {
                 StatusCode::NOT_FOUND,
                 "not_found",
                 message,
-                "list what there is: /api/v1/stacks",
+                "list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages or /api/v1/channels",
             ),
             Self::BadRequest(message) => (
                 StatusCode::BAD_REQUEST,

@@ -4,6 +4,7 @@ mod ack;
 mod auth;
 mod error;
 mod health;
+mod messages;
 mod report;
 mod runs;
 mod stacks;
@@ -58,6 +59,11 @@ fn router(api: Api) -> Router {
         .route("/report", get(report::report))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(runs::show))
+        .route("/channels", get(messages::channels))
+        .route("/messages", get(messages::list))
+        .route("/messages/retry", post(messages::retry_all))
+        .route("/messages/{message}", get(messages::show))
+        .route("/messages/{message}/retry", post(messages::retry))
         .route_layer(from_fn_with_state(api.clone(), auth::bearer));
     Router::new()
         .route("/healthz", get(health::alive))

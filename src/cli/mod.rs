@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod error;
 mod explain;
+mod messages;
 mod notify;
 mod output;
 mod posture;
@@ -87,6 +88,8 @@ enum Command {
     Resume(remote::ResumeArgs),
     /// Take the troubles of a stack on: nobody is reminded of them until they grow.
     Ack(ack::AckArgs),
+    /// List what the daemon told people and what it could not, show it, or have it sent again.
+    Messages(messages::MessagesArgs),
     /// Ask the daemon whether it is alive; for container health checks.
     #[command(hide = true)]
     Healthcheck(ConfigFile),
@@ -152,6 +155,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Runs(args) => block_on(remote::runs(args))?,
         Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Ack(args) => block_on(ack::ack(args))?,
+        Command::Messages(args) => block_on(messages::messages(args))?,
         Command::Resume(args) => block_on(remote::resume(args))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod environment;
+mod heartbeat;
 mod notify;
 mod policy;
 mod rules;
@@ -120,6 +121,10 @@ impl Checks<'_> {
             },
             summary: match summary {
                 Some(summary) => Some(summary?),
+                None => None,
+            },
+            heartbeat: match written.heartbeat.as_ref() {
+                Some(heartbeat) => Some(self.heartbeat(heartbeat)?),
                 None => None,
             },
         };

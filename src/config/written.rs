@@ -58,6 +58,8 @@ pub(super) struct Configuration {
     pub smtp: Option<Smtp>,
     /// A summary on a schedule.
     pub summary: Option<Summary>,
+    /// A dead man's switch that hears of Mooring as long as it works.
+    pub heartbeat: Option<Heartbeat>,
     /// Where kept copies of reports, redacted plans and logs go. Default: the data directory.
     pub artifacts: Option<Artifacts>,
     /// Time limits of the steps of a run.
@@ -385,6 +387,19 @@ pub(super) struct Summary {
     pub schedule: At<String>,
     /// Names of the receivers.
     pub notify: At<Vec<At<String>>>,
+}
+
+/// A URL that is asked again and again as long as the daemon does its work, of a service that raises
+/// the alarm when it is not.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Heartbeat {
+    /// File that holds the URL, which is a secret.
+    pub url_file: Option<At<PathBuf>>,
+    /// Environment variable that holds the URL.
+    pub url_env: Option<At<String>>,
+    /// How often it is asked: ten seconds or more. Default: 1m.
+    pub every: Option<At<String>>,
 }
 
 /// Where kept copies go, and for how long.

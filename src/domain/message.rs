@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::backoff::backoff;
+use super::finding::Severity;
 use super::ids::MessageId;
 use super::notice::Notice;
 
@@ -13,7 +14,7 @@ pub const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(10);
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait a receiver can ask for.
 pub const LONGEST_ASKED_WAIT: SignedDuration = SignedDuration::from_hours(24);
-/// A message that is older than this when an attempt fails is given up.
+/// A message that has waited longer than this when an attempt fails is given up.
 pub const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// Where a message is.
@@ -61,7 +62,9 @@ pub struct Message {
     pub notice: Notice,
     /// When it was put in the outbox.
     pub created_at: Timestamp,
-    /// How many times it was tried.
+    /// When its three days began: with it, or when a person had it sent again.
+    pub since: Timestamp,
+    /// How many times it was tried since then.
     pub attempts: u32,
     /// When it is to be tried next; of a delivered message, when it was delivered.
     pub next_at: Timestamp,
@@ -79,6 +82,7 @@ impl Message {
             to,
             notice,
             created_at: now,
+            since: now,
             attempts: 0,
             next_at: now,
             state: MessageState::Waiting,
@@ -86,10 +90,28 @@ impl Message {
         }
     }
 
+    /// Whether it goes before others that are not.
+    pub fn is_urgent(&self) -> bool {
+        self.notice.severity() == Severity::Critical
+    }
+
+    /// The message after a person has asked for it to be sent again, with the same id and three days
+    /// more; none unless it was given up.
+    #[must_use]
+    pub fn again(self, now: Timestamp) -> Option<Self> {
+        (self.state == MessageState::GivenUp).then_some(Self {
+            since: now,
+            attempts: 0,
+            next_at: now,
+            state: MessageState::Waiting,
+            ..self
+        })
+    }
+
     /// The message after an attempt that may go better later. The wait doubles from ten seconds to
     /// an hour, less up to a quarter that depends on the message and the attempt, so that messages
     /// that failed together do not return together. `retry_after` is what the receiver asked for
-    /// and takes its place. A message older than three days is given up.
+    /// and takes its place. A message that has waited for three days is given up.
     #[must_use]
     pub fn after_failure(
         self,
@@ -106,7 +128,7 @@ impl Message {
                 LONGEST_WAIT,
             ),
         };
-        let state = if now.duration_since(self.created_at) >= GIVEN_UP_AFTER {
+        let state = if now.duration_since(self.since) >= GIVEN_UP_AFTER {
             MessageState::GivenUp
         } else {
             MessageState::Waiting
@@ -137,6 +159,14 @@ impl Message {
     pub fn rejected(self, error: impl Into<String>) -> Self {
         Self {
             attempts: self.attempts.saturating_add(1),
+            ..self.given_up(error)
+        }
+    }
+
+    /// The message after it is clear that nobody will take it, without one attempt more.
+    #[must_use]
+    pub fn given_up(self, error: impl Into<String>) -> Self {
+        Self {
             state: MessageState::GivenUp,
             last_error: Some(error.into()),
             ..self
@@ -232,5 +262,25 @@ mod tests {
         let rejected = failed.rejected("no such channel");
         assert_eq!(rejected.state, MessageState::GivenUp);
         assert_eq!(rejected.last_error.as_deref(), Some("no such channel"));
+    }
+
+    #[test]
+    fn what_was_given_up_gets_three_days_more_under_the_same_id() {
+        let late = Timestamp::UNIX_EPOCH + GIVEN_UP_AFTER * 2;
+        let waiting = message(1);
+        assert_eq!(waiting.clone().again(late), None);
+        assert_eq!(waiting.clone().delivered(late).again(late), None);
+        let lost = waiting.clone().after_failure("down", None, late);
+        let again = lost.again(late).unwrap();
+        assert_eq!(
+            (again.id, again.created_at),
+            (waiting.id, waiting.created_at)
+        );
+        assert_eq!((again.attempts, again.next_at), (0, late));
+        let soon = late + SignedDuration::from_hours(1);
+        let failed = again.after_failure("down", None, soon);
+        assert_eq!(failed.state, MessageState::Waiting);
+        let failed = failed.after_failure("down", None, late + GIVEN_UP_AFTER);
+        assert_eq!(failed.state, MessageState::GivenUp);
     }
 }

@@ -7,6 +7,7 @@ mod assess;
 pub mod backoff;
 pub mod brief;
 pub mod cause;
+pub mod channel;
 pub mod check;
 pub mod classify;
 pub mod codeowners;

@@ -26,7 +26,7 @@ pub enum Notice {
     Summary(SummaryNotice),
     /// What was held back for a while.
     Digest(DigestNotice),
-    /// Messages to others could not be delivered.
+    /// Messages to others cannot be delivered, or can again.
     Undelivered(UndeliveredNotice),
 }
 
@@ -58,9 +58,12 @@ impl Notice {
                 (AlertEvent::Resolved, open) if open > 0 => Turn::GoesOn,
                 (event, _) => event.turn(),
             },
-            Self::Repaired(_) | Self::Summary(_) | Self::Digest(_) | Self::Undelivered(_) => {
-                Turn::Alone
-            }
+            Self::Undelivered(lost) => match lost.news {
+                Reach::GivenUp => Turn::Alone,
+                Reach::Down(_) => Turn::Begins,
+                Reach::Back(_) => Turn::Ends,
+            },
+            Self::Repaired(_) | Self::Summary(_) | Self::Digest(_) => Turn::Alone,
         }
     }
 
@@ -70,7 +73,12 @@ impl Notice {
             Self::Alert(alert) => format!("alert-{}", alert.alert),
             Self::Group(group) => format!("group-{}", group.group),
             Self::Digest(digest) => format!("digest-{}", digest.at.as_second()),
-            Self::Undelivered(lost) => format!("undelivered-{}", lost.notifier),
+            Self::Undelivered(lost) => match lost.news {
+                Reach::GivenUp => format!("undelivered-{}", lost.notifier),
+                Reach::Down(since) | Reach::Back(since) => {
+                    format!("undelivered-{}-{}", lost.notifier, since.as_second())
+                }
+            },
             Self::Repaired(repair) => format!("run-{}", repair.run),
             Self::Summary(summary) => format!("summary-{}", summary.at.as_second()),
         }
@@ -238,17 +246,36 @@ pub struct DigestLine {
     pub text: String,
 }
 
-/// Messages to a receiver were given up.
+/// A receiver does not get its messages, or gets them again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndeliveredNotice {
-    /// The notifier that takes nothing.
+    /// The notifier.
     pub notifier: String,
-    /// When the last of them was given up.
+    /// What happened.
+    #[serde(default)]
+    pub news: Reach,
+    /// When.
     pub at: Timestamp,
+    /// How many messages to it are yet to be delivered.
+    #[serde(default)]
+    pub waiting: usize,
     /// How many messages to it wait to be sent again by a person.
     pub given_up: usize,
     /// Why, as it was said last.
     pub error: String,
+}
+
+/// What happened to a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Messages to it were given up.
+    #[default]
+    GivenUp,
+    /// It has been taking nothing since then.
+    Down(Timestamp),
+    /// It takes messages again; it had not since then.
+    Back(Timestamp),
 }
 
 /// A repair that was made.

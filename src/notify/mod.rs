@@ -9,6 +9,7 @@ mod discord;
 mod email;
 mod github_issues;
 mod gitlab_issues;
+mod heartbeat;
 mod http;
 mod issues;
 mod line;
@@ -32,7 +33,7 @@ mod words;
 mod wrap;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ use crate::domain::notice::Notice;
 use crate::secret::SecretSource;
 
 use self::content::Content;
+pub use self::heartbeat::Switch;
 use self::http::HttpSender;
 pub use self::preview::Preview;
 use self::render::Renderer;
@@ -299,7 +301,7 @@ impl Notifiers {
         let renderer = Renderer::new(settings.templates.clone())
             .map_err(|error| NotifyError::template(&error))?;
         let renderer = Arc::new(renderer);
-        let authorities = authorities(settings)?;
+        let authorities = authorities(settings.ca_file.as_deref())?;
         let mut channels: BTreeMap<String, Box<dyn Notifier>> = BTreeMap::new();
         for notifier in &settings.notifiers {
             let name = &notifier.name;
@@ -413,12 +415,12 @@ impl std::fmt::Debug for Notifiers {
 
 type Authorities = (Vec<u8>, Vec<reqwest::Certificate>);
 
-fn authorities(settings: &NotifySettings) -> Result<Option<Authorities>, NotifyError> {
-    let Some(path) = &settings.ca_file else {
+fn authorities(ca_file: Option<&Path>) -> Result<Option<Authorities>, NotifyError> {
+    let Some(path) = ca_file else {
         return Ok(None);
     };
     let unusable = |cause: String| NotifyError::Authorities {
-        path: path.clone(),
+        path: path.to_owned(),
         cause,
     };
     let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;

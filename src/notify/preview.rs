@@ -1,4 +1,4 @@
-//! What would be sent, as files.
+//! What would be sent, as files, and what a notice says.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -68,5 +68,17 @@ impl Notifiers {
         mail.into_iter()
             .map(|mail| Preview::new("txt", format!("{}\n\n{}", mail.subject, mail.text)))
             .collect()
+    }
+
+    /// What a notice is about, in a line.
+    pub fn subject(&self, notice: &Notice) -> String {
+        self.style.content(notice).subject
+    }
+
+    /// What a notice says, as a plain mail to this notifier would.
+    pub fn text(&self, name: &str, notice: &Notice) -> String {
+        let data = Data::new(&self.style.content(notice), notice, name);
+        let mail = self.renderer.mail(&data);
+        mail.map(|mail| mail.text).unwrap_or_default()
     }
 }

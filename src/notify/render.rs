@@ -6,7 +6,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 
 use crate::domain::finding::Severity;
-use crate::domain::notice::Notice;
+use crate::domain::notice::{Notice, Reach};
 
 use super::content::{Brief, Content, Item, Section};
 use super::line::Line;
@@ -186,9 +186,13 @@ impl Tags {
                 kind: "digest",
                 event: "made",
             },
-            Notice::Undelivered(_) => Self {
+            Notice::Undelivered(lost) => Self {
                 kind: "undelivered",
-                event: "made",
+                event: match lost.news {
+                    Reach::GivenUp => "made",
+                    Reach::Down(_) => "opened",
+                    Reach::Back(_) => "resolved",
+                },
             },
         }
     }

@@ -10,6 +10,7 @@ use super::settings::{
 };
 use super::*;
 use crate::domain::ids::StackId;
+use crate::domain::notice::{Reach, UndeliveredNotice};
 
 fn rendered(notice: &Notice) -> Mail {
     let renderer = Renderer::new(Templates::default()).unwrap();
@@ -55,6 +56,27 @@ fn an_unverified_repair_does_not_say_that_anything_is_repaired() {
 #[test]
 fn mail_about_a_first_look() {
     assert_snapshot!(mail(&samples::first_sight()));
+}
+
+#[test]
+fn mail_about_a_receiver_that_cannot_be_reached() {
+    let since = samples::at("2026-11-23T10:00:00Z");
+    let mut lost = UndeliveredNotice {
+        notifier: "oncall".to_owned(),
+        news: Reach::Down(since),
+        at: samples::at("2026-11-23T10:15:00Z"),
+        waiting: 3,
+        given_up: 0,
+        error: "the webhook answered 503".to_owned(),
+    };
+    let down = mail(&Notice::Undelivered(lost.clone()));
+    lost.news = Reach::GivenUp;
+    lost.given_up = 12;
+    let given_up = mail(&Notice::Undelivered(lost.clone()));
+    lost.news = Reach::Back(since);
+    lost.at = samples::at("2026-11-26T11:00:00Z");
+    let back = mail(&Notice::Undelivered(lost));
+    assert_snapshot!(format!("{down}\n{given_up}\n{back}"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{AttributeChange, Finding};
-use crate::domain::notice::{Notice, SummaryLine, SummaryReason, VerdictCounts};
+use crate::domain::notice::{Notice, Reach, SummaryLine, SummaryReason, VerdictCounts};
 use crate::secret::SecretSource;
 
 use super::http::HttpSender;
@@ -199,9 +199,13 @@ struct Body<'a> {
     /// The stack; absent in a summary.
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<&'a str>,
-    /// Of an alert: `opened`, `changed` or `resolved`.
+    /// Of an alert: `opened`, `changed` or `resolved`. Of a receiver that cannot be reached: `opened`,
+    /// `resolved`; absent when messages to it were given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'static str>,
+    /// Of a receiver that cannot be reached: its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notifier: Option<&'a str>,
     /// Of an alert: `drift`, `pending`, `failed` or `apply`.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
@@ -329,6 +333,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         created_at: letter.created_at,
         stack: None,
         event: None,
+        notifier: None,
         kind: None,
         alert: None,
         opened_at: None,
@@ -373,8 +378,15 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             notice: "digest",
             ..blank
         },
-        Notice::Undelivered(_) => Body {
+        Notice::Undelivered(lost) => Body {
             notice: "undelivered",
+            at: lost.at,
+            event: match lost.news {
+                Reach::GivenUp => None,
+                Reach::Down(_) => Some("opened"),
+                Reach::Back(_) => Some("resolved"),
+            },
+            notifier: Some(&lost.notifier),
             ..blank
         },
         Notice::Summary(summary) => Body {

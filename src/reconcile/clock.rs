@@ -13,6 +13,7 @@ use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
 use super::news;
+use super::pulse::Part;
 
 /// The longest wait between two looks at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
@@ -23,6 +24,7 @@ pub async fn keep(context: Arc<Context>) {
         tracing::error!("cannot read the open alerts: {error}");
     }
     loop {
+        context.pulse.beat(Part::Clock);
         let now = context.now();
         let wait = match strike(&context, now).await {
             Ok(next) => next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()),

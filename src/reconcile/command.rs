@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
 
-use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
+use crate::domain::ids::{CommitId, MessageId, RunId, SourceName, StackId};
+use crate::domain::message::MessageState;
 use crate::store::StoreError;
 
 use super::resolve::Tracked;
@@ -63,6 +64,15 @@ pub enum Refusal {
     /// There is nothing that can be acknowledged.
     #[error("there is no open alert of {0}")]
     NothingOpen(Concern),
+    /// There is no such message.
+    #[error("there is no message {0}")]
+    UnknownMessage(MessageId),
+    /// There is no such notifier.
+    #[error("there is no notifier {0} in the configuration")]
+    UnknownNotifier(String),
+    /// A message that was not given up cannot be sent again.
+    #[error("the message {0} is {state}: only what was given up is sent again", state = .1.as_str())]
+    NotGivenUp(MessageId, MessageState),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

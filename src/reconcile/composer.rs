@@ -12,6 +12,7 @@ use crate::store::StoreError;
 
 use super::context::Context;
 use super::fresh;
+use super::pulse::Part;
 
 /// The waiting news is looked at this often at least.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -19,6 +20,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Makes messages until the daemon stops.
 pub async fn keep(context: Arc<Context>) {
     loop {
+        context.pulse.beat(Part::Composer);
         let now = context.now();
         let wait = match round(&context, now).await {
             Ok(next) => next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()),
@@ -77,7 +79,7 @@ pub(super) async fn round(
             .store
             .post(&notifier, &messages, &used, desk)
             .await?;
-        context.outbox_bell.notify_one();
+        context.outbox_bells.ring(&notifier);
     }
     Ok(next)
 }

@@ -14,7 +14,9 @@ use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::notify::Notifiers;
 use crate::store::Store;
 
+use super::bells::Bells;
 use super::layout::Layout;
+use super::pulse::Pulse;
 use super::settings::Settings;
 use super::time::Time;
 
@@ -35,8 +37,10 @@ pub struct Context {
     pub notifiers: Notifiers,
     /// Rings when there is news that waits to become messages.
     pub news_bell: Notify,
-    /// Rings when a message has been put into the outbox.
-    pub outbox_bell: Notify,
+    /// Rings for a notifier when a message has been put into the outbox for it.
+    pub outbox_bells: Bells,
+    /// Which parts came round lately.
+    pub pulse: Pulse,
     /// How to stop.
     pub stop: Stop,
     /// Which stacks have been seen on which state.

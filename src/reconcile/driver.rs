@@ -18,6 +18,7 @@ use super::command::{Command, Refusal, SourceUpdate};
 use super::context::Context;
 use super::fresh;
 use super::pass::{first_record, pass};
+use super::pulse::Part;
 use super::resolve::Tracked;
 use super::step::{Next, duration};
 use super::{leave, recover, summary};
@@ -83,6 +84,7 @@ impl Driver {
     pub async fn drive(mut self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.context.stop.plans.clone();
         loop {
+            self.context.pulse.beat(Part::Driver);
             self.settle_again().await;
             self.start_runs();
             let sleep = self.until_due();

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::finding::Verdict;
-use crate::domain::ids::{RunId, StackId};
+use crate::domain::ids::{MessageId, RunId, StackId};
 use crate::domain::posture::{Filter, Posture, Window};
 use crate::domain::run::Run;
 use crate::domain::source::SourceRecord;
@@ -17,7 +17,11 @@ use crate::store::StoreError;
 use super::acknowledge;
 use super::command::{Command, Concern, Refusal};
 use super::context::Context;
+use super::messages;
 use super::posture;
+
+pub use super::messages::{ChannelView, MessageView};
+pub use crate::store::MessageFilter;
 
 /// A handle on the running daemon.
 #[derive(Debug, Clone)]
@@ -147,6 +151,39 @@ impl Handle {
     /// How many messages wait to be delivered.
     pub async fn waiting_messages(&self) -> Result<usize, StoreError> {
         self.context.store.waiting_messages().await
+    }
+
+    /// The newest of these messages, newest first.
+    pub async fn messages(
+        &self,
+        filter: &MessageFilter,
+        limit: u32,
+    ) -> Result<Vec<MessageView>, StoreError> {
+        messages::list(&self.context, filter, limit).await
+    }
+
+    /// One message, and its text.
+    pub async fn message(
+        &self,
+        id: &MessageId,
+    ) -> Result<Option<(MessageView, String)>, StoreError> {
+        messages::show(&self.context, id).await
+    }
+
+    /// A person has a message that was given up sent again.
+    pub async fn retry_message(&self, id: &MessageId, by: &str) -> Result<(), Refusal> {
+        messages::retry(&self.context, id, by).await
+    }
+
+    /// A person has every message that was given up sent again, or those to one notifier; says how
+    /// many.
+    pub async fn retry_messages(&self, notifier: Option<&str>, by: &str) -> Result<usize, Refusal> {
+        messages::retry_all(&self.context, notifier, by).await
+    }
+
+    /// Every configured channel.
+    pub async fn channels(&self) -> Result<Vec<ChannelView>, StoreError> {
+        messages::channels(&self.context).await
     }
 
     /// Why the daemon is not ready, if it is not: the database must answer and every source must

@@ -14,6 +14,7 @@ use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
+use super::pulse::Part;
 use super::recover::unseen;
 use super::{fresh, news};
 
@@ -29,6 +30,7 @@ pub async fn watch(context: Arc<Context>) {
         .await
         .is_some()
     {
+        context.pulse.beat(Part::Overdue);
         if let Err(error) = round(&context).await {
             tracing::error!("cannot look for stacks that are not checked: {error}");
         }

@@ -49,6 +49,17 @@ pub struct Settings {
     pub artifacts: ArtifactSettings,
     /// How long a shutdown waits for applies under way.
     pub shutdown_grace: Duration,
+    /// The dead man's switch, if there is one.
+    pub heartbeat: Option<HeartbeatSettings>,
+}
+
+/// A dead man's switch that hears of the daemon as long as it works.
+#[derive(Debug, Clone)]
+pub struct HeartbeatSettings {
+    /// Holds its URL.
+    pub url: SecretSource,
+    /// How often it hears.
+    pub every: Duration,
 }
 
 /// When people are told, and who of what.

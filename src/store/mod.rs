@@ -1,10 +1,11 @@
-//! What Mooring remembers, in one SQLite file: sources, stacks, runs, intents, alerts, the outbox.
+//! What Mooring remembers, in one SQLite file: sources, stacks, runs, intents, alerts, the outbox, channels.
 //!
 //! Everything that is asked for has a column; the rest of a record is the JSON text of its domain
 //! type. Times are kept in microseconds. Every write is on the disk when its call returns, and what
 //! belongs together is one transaction. The SQL is the common ground of SQLite and PostgreSQL.
 
 mod alerts;
+mod channels;
 mod conclude;
 mod envelopes;
 mod error;
@@ -32,9 +33,11 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
 
 pub use alerts::AlertEntry;
+pub use channels::Undelivered;
 pub use conclude::Conclusion;
 pub use envelopes::Addressed;
 pub use error::StoreError;
+pub use outbox::{Attempt, MessageFilter};
 pub use threads::Thread;
 
 /// Takes the right to write at once: a transaction that reads first and writes later would fail,

@@ -5,10 +5,13 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
 
+use super::channels::put_channel;
 use super::row::{Columns, json, word};
 use super::threads::{Thread, put_thread};
 use super::{Store, StoreError};
-use crate::domain::message::{Addressee, Message};
+use crate::domain::channel::Channel;
+use crate::domain::ids::MessageId;
+use crate::domain::message::{Addressee, Message, MessageState};
 use crate::domain::notice::Notice;
 
 const TABLE: &str = "messages";
@@ -17,16 +20,22 @@ const TABLE: &str = "messages";
 macro_rules! insert {
     () => {
         "INSERT INTO messages (id, notifier, recipient, conversation, kind, notice, created_at, \
-         attempts, next_at, state, last_error) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+         attempts, next_at, state, last_error, since, urgent) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     };
 }
 
-/// Waiting messages `m` that no older one of the same conversation is before: an end must not be
-/// told before the beginning that is yet to be delivered.
+const SAVE: &str = concat!(
+    insert!(),
+    " ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, \
+      state = excluded.state, last_error = excluded.last_error, since = excluded.since"
+);
+
+/// Waiting messages `m` to a notifier that no older one of the same conversation is before: an end
+/// must not be told before the beginning that is yet to be delivered.
 macro_rules! from_first_of_each_conversation {
     () => {
-        " FROM messages m WHERE m.state = 'waiting' AND NOT EXISTS (\
+        " FROM messages m WHERE m.state = 'waiting' AND m.notifier = $1 AND NOT EXISTS (\
            SELECT 1 FROM messages o WHERE o.state = 'waiting' \
            AND o.conversation = m.conversation AND o.notifier = m.notifier \
            AND COALESCE(o.recipient, '') = COALESCE(m.recipient, '') \
@@ -34,24 +43,69 @@ macro_rules! from_first_of_each_conversation {
     };
 }
 
+/// What is urgent comes first. But what failed five times comes after what did not, and so on: one
+/// message that never goes through holds up no other.
+macro_rules! in_order {
+    () => {
+        " ORDER BY m.attempts / 5, m.urgent DESC, m.next_at, m.id LIMIT $2"
+    };
+}
+
+/// What an attempt to deliver a message changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The message.
+    pub message: Message,
+    /// What its thread's next message is to be told.
+    pub thread: Option<Thread>,
+    /// What the attempt says of the channel.
+    pub channel: Channel,
+}
+
+/// Which messages are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Only those in this state.
+    pub state: Option<MessageState>,
+    /// Only those to this notifier.
+    pub notifier: Option<String>,
+}
+
 impl Store {
-    /// Messages whose time has come, the longest waiting first; of the messages of one conversation
-    /// to one addressee only the oldest that still waits.
+    /// Messages to a notifier whose time has come, in the order in which they go; of the messages of
+    /// one conversation to one addressee only the oldest that still waits.
     pub async fn due_messages(
         &self,
+        notifier: &str,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT m.*",
             from_first_of_each_conversation!(),
-            " AND m.next_at <= $1 ORDER BY m.next_at, m.id LIMIT $2"
+            " AND m.next_at <= $3",
+            in_order!()
         ))
-        .bind(now.as_microsecond())
+        .bind(notifier)
         .bind(i64::from(limit))
+        .bind(now.as_microsecond())
         .fetch_all(&self.reader)
         .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// The message that goes first to a notifier, whether its time has come or not.
+    pub async fn first_message(&self, notifier: &str) -> Result<Option<Message>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT m.*",
+            from_first_of_each_conversation!(),
+            in_order!()
+        ))
+        .bind(notifier)
+        .bind(1_i64)
+        .fetch_optional(&self.reader)
+        .await?;
+        row.as_ref().map(read).transpose()
     }
 
     /// How many messages are yet to be delivered.
@@ -63,23 +117,13 @@ impl Store {
         Ok(usize::try_from(waiting).unwrap_or(0))
     }
 
-    /// How many messages to a notifier were given up and are still remembered.
-    pub async fn given_up_messages(&self, notifier: &str) -> Result<usize, StoreError> {
-        let given_up: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM messages WHERE state = 'given_up' AND notifier = $1",
-        )
-        .bind(notifier)
-        .fetch_one(&self.reader)
-        .await?;
-        Ok(usize::try_from(given_up).unwrap_or(0))
-    }
-
     /// When [`Self::due_messages`] will give something; none if nothing waits.
-    pub async fn next_message_at(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_message_at(&self, notifier: &str) -> Result<Option<Timestamp>, StoreError> {
         let row = sqlx::query(concat!(
             "SELECT MIN(m.next_at) AS next_at",
             from_first_of_each_conversation!()
         ))
+        .bind(notifier)
         .fetch_one(&self.reader)
         .await?;
         let columns = Columns {
@@ -89,36 +133,134 @@ impl Store {
         columns.optional_time("next_at")
     }
 
-    /// Stores a message, new or changed, and with it what its thread's next message is to be told.
-    /// What a message says and to whom never changes.
-    pub async fn save_message(
-        &self,
-        message: &Message,
-        thread: Option<&Thread>,
-    ) -> Result<(), StoreError> {
-        let statement = concat!(
-            insert!(),
-            " ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, \
-              state = excluded.state, last_error = excluded.last_error"
-        );
+    /// Stores a message, new or changed. What a message says and to whom never changes.
+    pub async fn save_message(&self, message: &Message) -> Result<(), StoreError> {
+        let save = bound(sqlx::query(SAVE), message)?;
+        save.execute(&mut *self.write().await?).await?;
+        Ok(())
+    }
+
+    /// Stores what an attempt changed: all of it or, on an error, nothing of it.
+    pub async fn save_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        bound(sqlx::query(statement), message)?
+        bound(sqlx::query(SAVE), &attempt.message)?
             .execute(&mut *transaction)
             .await?;
-        if let Some(thread) = thread {
-            put_thread(&mut transaction, thread, message.next_at).await?;
+        if let Some(thread) = &attempt.thread {
+            put_thread(&mut transaction, thread, attempt.message.next_at).await?;
         }
+        put_channel(&mut transaction, &attempt.channel).await?;
         transaction.commit().await?;
         Ok(())
     }
 
-    /// The newest messages in any state, newest first.
-    pub async fn messages(&self, limit: u32) -> Result<Vec<Message>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM messages ORDER BY created_at DESC, id DESC LIMIT $1")
-            .bind(i64::from(limit))
-            .fetch_all(&self.reader)
-            .await?;
+    /// Gives up every message to a notifier that has waited since a time or longer; gives them.
+    pub async fn give_up(
+        &self,
+        notifier: &str,
+        since: Timestamp,
+        error: &str,
+    ) -> Result<Vec<Message>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM messages WHERE state = 'waiting' AND notifier = $1 AND since <= $2 \
+             ORDER BY id",
+        )
+        .bind(notifier)
+        .bind(since.as_microsecond())
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut lost = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let message = read(row)?.given_up(error);
+            bound(sqlx::query(SAVE), &message)?
+                .execute(&mut *transaction)
+                .await?;
+            lost.push(message);
+        }
+        transaction.commit().await?;
+        Ok(lost)
+    }
+
+    /// The notifiers for which messages wait.
+    pub async fn addressed_notifiers(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "SELECT DISTINCT notifier FROM messages WHERE state = 'waiting' ORDER BY notifier",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows)
+    }
+
+    /// The newest of these messages, newest first.
+    pub async fn messages(
+        &self,
+        filter: &MessageFilter,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError> {
+        let state = filter.state.map(|state| word(TABLE, &state)).transpose()?;
+        let rows = sqlx::query(
+            "SELECT * FROM messages \
+             WHERE ($1 = '' OR state = $1) AND ($2 = '' OR notifier = $2) \
+             ORDER BY created_at DESC, id DESC LIMIT $3",
+        )
+        .bind(state.unwrap_or_default())
+        .bind(filter.notifier.clone().unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&self.reader)
+        .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// One message.
+    pub async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
+        let row = sqlx::query("SELECT * FROM messages WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Has a message that was given up sent again; whether it was one.
+    pub async fn retry_message(&self, id: &MessageId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let row = sqlx::query("SELECT * FROM messages WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let again = row.as_ref().map(read).transpose()?;
+        let Some(again) = again.and_then(|message| message.again(now)) else {
+            return Ok(false);
+        };
+        bound(sqlx::query(SAVE), &again)?
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Has every message to a notifier that was given up sent again; says how many.
+    pub async fn retry_messages(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query("SELECT * FROM messages WHERE state = 'given_up' AND notifier = $1")
+            .bind(notifier)
+            .fetch_all(&mut *transaction)
+            .await?;
+        let mut again = 0;
+        for row in &rows {
+            if let Some(message) = read(row)?.again(now) {
+                bound(sqlx::query(SAVE), &message)?
+                    .execute(&mut *transaction)
+                    .await?;
+                again += 1;
+            }
+        }
+        transaction.commit().await?;
+        Ok(again)
     }
 }
 
@@ -147,7 +289,9 @@ fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, Sto
         .bind(i64::from(message.attempts))
         .bind(message.next_at.as_microsecond())
         .bind(word(TABLE, &message.state)?)
-        .bind(message.last_error.clone()))
+        .bind(message.last_error.clone())
+        .bind(message.since.as_microsecond())
+        .bind(i64::from(message.is_urgent())))
 }
 
 fn read(row: &AnyRow) -> Result<Message, StoreError> {
@@ -168,6 +312,7 @@ fn read(row: &AnyRow) -> Result<Message, StoreError> {
         },
         notice,
         created_at: columns.time("created_at")?,
+        since: columns.time("since")?,
         attempts: columns.count("attempts")?,
         next_at: columns.time("next_at")?,
         state: columns.word("state")?,

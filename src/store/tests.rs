@@ -9,6 +9,7 @@ use super::samples::{
 };
 use super::*;
 use crate::domain::alert::{AlertKind, Resolution};
+use crate::domain::channel::Channel;
 use crate::domain::compose::Desk;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{CommitId, SourceName};
@@ -281,20 +282,20 @@ async fn a_stack_never_has_two_open_alerts_of_a_kind() {
 #[tokio::test]
 async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
     let (_directory, store) = fresh().await;
-    assert_eq!(store.next_message_at().await.unwrap(), None);
+    assert_eq!(store.next_message_at("team").await.unwrap(), None);
     let [one, two, three] = notices();
     let (one, two, three) = (message(1, one, 5), message(2, two, 6), message(3, three, 7));
     for message in [&three, &one, &two] {
-        store.save_message(message, None).await.unwrap();
+        store.save_message(message).await.unwrap();
     }
-    assert_eq!(store.due_messages(at(4), 10).await.unwrap(), []);
-    assert_eq!(store.next_message_at().await.unwrap(), Some(at(5)));
+    assert_eq!(store.due_messages("team", at(4), 10).await.unwrap(), []);
+    assert_eq!(store.next_message_at("team").await.unwrap(), Some(at(5)));
     assert_eq!(
-        store.due_messages(at(6), 10).await.unwrap(),
+        store.due_messages("team", at(6), 10).await.unwrap(),
         [one.clone(), two.clone()]
     );
     assert_eq!(
-        store.due_messages(at(6), 1).await.unwrap(),
+        store.due_messages("team", at(6), 1).await.unwrap(),
         std::slice::from_ref(&one)
     );
 
@@ -306,13 +307,16 @@ async fn the_outbox_gives_what_is_due_and_says_when_the_next_is() {
     let two = two.delivered(at(6));
     let three = three.rejected("no such channel");
     for message in [&one, &two, &three] {
-        store.save_message(message, None).await.unwrap();
+        store.save_message(message).await.unwrap();
     }
-    let next = store.next_message_at().await.unwrap().unwrap();
+    let next = store.next_message_at("team").await.unwrap().unwrap();
     assert_eq!(next, at(36));
-    let due = store.due_messages(next, 10).await.unwrap();
+    let due = store.due_messages("team", next, 10).await.unwrap();
     assert_eq!(due, std::slice::from_ref(&one));
-    assert_eq!(store.messages(10).await.unwrap(), [three, two, one]);
+    assert_eq!(
+        store.messages(&MessageFilter::default(), 10).await.unwrap(),
+        [three, two, one]
+    );
 }
 
 #[tokio::test]
@@ -328,31 +332,100 @@ async fn a_message_waits_for_the_older_ones_of_its_conversation() {
     let elsewhere = message(4, alert, 5);
     let unrelated = message(5, other, 6);
     for message in [&resolved, &unrelated, &elsewhere, &opened] {
-        store.save_message(message, None).await.unwrap();
+        store.save_message(message).await.unwrap();
     }
     let due = |seconds| {
         let store = store.clone();
-        async move { store.due_messages(at(seconds), 10).await.unwrap() }
+        async move { store.due_messages("team", at(seconds), 10).await.unwrap() }
     };
     assert_eq!(due(10).await, [elsewhere.clone(), unrelated.clone()]);
     for message in [elsewhere, unrelated] {
         store
-            .save_message(&message.delivered(at(10)), None)
+            .save_message(&message.delivered(at(10)))
             .await
             .unwrap();
     }
-    assert_eq!(store.next_message_at().await.unwrap(), Some(at(20)));
+    assert_eq!(store.next_message_at("team").await.unwrap(), Some(at(20)));
     assert_eq!(due(20).await, std::slice::from_ref(&opened));
     store
-        .save_message(&opened.clone().delivered(at(20)), None)
+        .save_message(&opened.clone().delivered(at(20)))
         .await
         .unwrap();
     assert_eq!(due(20).await, std::slice::from_ref(&resolved));
     store
-        .save_message(&opened.rejected("no such user"), None)
+        .save_message(&opened.rejected("no such user"))
         .await
         .unwrap();
     assert_eq!(due(20).await, [resolved]);
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_found_and_sent_again() {
+    let (_directory, store) = fresh().await;
+    let [one, two, three] = notices();
+    let (one, two, three) = (message(1, one, 5), message(2, two, 6), message(3, three, 7));
+    for message in [&one, &two, &three] {
+        store.save_message(message).await.unwrap();
+    }
+    assert_eq!(store.addressed_notifiers().await.unwrap(), ["team"]);
+    let lost = store.give_up("team", at(6), "down").await.unwrap();
+    let given_up = [one.given_up("down"), two.given_up("down")];
+    assert_eq!(lost, given_up);
+    assert_eq!(store.give_up("other", at(9), "down").await.unwrap(), []);
+    let filter = MessageFilter {
+        state: Some(MessageState::GivenUp),
+        notifier: None,
+    };
+    let [one, two] = given_up;
+    let found = store.messages(&filter, 9).await.unwrap();
+    assert_eq!(found, [two.clone(), one.clone()]);
+    let other = MessageFilter {
+        state: None,
+        notifier: Some("other".to_owned()),
+    };
+    assert_eq!(store.messages(&other, 9).await.unwrap(), []);
+    let counts = store.undelivered().await.unwrap();
+    let undelivered = Undelivered {
+        waiting: 1,
+        given_up: 2,
+    };
+    assert_eq!(
+        counts.into_iter().collect::<Vec<_>>(),
+        [("team".into(), undelivered)]
+    );
+
+    assert!(!store.retry_message(&three.id, at(50)).await.unwrap());
+    assert!(store.retry_message(&one.id, at(50)).await.unwrap());
+    assert!(!store.retry_message(&one.id, at(50)).await.unwrap());
+    assert_eq!(store.retry_messages("other", at(60)).await.unwrap(), 0);
+    assert_eq!(store.retry_messages("team", at(60)).await.unwrap(), 1);
+    assert_eq!(store.message(&one.id).await.unwrap(), one.again(at(50)));
+    assert_eq!(store.message(&two.id).await.unwrap(), two.again(at(60)));
+}
+
+#[tokio::test]
+async fn an_attempt_is_stored_whole() {
+    let (_directory, store) = fresh().await;
+    let [notice, ..] = notices();
+    let message = message(1, notice, 5);
+    store.save_message(&message).await.unwrap();
+    assert_eq!(store.channel("team").await.unwrap(), None);
+    let channel = Channel::new("team", at(5)).failed("down", None, 0, at(6));
+    let attempt = Attempt {
+        message: message.after_failure("down", Some(SignedDuration::from_secs(30)), at(6)),
+        thread: Some(Thread {
+            notifier: "team".into(),
+            thread: "t".into(),
+            handle: "h".into(),
+        }),
+        channel: channel.failed("down", Some(SignedDuration::from_secs(9)), 0, at(6)),
+    };
+    store.save_attempt(&attempt).await.unwrap();
+    let id = attempt.message.id;
+    assert_eq!(store.message(&id).await.unwrap(), Some(attempt.message));
+    assert_eq!(store.channel("team").await.unwrap(), Some(attempt.channel));
+    let handle = store.thread_handle("team", "t").await.unwrap();
+    assert_eq!(handle.as_deref(), Some("h"));
 }
 
 #[tokio::test]
@@ -417,7 +490,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
         message(2, two, 0).after_failure("down", None, at(1)),
         message(3, three, 20).delivered(at(20)),
     ] {
-        store.save_message(&message, None).await.unwrap();
+        store.save_message(&message).await.unwrap();
     }
     let mut old = alert(1, "a", AlertKind::Drift);
     old.resolved = Some((at(1), Resolution::PutBack));
@@ -439,7 +512,14 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
         .collect();
     left.sort_unstable();
     assert_eq!(left, [2, 3, 4, 5, 6].map(run_id));
-    assert_eq!(store.messages(9).await.unwrap().len(), 2);
+    assert_eq!(
+        store
+            .messages(&MessageFilter::default(), 9)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     assert_eq!(store.open_alerts(None).await.unwrap().len(), 1);
     assert_eq!(store.prune(at(10)).await.unwrap(), 0);
 }

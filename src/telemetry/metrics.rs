@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::{
 };
 
 use crate::domain::alert::AlertKind;
+use crate::domain::channel::Circuit;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::{Finding, Origin, Severity};
 use crate::domain::ids::SourceName;
@@ -29,6 +30,9 @@ const ALERTS: &str = "mooring_alerts_open";
 const DELIVERED: &str = "mooring_messages_delivered_total";
 const FAILED: &str = "mooring_messages_failed_total";
 const OUTBOX: &str = "mooring_outbox_waiting";
+const CHANNEL: &str = "mooring_channel_state";
+const CHANNEL_TURNS: &str = "mooring_channel_transitions_total";
+const HEARTBEATS: &str = "mooring_heartbeats_total";
 const ARTIFACTS_WAITING: &str = "mooring_artifacts_waiting";
 const ARTIFACTS_DROPPED: &str = "mooring_artifacts_dropped_total";
 const UPLOADS_FAILED: &str = "mooring_artifact_uploads_failed_total";
@@ -111,6 +115,18 @@ fn describe() {
         "Failed deliveries by notifier: retry (will be tried again) or rejected (will not)."
     );
     describe_gauge!(OUTBOX, "Messages that wait to be delivered.");
+    describe_gauge!(
+        CHANNEL,
+        "1 for the state a notifier's circuit is in: closed, open (left alone) or half_open."
+    );
+    describe_counter!(
+        CHANNEL_TURNS,
+        "How often a notifier's circuit came into a state."
+    );
+    describe_counter!(
+        HEARTBEATS,
+        "Beats: heard, unheard (the switch was not reached) or withheld (the daemon does not work)."
+    );
     describe_gauge!(ARTIFACTS_WAITING, "Artifacts that wait to be uploaded.");
     describe_counter!(
         ARTIFACTS_DROPPED,
@@ -282,6 +298,41 @@ pub fn message_failed(notifier: &str, again: bool) {
 /// How many messages wait to be delivered.
 pub fn outbox_waiting(messages: usize) {
     gauge!(OUTBOX).set(count(messages));
+}
+
+/// The state of a notifier's circuit.
+pub fn channel(notifier: &str, circuit: Circuit) {
+    for word in Circuit::WORDS {
+        gauge!(CHANNEL, "notifier" => notifier.to_owned(), "state" => word)
+            .set(count(usize::from(word == circuit.as_str())));
+    }
+}
+
+/// A notifier's circuit came into a state.
+pub fn channel_turned(notifier: &str, circuit: Circuit) {
+    counter!(CHANNEL_TURNS, "notifier" => notifier.to_owned(), "to" => circuit.as_str())
+        .increment(1);
+}
+
+/// What became of a beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// The switch heard it.
+    Heard,
+    /// The switch was not reached.
+    Unheard,
+    /// The daemon does not do its work.
+    Withheld,
+}
+
+/// The heart beat, or did not.
+pub fn heartbeat(beat: Heartbeat) {
+    let outcome = match beat {
+        Heartbeat::Heard => "heard",
+        Heartbeat::Unheard => "unheard",
+        Heartbeat::Withheld => "withheld",
+    };
+    counter!(HEARTBEATS, "outcome" => outcome).increment(1);
 }
 
 /// How many artifacts wait to be uploaded.

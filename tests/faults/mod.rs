@@ -3,6 +3,7 @@
 
 mod api;
 mod crash;
+mod delivery;
 mod disk;
 mod outbox;
 mod settings;

@@ -4,7 +4,8 @@
       starts everything and writes RUNDIR/lab.json when all of it is ready; runs until SIGTERM or
       SIGINT, until its parent is gone or, with --until-eof, until its standard input is closed.
       A fault is on while a file of its name exists in RUNDIR/faults: aws-hang, aws-down,
-      git-down-NAME and git-refuse-NAME for the repository NAME, smtp-down, webhook-429, webhook-500.
+      git-down-NAME and git-refuse-NAME for the repository NAME, smtp-down, smtp-hang,
+      webhook-400, webhook-429, webhook-500, webhook-hang.
   lab.py env RUNDIR
       prints, as shell assignments, what a child needs to reach the lab.
   lab.py repository RUNDIR NAME
@@ -220,7 +221,7 @@ def text_of_mail(path):
     mail = message_from_bytes(path.read_bytes(), policy=policy.default)
     body = mail.get_body(preferencelist=("plain", "html"))
     text = body.get_content() if body else ""
-    names = ("From", "To", "Subject", "X-Mooring-Title")
+    names = ("From", "To", "Subject", "Message-ID", "X-Mooring-Title")
     headers = "".join(f"{name}: {mail[name]}\n" for name in names)
     return f"{headers}\n{text.rstrip()}"
 

@@ -1,6 +1,6 @@
 """An SMTP server that wants STARTTLS and a password, and keeps each mail as a file.
 
-Fault: `smtp-down` answers 421 to everything.
+Faults: `smtp-down` answers 421 to everything, `smtp-hang` keeps a mail and holds the answer back.
 """
 
 import asyncio
@@ -47,6 +47,8 @@ class Keeper:
             return refusal
         envelope_lines = f"X-MailFrom: {envelope.mail_from}\r\nX-RcptTo: {', '.join(envelope.rcpt_tos)}\r\n"
         self.lab.mails.keep(envelope_lines.encode() + envelope.original_content)
+        while self.lab.faults.on("smtp-hang"):
+            await asyncio.sleep(0.05)
         return "250 2.0.0 Kept"
 
 

@@ -628,3 +628,40 @@ fn templates_that_no_message_can_be_made_with() {
         assert!(report.contains("mooring config templates"), "{report}");
     }
 }
+
+#[test]
+fn a_heart_that_nobody_hears() {
+    insta::assert_snapshot!(bad_with("heartbeat: { every: 5s }\n"), @"
+     × the heart would beat too often
+      ╭─[mooring.yaml:2:21]
+    1 │ sources: [{ name: infra, path: /srv/git/infra }]
+    2 │ heartbeat: { every: 5s }
+      ·                     ──
+      ╰────
+     help: write ten seconds or more, for example `1m`
+
+     × the URL of the dead man's switch (`heartbeat`) is nowhere
+      ╭─[mooring.yaml:2:21]
+    1 │ sources: [{ name: infra, path: /srv/git/infra }]
+    2 │ heartbeat: { every: 5s }
+      ·                     ──
+      ╰────
+     help: the URL is a secret: put it in a file and name that with `url_file`, or name an
+           environment variable with `url_env`
+    ");
+    insta::assert_snapshot!(bad_with("heartbeat: {}\n"), @"
+    × mooring.yaml: the URL of the dead man's switch (`heartbeat`) is nowhere
+    help: the URL is a secret: put it in a file and name that with `url_file`, or name an
+          environment variable with `url_env`
+    ");
+    insta::assert_snapshot!(bad_with("heartbeat: { url: https://hc-ping.com/abcdefghijkl }\n"), @"
+     × unknown key `url`
+      ╭─[mooring.yaml:2:14]
+    1 │ sources: [{ name: infra, path: /srv/git/infra }]
+    2 │ heartbeat: { url: https://hc-ping.com/***          }
+      ·              ───
+      ╰────
+     help: a secret is never written here: put it in a file and name that with `url_file`, or name an
+           environment variable with `url_env`
+    ");
+}

@@ -44,6 +44,8 @@ fn the_example_loads() {
     let key = Some("alias/mooring".to_owned());
     assert_eq!(s3.encryption, Encryption::Kms { key });
     assert_eq!((s3.attempts, s3.timeout), (3, Duration::from_mins(1)));
+    let heartbeat = settings.heartbeat.unwrap();
+    assert_eq!(heartbeat.every, Duration::from_mins(1));
     let exclude = &settings.sources.first().unwrap().exclude;
     assert!(exclude.is_match("examples/a") && !exclude.is_match("live/examples"));
 }

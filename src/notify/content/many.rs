@@ -1,17 +1,17 @@
-//! News of several stacks in words, and of messages that were given up.
+//! News of several stacks in words, and of receivers that cannot be reached.
 
 use jiff::tz::TimeZone;
 
 use crate::domain::alert::{AlertEvent, AlertKind};
 use crate::domain::finding::Severity;
 use crate::domain::notice::{
-    DigestLine, DigestNotice, DigestReason, GroupMember, GroupNotice, UndeliveredNotice,
+    DigestLine, DigestNotice, DigestReason, GroupMember, GroupNotice, Reach, UndeliveredNotice,
 };
 
 use super::super::steps::{self, Place};
 use super::{
     Brief, Content, Item, Section, and_more, as_found, brief, concerns, failure,
-    grouped as thousands, listed, minute, plural, worst_first,
+    grouped as thousands, lasting, listed, minute, plural, worst_first,
 };
 
 /// Stacks listed in one message.
@@ -186,25 +186,77 @@ fn line(line: &DigestLine, zone: &TimeZone) -> Item {
 }
 
 pub(super) fn undelivered(lost: &UndeliveredNotice, zone: &TimeZone) -> Content {
-    let count = plural(lost.given_up, "message", "messages");
-    let state = format!("{count} could not be delivered");
-    let brief = Brief::new(Severity::High.as_str(), &lost.notifier, state).with("Why", &lost.error);
-    Content {
-        subject: format!("[undelivered] Mooring cannot reach {}", lost.notifier),
-        headline: format!("{count} to {} could not be delivered", lost.notifier),
-        facts: vec![
-            format!("Given up {}", minute(lost.at, zone)),
-            lost.error.clone(),
-        ],
-        sections: vec![Section::new(
-            steps::TITLE,
+    let name = &lost.notifier;
+    let given_up = plural(lost.given_up, "message", "messages");
+    let waiting = match lost.waiting {
+        0 => "Nothing waits for it.".to_owned(),
+        1 => "1 message waits for it.".to_owned(),
+        many => format!("{} messages wait for it.", thousands(many)),
+    };
+    let (subject, headline, state, facts) = match lost.news {
+        Reach::GivenUp => (
+            format!("[undelivered] Mooring cannot reach {name}"),
+            format!("{given_up} to {name} could not be delivered"),
+            format!("{given_up} could not be delivered"),
             vec![
-                Item::sentence("Put the receiver right, or the service behind it."),
-                Item::sentence("The daemon's log says which messages were lost."),
+                format!("Given up {}", minute(lost.at, zone)),
+                lost.error.clone(),
             ],
-        )],
+        ),
+        Reach::Down(since) => (
+            format!("[unreachable] Mooring cannot reach {name}"),
+            format!("{name} takes no messages since {}", minute(since, zone)),
+            format!("takes no messages since {}", minute(since, zone)),
+            vec![lost.error.clone(), waiting],
+        ),
+        Reach::Back(since) => {
+            let span = lasting(since, lost.at).unwrap_or_else(|| "a while".to_owned());
+            (
+                format!("[resolved] Mooring reaches {name} again"),
+                format!("{name} takes messages again, after {span}"),
+                format!("takes messages again, after {span}"),
+                vec![format!("Since {}", minute(lost.at, zone)), waiting],
+            )
+        }
+    };
+    let over = matches!(lost.news, Reach::Back(_));
+    let brief = if over {
+        Brief::new("resolved", name, state)
+    } else {
+        Brief::new(Severity::High.as_str(), name, state).with("Why", &lost.error)
+    };
+    Content {
+        subject,
+        headline,
+        facts,
+        sections: vec![Section::new(steps::TITLE, what_to_do(lost))],
         severity: Severity::High,
-        over: false,
+        over,
         brief,
     }
+}
+
+fn what_to_do(lost: &UndeliveredNotice) -> Vec<Item> {
+    let name = &lost.notifier;
+    let mend = Item::sentence("Put the receiver right, or the service behind it.");
+    let mut steps = match lost.news {
+        Reach::GivenUp => vec![mend],
+        Reach::Down(_) => vec![
+            mend,
+            Item::sentence(
+                "What waits is sent by itself then. What waits for three days is given up.",
+            ),
+        ],
+        Reach::Back(_) => Vec::new(),
+    };
+    if lost.given_up > 0 {
+        steps.push(Item::sentence("See what was given up:").with_line(format!(
+            "mooring messages --state given_up --notifier {name}"
+        )));
+        steps.push(
+            Item::sentence("Once it works again, have it sent:")
+                .with_line(format!("mooring messages retry --all --notifier {name}")),
+        );
+    }
+    steps
 }

@@ -12,10 +12,7 @@ use globset::Glob;
 use jiff::civil::Time as Clock;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
 
-use crate::artifacts::Artifacts;
-use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Keep};
 use crate::domain::alert::Acknowledgement;
 use crate::domain::compose::Limit;
 use crate::domain::confirm::Confirmation;
@@ -25,29 +22,25 @@ use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
 use crate::domain::policy::{Decision, DecisionKind, Policy, PolicyMode, SafeAction, SafeRule};
 use crate::domain::route::{Condition, Route};
-use crate::domain::rules::Rules;
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::schedule::Schedule;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::Repair;
-use crate::notify::Notifiers;
 use crate::notify::settings::{
     ChannelSettings, NotifierSettings, NotifySettings, SmtpAuth, SmtpSettings, SmtpTls, Value,
 };
 use crate::secret::SecretSource;
-use crate::store::{Conclusion, Store};
+use crate::store::Conclusion;
 
 use super::command::Concern;
 use super::conclude::{Ending, conclude};
-use super::context::{Context, Heads, States, Stop};
-use super::layout::Layout;
+use super::context::Context;
+use super::outbox::{Carrier, attend};
 use super::pass::{decided, record_of};
-use super::settings::{
-    ApiSettings, MannerSettings, PolicySettings, Settings, StackSettings, TellingSettings, Timeouts,
-};
+use super::settings::{MannerSettings, PolicySettings, Settings, StackSettings, TellingSettings};
 use super::step::{Next, finish};
 use super::time::Time;
-use super::{acknowledge, clock, composer, fresh, outbox, overdue, source_alert, summary};
+use super::{acknowledge, clock, composer, fixture, fresh, overdue, source_alert, summary};
 use receivers::{Delivered, Receivers};
 use world::Stack;
 
@@ -99,16 +92,7 @@ fn begin() -> Timestamp {
 fn stack_settings(dir: &str) -> StackSettings {
     let glob = |pattern| Glob::new(pattern).unwrap().compile_matcher();
     StackSettings {
-        workspace: None,
-        var_files: Vec::new(),
-        backend_config: Vec::new(),
-        plan_env: BTreeMap::new(),
-        apply_env: BTreeMap::new(),
-        engine: "terraform".to_owned(),
         schedule: schedule(dir),
-        timeouts: Timeouts::default(),
-        labels: BTreeMap::new(),
-        watch: Vec::new(),
         policy: PolicySettings {
             policy: Policy {
                 mode: PolicyMode::Heal,
@@ -121,7 +105,7 @@ fn stack_settings(dir: &str) -> StackSettings {
             },
             ..PolicySettings::default()
         },
-        disabled: false,
+        ..fixture::stack_settings()
     }
 }
 
@@ -215,46 +199,12 @@ fn telling() -> TellingSettings {
 /// A daemon that starts on what an earlier one left in the directory.
 async fn daemon(directory: &Path, receivers: &Receivers) -> Arc<Context> {
     let settings = Settings {
-        data_dir: directory.to_owned(),
-        ca_file: None,
-        api: ApiSettings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            token: None,
-        },
-        sources: Vec::new(),
-        jobs: 1,
-        stacks: Vec::new(),
-        defaults: stack_settings(""),
-        rules: Rules::default(),
-        notify: notify(directory, receivers),
         telling: telling(),
-        summary: None,
-        artifacts: ArtifactSettings {
-            place: ArtifactPlace::Local,
-            keep: Keep::Forever,
-        },
-        shutdown_grace: std::time::Duration::ZERO,
+        ..fixture::settings(directory, notify(directory, receivers))
     };
-    let layout = Layout::create(directory).unwrap();
-    let context = Context {
-        store: Store::open(&layout.database()).await.unwrap(),
-        key: layout.installation_key().unwrap(),
-        artifacts: Artifacts::open(&settings.artifacts.place, layout.root(), None)
-            .await
-            .unwrap(),
-        notifiers: Notifiers::build(&settings.notify).unwrap(),
-        layout,
-        news_bell: Notify::new(),
-        outbox_bell: Notify::new(),
-        stop: Stop::default(),
-        states: States::default(),
-        heads: Heads::default(),
-        time: Time::Paused(receivers.now.clone()),
-        telling: tokio::sync::Mutex::new(()),
-        settings,
-    };
+    let context = fixture::daemon(settings, Time::Paused(receivers.now.clone())).await;
     clock::reckon(&context).await.unwrap();
-    Arc::new(context)
+    context
 }
 
 impl Week {
@@ -370,10 +320,17 @@ impl Week {
         }
         let ticks = clock::strike(&self.context, now).await.unwrap();
         let composes = composer::round(&self.context, now).await.unwrap();
-        outbox::round(&self.context, &outbox::Unrecorded::default())
-            .await
-            .unwrap();
-        let delivers = self.context.store.next_message_at().await.unwrap();
+        let mut delivers = None;
+        for notifier in ["lead", "oncall", "team", "web"] {
+            let mut carrier = Carrier::of(&self.context, notifier, now).await.unwrap();
+            let next = loop {
+                let next = attend(&self.context, &mut carrier, now).await.unwrap();
+                if next.is_none_or(|next| next > now) {
+                    break next;
+                }
+            };
+            delivers = [delivers, next].into_iter().flatten().min();
+        }
         let looks = self
             .due
             .iter()

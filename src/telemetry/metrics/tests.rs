@@ -74,6 +74,9 @@ fn everything_recorded_is_rendered_as_prometheus_reads_it() {
         message_delivered("on\"call\n");
         message_failed("team", true);
         outbox_waiting(4);
+        channel("team", Circuit::HalfOpen);
+        channel_turned("team", Circuit::HalfOpen);
+        heartbeat(Heartbeat::Withheld);
         artifacts_waiting(5);
         artifacts_dropped(2);
         artifact_upload_failed();
@@ -94,6 +97,19 @@ fn everything_recorded_is_rendered_as_prometheus_reads_it() {
         (r#"mooring_run_duration_seconds_bucket{le="+Inf"}"#, 2.0),
         ("mooring_run_duration_seconds_sum", 7000.7),
         ("mooring_queue_length", 3.0),
+        (
+            r#"mooring_channel_state{notifier="team",state="half_open"}"#,
+            1.0,
+        ),
+        (
+            r#"mooring_channel_state{notifier="team",state="open"}"#,
+            0.0,
+        ),
+        (
+            r#"mooring_channel_transitions_total{notifier="team",to="half_open"}"#,
+            1.0,
+        ),
+        (r#"mooring_heartbeats_total{outcome="withheld"}"#, 1.0),
         ("mooring_runs_active", 2.0),
         (r#"mooring_stacks{verdict="failed"}"#, 1.0),
         (r#"mooring_stacks{verdict="drifted"}"#, 0.0),
