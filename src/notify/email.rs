@@ -131,6 +131,10 @@ impl Notifier for Email {
         })
     }
 
+    fn shares(&self) -> Option<&'static str> {
+        Some("smtp")
+    }
+
     fn recipients(&self) -> Vec<String> {
         self.to.iter().map(address).collect()
     }

@@ -214,6 +214,11 @@ trait Notifier: Send + Sync {
         false
     }
 
+    /// What several receivers are reached through, so that they are out of reach together.
+    fn shares(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Which thread of the channel a message belongs to: later ones of it get the handle that an
     /// earlier one gave back. One alert is one thread unless the channel knows better.
     fn thread(&self, notice: &Notice) -> String {
@@ -347,6 +352,11 @@ impl Notifiers {
         self.channels
             .get(name)
             .is_some_and(|channel| channel.takes_each())
+    }
+
+    /// What this notifier is reached through together with others; none if by itself.
+    pub fn shares(&self, name: &str) -> Option<&'static str> {
+        self.channels.get(name)?.shares()
     }
 
     /// Everybody who can be told.

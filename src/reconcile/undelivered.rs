@@ -1,9 +1,12 @@
-//! A receiver that takes nothing is told of to the others. It is not told of itself, and what cannot
-//! be told of one to another makes no news, so that two that are dead keep silent.
+//! A receiver that takes nothing is told of to those that can be reached. It is not told of itself,
+//! what cannot be told of one to another makes no news, so that two that are dead keep silent, and of
+//! those that one server stands behind the first speaks for all.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::channel::{Channel, OutageNews, OutageTold, outage_news};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::channel::{Channel, Circuit, OutageNews, OutageTold, outage_news};
 use crate::domain::notice::{Notice, Reach, UndeliveredNotice};
 use crate::store::{Conclusion, StoreError};
 
@@ -26,12 +29,16 @@ pub(super) async fn given_up(
     if last.is_some_and(|last| now.duration_since(last) < AGAIN_AFTER) {
         return Ok(());
     }
+    // That something is lost matters to whoever comes back, too.
+    let others = context.notifiers.names().filter(|other| *other != notifier);
+    let others = others.map(str::to_owned).collect();
+    let memory = (key.as_str(), now.to_string());
     tell(
         context,
         notifier,
-        Reach::GivenUp,
-        error,
-        (&key, &now.to_string()),
+        (Reach::GivenUp, error),
+        others,
+        memory,
         now,
     )
     .await
@@ -42,8 +49,53 @@ pub(super) async fn told_of(
     context: &Context,
     notifier: &str,
 ) -> Result<Option<OutageTold>, StoreError> {
-    let told = context.store.recall(&outage_key(notifier)).await?;
-    Ok(told.and_then(|told| serde_json::from_str(&told).ok()))
+    let remembered = remembered(context, notifier).await?;
+    Ok(remembered.map(|remembered| remembered.told))
+}
+
+/// An outage as others were told of it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    told: OutageTold,
+    /// Who was told; its end is told to the same.
+    to: Vec<String>,
+}
+
+async fn remembered(context: &Context, notifier: &str) -> Result<Option<Remembered>, StoreError> {
+    let text = context.store.recall(&outage_key(notifier)).await?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Those who can be told of a receiver.
+async fn reached(context: &Context, notifier: &str) -> Result<Vec<String>, StoreError> {
+    let mut reached = Vec::new();
+    let shared = context.notifiers.shares(notifier);
+    let apart = |other: &&str| shared.is_none() || context.notifiers.shares(other) != shared;
+    let others = context.notifiers.names().filter(|other| *other != notifier);
+    for other in others.filter(apart) {
+        let channel = context.store.channel(other).await?;
+        if channel.is_none_or(|channel| channel.circuit == Circuit::Closed) {
+            reached.push(other.to_owned());
+        }
+    }
+    Ok(reached)
+}
+
+/// Whether others know already of an outage of what this receiver is reached through.
+async fn is_known(context: &Context, notifier: &str) -> Result<bool, StoreError> {
+    let Some(shared) = context.notifiers.shares(notifier) else {
+        return Ok(false);
+    };
+    for other in context.notifiers.names().filter(|other| *other != notifier) {
+        if context.notifiers.shares(other) == Some(shared)
+            && remembered(context, other)
+                .await?
+                .is_some_and(|r| !r.told.over)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Tells every other receiver of a long outage of this one, and of its end; says when there may be
@@ -58,18 +110,30 @@ pub(super) async fn outage(
         Ok(news) => news,
         Err(next) => return Ok(next),
     };
-    let reach = match news {
-        OutageNews::Down(since) => Reach::Down(since),
-        OutageNews::Back(since) => Reach::Back(since),
-    };
     let notifier = &channel.notifier;
+    let (reach, to) = match news {
+        OutageNews::Down(since) if is_known(context, notifier).await? => {
+            (Reach::Down(since), Vec::new())
+        }
+        OutageNews::Down(since) => (Reach::Down(since), reached(context, notifier).await?),
+        OutageNews::Back(since) => {
+            let known = remembered(context, notifier).await?;
+            (
+                Reach::Back(since),
+                known.map_or_else(Vec::new, |known| known.to),
+            )
+        }
+    };
     let error = channel.last_error.as_deref().unwrap_or_default();
-    let remembered = news.told(now);
-    // Three plain fields are always JSON.
-    let text = serde_json::to_string(&remembered).unwrap_or_default();
+    let known = Remembered {
+        told: news.told(now),
+        to: to.clone(),
+    };
+    // Plain fields and names are always JSON.
+    let text = serde_json::to_string(&known).unwrap_or_default();
     let key = outage_key(notifier);
-    tell(context, notifier, reach, error, (&key, &text), now).await?;
-    *told = Some(remembered);
+    tell(context, notifier, (reach, error), to, (&key, text), now).await?;
+    *told = Some(known.told);
     Ok(None)
 }
 
@@ -80,9 +144,9 @@ fn outage_key(notifier: &str) -> String {
 async fn tell(
     context: &Context,
     notifier: &str,
-    news: Reach,
-    error: &str,
-    memory: (&str, &str),
+    (news, error): (Reach, &str),
+    to: Vec<String>,
+    (key, remembered): (&str, String),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let counts = context.store.undelivered().await?;
@@ -95,11 +159,9 @@ async fn tell(
         given_up: counts.given_up,
         error: error.to_owned(),
     });
-    let others = context.notifiers.names().filter(|other| *other != notifier);
-    let others = others.map(str::to_owned);
     let conclusion = Conclusion {
-        news: &news::addressed(others, &notice, now),
-        memory: Some(memory),
+        news: &news::addressed(to, &notice, now),
+        memory: Some((key, &remembered)),
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;
