@@ -19,7 +19,7 @@ use crate::reconcile::layout::Layout;
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, housekeeping, leave, outbox, overdue, recover, sources, summary, uploads,
+    clock, composer, housekeeping, leave, outbox, overdue, recover, reports, sources, uploads,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -230,9 +230,7 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
     for source in context.settings.sources.clone() {
         parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }
-    if let Some(summary) = context.settings.summary.clone() {
-        parts.spawn(summary::keep_sending(context.clone(), summary));
-    }
+    parts.spawn(reports::keep_sending(context.clone()));
     parts
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP API: health and metrics for machines, and `/api/v1` behind a bearer token.
 
 mod ack;
+mod artifacts;
 mod auth;
 mod error;
 mod health;
@@ -56,7 +57,12 @@ fn router(api: Api) -> Router {
         .route("/stacks/{stack}/ack", post(ack::acknowledge))
         .route("/report", get(report::report))
         .route("/runs", get(runs::list))
+        .route("/reports", get(artifacts::reports))
+        .route("/reports/{report}", get(artifacts::of_report))
+        .route("/reports/{report}/{name}", get(artifacts::one_of_report))
         .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}/artifacts", get(artifacts::of_run))
+        .route("/runs/{run}/artifacts/{name}", get(artifacts::one_of_run))
         .route_layer(from_fn_with_state(api.clone(), auth::bearer));
     Router::new()
         .route("/healthz", get(health::alive))

@@ -17,7 +17,7 @@ use super::output::{self, print};
 
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum ListFormat {
+pub(super) enum ListFormat {
     /// A table.
     #[default]
     Text,
@@ -215,7 +215,7 @@ pub(super) async fn healthcheck(config: &Path) -> Result<u8, CliError> {
     }
 }
 
-fn table(header: &[&str]) -> Table {
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -224,11 +224,11 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn items<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn items<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     answer[name].as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => terminal(text),
@@ -237,7 +237,7 @@ fn text(value: &Value) -> String {
 }
 
 /// A time as its distance from now: `5m`, `3h 12m`, `2d`.
-fn ago(value: &Value) -> String {
+pub(super) fn ago(value: &Value) -> String {
     let then = value
         .as_str()
         .and_then(|text| text.parse::<Timestamp>().ok());

@@ -32,6 +32,7 @@ pub mod pass;
 mod posture;
 mod prepare;
 pub mod recover;
+pub mod reports;
 pub mod resolve;
 pub mod schemas;
 pub mod settings;
