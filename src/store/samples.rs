@@ -294,12 +294,11 @@ pub(super) fn notices() -> [Notice; 3] {
             }],
             counts: VerdictCounts::of([Verdict::Failed, Verdict::InSync]),
         }),
-        report(),
     ]
 }
 
 /// With every kind of number, list and text that a posture has.
-fn report() -> Notice {
+pub(super) fn report() -> Notice {
     let posture = Posture::of(&estate());
     Notice::Report(ReportNotice {
         id: ReportId::new(at(4), "weekly", Some("web"), 0),

@@ -44,7 +44,7 @@ fn the_example_loads() {
     assert_eq!(fleet.since, Some(jiff::SignedDuration::from_hours(7 * 24)));
     assert_eq!(fleet.filter.severity, Some(Severity::Low));
     assert_eq!(fleet.filter.which.labels["tier"].as_str(), "prod*");
-    let monday: jiff::Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+    let monday: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
     let due = fleet.schedule.next(monday, &StackId::new("x")).unwrap();
     assert_eq!(due.to_string(), "2026-11-23T07:00:00Z", "in Berlin");
     assert_eq!(owners.each, Some(Each::Owner));
