@@ -47,7 +47,8 @@ impl NamePattern {
             written: name.to_owned(),
             kind: Kind::Exact,
         };
-        Self::parse(&globset::escape(name)).unwrap_or(exact)
+        let escaped = globset::escape(name).replace('\\', r"\\");
+        Self::parse(&escaped).unwrap_or(exact)
     }
 
     /// Whether a name matches.

@@ -11,6 +11,8 @@ use crate::domain::stack::DEFAULT_WORKSPACE;
 use super::content::{Item, Section};
 
 pub(super) const TITLE: &str = "What you can do";
+/// The same of a report, which asks for nothing.
+const REPORT_TITLE: &str = "The whole report";
 
 /// Where to type commands about a stack.
 pub(super) struct Place {
@@ -217,7 +219,7 @@ pub(super) fn after_report(report: &ReportNotice) -> Section {
         let command = format!("mooring report --kept {}", report.id);
         items.push(Item::sentence("See it as it was:").with_line(command));
     }
-    Section::new(TITLE, items)
+    Section::new(REPORT_TITLE, items)
 }
 
 fn report_command(posture: &Posture) -> String {

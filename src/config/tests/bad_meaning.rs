@@ -109,15 +109,6 @@ fn schedules() {
       ╰────
      help: write minute, hour, day of month, month and day of week, for example `*/30 * * * *`
 
-     × the report goes to nobody
-      ╭─[mooring.yaml:3:56]
-    2 │ schedule: nightly
-    3 │ reports: [{ name: all, schedule: "0 0 30 2 *", notify: [] }]
-      ·                                                        ─
-    4 │ stacks:
-      ╰────
-     help: name receivers, for example `notify: [team]`, or take the key away: the routes say who then
-
      × `0 0 30 2 *` never comes
       ╭─[mooring.yaml:3:34]
     2 │ schedule: nightly
@@ -126,6 +117,16 @@ fn schedules() {
     4 │ stacks:
       ╰────
      help: choose a date that exists, for example `0 0 1 * *`
+
+     × the report goes to nobody
+      ╭─[mooring.yaml:3:56]
+    2 │ schedule: nightly
+    3 │ reports: [{ name: all, schedule: "0 0 30 2 *", notify: [] }]
+      ·                                                        ─
+    4 │ stacks:
+      ╰────
+     help: name receivers, for example `notify: [team]`, or take the key away: the routes say who
+           then
 
      × `Europe/Berln` is no time zone of the IANA database
       ╭─[mooring.yaml:6:15]
@@ -410,7 +411,7 @@ fn receivers() {
     8 │ reports: [{ name: all, schedule: "0 8 * * *", notify: [taem, ops] }]
       ·                                                              ───
       ╰────
-     help: add a receiver of this name to the top-level list `notify`
+     help: allowed here: `none`, `team`
     "#);
 }
 

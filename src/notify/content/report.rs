@@ -72,6 +72,7 @@ fn state(posture: &Posture) -> String {
     match (counts.stacks - counts.in_sync, counts.stacks) {
         (_, 0) => "no stack to report on".to_owned(),
         (0, 1) => "the stack is in sync".to_owned(),
+        (0, 2) => "both stacks are in sync".to_owned(),
         (0, _) => format!("all {stacks} are in sync"),
         (1, _) => format!("1 of {stacks} needs attention"),
         (waiting, _) => format!("{} of {stacks} need attention", grouped(waiting)),

@@ -20,6 +20,8 @@ use crate::domain::posture::Posture;
 const MOST: usize = 10;
 /// Free text and names are cut to this many columns.
 const LONGEST: usize = 300;
+/// Gmail cuts a mail off after 102 kB; the rest of it needs some of that.
+const LIMIT: usize = 80_000;
 /// Lines of the chart.
 const BARS: usize = 14;
 /// Columns of numbers in a table: more do not fit a telephone.
@@ -42,6 +44,8 @@ struct Fragment {
     told: String,
     chart: Vec<Row>,
     sections: Vec<Part>,
+    /// What did not fit, in words.
+    left_out: String,
 }
 
 #[derive(Serialize)]
@@ -106,17 +110,25 @@ fn html(posture: &Posture) -> Result<String, minijinja::Error> {
     };
     let figures = view.figures.iter();
     let figures = figures.map(|f| (f.name, xml(&f.value), safe(&f.about)));
-    fill(
-        Template::PostureMail,
-        &Fragment {
-            about: view.about.iter().map(|about| safe(about)).collect(),
-            counts: counts.collect(),
-            figures: figures.collect(),
-            told: told(&bars),
-            chart: rows(&bars),
-            sections: view.sections.iter().map(part).collect(),
-        },
-    )
+    let mut fragment = Fragment {
+        about: view.about.iter().map(|about| safe(about)).collect(),
+        counts: counts.collect(),
+        figures: figures.collect(),
+        told: told(&bars),
+        chart: rows(&bars),
+        sections: view.sections.iter().map(part).collect(),
+        left_out: String::new(),
+    };
+    let mut left_out = 0;
+    loop {
+        let html = fill(Template::PostureMail, &fragment)?;
+        // What matters most stands first.
+        if html.len() <= LIMIT || fragment.sections.pop().is_none() {
+            return Ok(html);
+        }
+        left_out += 1;
+        fragment.left_out = common::count(left_out, "section");
+    }
 }
 
 fn safe(text: &str) -> String {
