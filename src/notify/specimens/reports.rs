@@ -8,11 +8,13 @@ use crate::domain::alert::AlertKind;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::notice::{Notice, ReportNotice};
+use crate::domain::pattern::NamePattern;
 use crate::domain::posture::{
     Acknowledgement, AlertCounts, AlertSeen, Filter, FixedBy, Input, Posture, RunSeen, Saw,
     StackNow, Window,
 };
 use crate::domain::report::ReportId;
+use crate::domain::selection::Selection;
 
 const NAME: &str = "fleet-weekly";
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -182,6 +184,15 @@ pub(super) fn calm(end: Timestamp, source: &str) -> Notice {
     let week = Week { end, source };
     let stacks = ["live/web@prod", "live/stage"];
     let stacks = stacks.map(|dir| week.stack(dir, "platform", Verdict::InSync));
-    let input = week.with(stacks.to_vec());
+    let input = Input {
+        filter: Filter {
+            which: Selection {
+                owners: vec![NamePattern::exactly("platform")],
+                ..Selection::default()
+            },
+            severity: None,
+        },
+        ..week.with(stacks.to_vec())
+    };
     week.report(Some("platform"), &input, AlertCounts::default())
 }

@@ -397,7 +397,8 @@ fn a_week_as_a_page() {
 fn a_week_as_a_mail() {
     let mail = mail(&week()).unwrap();
     assert!(
-        mail.text.starts_with("2026-11-18 08:00 UTC to 2026-11-25 08:00 UTC (7 d)\n"),
+        mail.text
+            .starts_with("2026-11-18 08:00 UTC to 2026-11-25 08:00 UTC (7 d)\n"),
         "{}",
         mail.text
     );
