@@ -105,7 +105,7 @@ fn schedules() {
     1 │ sources: [{ name: infra, path: /srv/git/infra }]
     2 │ schedule: nightly
       ·           ───────
-    3 │ summary: { schedule: "0 0 30 2 *", notify: [] }
+    3 │ reports: [{ name: all, schedule: "0 0 30 2 *", notify: [] }]
       ╰────
      help: write minute, hour, day of month, month and day of week, for example `*/30 * * * *`
 
