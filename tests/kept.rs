@@ -52,7 +52,7 @@ impl Daemon {
         std::fs::write(dir.join("token"), TOKEN).unwrap();
         let config = dir.join("mooring.yaml");
         let text = format!(
-            "data_dir: data\njitter: 0s\nengine: ./terraform\npolicy: {{ confirm_after: 0s }}\n\
+            "data_dir: data\njitter: 0s\nengine: ./terraform\npolicy: {{ confirm_after: 1s }}\n\
              api: {{ listen: \"127.0.0.1:{port}\", token_file: token }}\n\
              sources: [{{ name: infra, path: repo }}]\n"
         );
