@@ -288,7 +288,7 @@ mod tests {
             let at = Timestamp::from_second(second).unwrap();
             let id = ReportId::new(at, &name, Some(&value), twins);
             prop_assert_eq!(id.made_at(), at);
-            prop_assert_eq!(ReportId::parse(id.as_str()), Some(id.clone()));
+            prop_assert_eq!(ReportId::parse(id.as_str()), Some(id));
         }
     }
 }
