@@ -22,7 +22,7 @@ use crate::reconcile::pulse::Pulse;
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, recover, sources, summary,
+    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, recover, reports, sources,
     uploads,
 };
 use crate::store::{Store, StoreError};
@@ -251,9 +251,7 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
     for source in context.settings.sources.clone() {
         parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }
-    if let Some(summary) = context.settings.summary.clone() {
-        parts.spawn(summary::keep_sending(context.clone(), summary));
-    }
+    parts.spawn(reports::keep_sending(context.clone()));
     parts
 }
 

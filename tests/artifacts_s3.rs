@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
 use mooring::artifacts::settings::{ArtifactPlace, Encryption, S3Settings};
-use mooring::artifacts::{ArtifactError, ArtifactId, ArtifactName, Artifacts, Retention};
+use mooring::artifacts::{ArtifactError, ArtifactId, ArtifactName, Artifacts, Retention, Shelf};
 use mooring::domain::ids::RunId;
+use mooring::domain::report::ReportId;
 
 mod faults;
 mod outage;
@@ -198,6 +199,41 @@ fn artifact(run: u128, name: &str) -> ArtifactId {
     ArtifactId::new(run, ArtifactName::parse(name).unwrap())
 }
 
+async fn names_of(artifacts: &Artifacts, shelf: &Shelf) -> Vec<ArtifactName> {
+    let kept = artifacts.list(shelf).await.unwrap().into_iter();
+    kept.map(|kept| kept.name).collect()
+}
+
+/// Reports are listed whether they wait or are uploaded, newest first, and go when they are old.
+async fn reports(artifacts: &Artifacts) {
+    assert_eq!(artifacts.reports().await.unwrap(), []);
+    let report = |second, value| {
+        let at = Timestamp::from_second(second).unwrap();
+        ReportId::new(at, "weekly", Some(value), 0)
+    };
+    let all = [
+        report(1_900_000_000, "web"),
+        report(1_000, "web"),
+        report(1_000, "data"),
+    ];
+    for report in &all {
+        let html = ArtifactName::parse("report.html").unwrap();
+        let id = ArtifactId::new(report.clone(), html);
+        artifacts.put(id, b"<p>".to_vec()).await.unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(artifacts.reports().await.unwrap(), all);
+        assert_eq!(names_of(artifacts, &all[0].clone().into()).await.len(), 1);
+        upload(artifacts).await.unwrap();
+    }
+    let retention = Retention {
+        before: Timestamp::from_second(2_000).unwrap(),
+        applied: [].into(),
+    };
+    assert_eq!(artifacts.prune(retention).await.unwrap(), 2);
+    assert_eq!(artifacts.reports().await.unwrap(), all[..1]);
+}
+
 async fn create_bucket(endpoint: &str, ca_file: Option<&Path>) {
     let request = http(ca_file).put(format!("{endpoint}/{BUCKET}"));
     assert!(request.send().await.unwrap().status().is_success());
@@ -220,7 +256,7 @@ async fn s3_child() {
     let artifacts = open(bucket("/team/mooring/"), data.path(), ca_file)
         .await
         .unwrap();
-    let run = artifact(1, "a.txt").run;
+    let run = artifact(1, "a.txt").shelf;
     assert_eq!(artifacts.get(&artifact(1, "a.txt")).await.unwrap(), None);
     assert_eq!(artifacts.list(&run).await.unwrap(), []);
     for (n, file, text) in [
@@ -237,7 +273,13 @@ async fn s3_child() {
     for _ in 0..2 {
         let found = artifacts.get(&artifact(1, "b.txt")).await.unwrap();
         assert_eq!(found.as_deref(), Some(&b"new"[..]));
-        assert_eq!(artifacts.list(&run).await.unwrap(), names);
+        assert_eq!(names_of(&artifacts, &run).await, names);
+        let kept = artifacts.list(&run).await.unwrap();
+        assert_eq!(
+            kept.iter().map(|kept| kept.bytes).collect::<Vec<_>>(),
+            [0, 3]
+        );
+        assert!(kept.iter().all(|kept| kept.at.is_some()));
         upload(&artifacts).await.unwrap();
     }
     let spool = std::fs::read_dir(data.path().join("spool")).unwrap();
@@ -247,6 +289,7 @@ async fn s3_child() {
         .unwrap();
     assert_eq!(bare.list(&run).await.unwrap(), []);
 
+    reports(&artifacts).await;
     encryption_and_parts(server, ca_file).await;
     retention(&bare, &artifacts).await;
 
@@ -363,10 +406,10 @@ async fn retention(artifacts: &Artifacts, others: &Artifacts) {
         applied: [run(2)].into(),
     };
     assert_eq!(artifacts.prune(retention.clone()).await.unwrap(), 28);
-    assert_eq!(artifacts.list(&run(0)).await.unwrap(), []);
-    assert_eq!(artifacts.list(&run(1)).await.unwrap().len(), 2);
+    assert_eq!(artifacts.list(&run(0).into()).await.unwrap(), []);
+    assert_eq!(artifacts.list(&run(1).into()).await.unwrap().len(), 2);
     for (place, run) in [(artifacts, run(2)), (artifacts, new), (others, run(5))] {
-        assert_eq!(place.list(&run).await.unwrap(), [ArtifactName::CHECK]);
+        assert_eq!(names_of(place, &run.into()).await, [ArtifactName::CHECK]);
     }
     assert_eq!(artifacts.prune(retention).await.unwrap(), 0);
 }

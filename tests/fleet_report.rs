@@ -25,6 +25,8 @@ async fn it_asks_for_what_the_arguments_say_and_writes_the_answer_where_it_is_to
         .and(query_param("since", "2w"))
         .and(query_param("source", "infra"))
         .and(query_param("owner", "platform"))
+        .and(query_param("stack", "infra/live/**"))
+        .and(query_param("severity", "high"))
         .and(query_param("format", "csv"))
         .and(|request: &Request| {
             let labels = request
@@ -51,6 +53,10 @@ async fn it_asks_for_what_the_arguments_say_and_writes_the_answer_where_it_is_to
         "region=eu",
         "--owner",
         "platform",
+        "--stack",
+        "infra/live/**",
+        "--severity",
+        "high",
         "--format",
         "csv",
         "--output",
@@ -72,6 +78,8 @@ async fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         (&["--since", "1d", "--until", "2999-01-01"], "--since 7d"),
         (&["--label", "tier"], "--label tier=prod"),
         (&["--format", "junit"], "csv"),
+        (&["--severity", "grave"], "critical, high"),
+        (&["--kept", "x", "--since", "1d"], "--since"),
         (&["--output", "/no/such/directory/file"], "directory"),
     ] {
         let output = report(&daemon.uri(), arguments);

@@ -17,6 +17,7 @@ mod fleet_report;
 mod git;
 mod golden;
 mod harness;
+mod kept;
 mod notify_command;
 mod notify_matrix;
 mod notify_smtp;

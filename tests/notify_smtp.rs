@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use mooring::domain::ids::{MessageId, SourceName};
-use mooring::domain::notice::{Notice, SummaryNotice, SummaryReason, VerdictCounts};
+use mooring::domain::notice::{Notice, SummaryNotice, VerdictCounts};
 use mooring::notify::settings::{
     ChannelSettings, NotifierSettings, NotifySettings, SmtpAuth, SmtpSettings, SmtpTls, Value,
 };
@@ -135,7 +135,7 @@ impl Server {
 
 fn notice() -> Notice {
     Notice::Summary(SummaryNotice {
-        reason: SummaryReason::FirstSight(SourceName::new("infra")),
+        source: SourceName::new("infra"),
         at: "2026-11-23T10:05:00Z".parse().unwrap(),
         stacks: Vec::new(),
         counts: VerdictCounts::default(),

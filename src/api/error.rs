@@ -6,6 +6,7 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::artifacts::ArtifactError;
 use crate::reconcile::command::Refusal;
 use crate::report::RenderError;
 use crate::store::StoreError;
@@ -25,6 +26,8 @@ pub(super) enum ApiError {
     Conflict(String),
     /// The daemon is stopping.
     Stopping,
+    /// The place of artifacts does not answer; the log says why.
+    OutOfReach,
     /// Something inside failed; the log says what.
     Internal,
 }
@@ -33,6 +36,16 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!("the API cannot use the database: {error}");
         Self::Internal
+    }
+}
+
+impl From<ArtifactError> for ApiError {
+    fn from(error: ArtifactError) -> Self {
+        tracing::error!(
+            "the API cannot use the artifacts: {error}. {}",
+            error.hint()
+        );
+        Self::OutOfReach
     }
 }
 
@@ -96,6 +109,12 @@ impl IntoResponse for ApiError {
                 "stopping",
                 "the daemon is stopping".to_owned(),
                 "try again after its restart",
+            ),
+            Self::OutOfReach => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "out_of_reach",
+                "the artifacts cannot be read now".to_owned(),
+                "the daemon's log says why",
             ),
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,6 +1,7 @@
 //! The HTTP API: health and metrics for machines, and `/api/v1` behind a bearer token.
 
 mod ack;
+mod artifacts;
 mod auth;
 mod error;
 mod health;
@@ -58,12 +59,17 @@ fn router(api: Api) -> Router {
         .route("/causes/{cause}/ack", post(ack::of_cause))
         .route("/report", get(report::report))
         .route("/runs", get(runs::list))
+        .route("/reports", get(artifacts::reports))
+        .route("/reports/{report}", get(artifacts::of_report))
+        .route("/reports/{report}/{name}", get(artifacts::one_of_report))
         .route("/runs/{run}", get(runs::show))
         .route("/channels", get(messages::channels))
         .route("/messages", get(messages::list))
         .route("/messages/retry", post(messages::retry_all))
         .route("/messages/{message}", get(messages::show))
         .route("/messages/{message}/retry", post(messages::retry))
+        .route("/runs/{run}/artifacts", get(artifacts::of_run))
+        .route("/runs/{run}/artifacts/{name}", get(artifacts::one_of_run))
         .route_layer(from_fn_with_state(api.clone(), auth::bearer));
     Router::new()
         .route("/healthz", get(health::alive))

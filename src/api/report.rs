@@ -5,7 +5,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
+use crate::domain::finding::Severity;
 use crate::domain::ids::SourceName;
+use crate::domain::pattern::{NamePattern, StackPattern};
 use crate::domain::posture::{Filter, Moment, Window};
 use crate::report::Options;
 use crate::report::posture::{PostureFormat, UnknownPostureFormat, render};
@@ -14,7 +16,8 @@ use super::Api;
 use super::error::ApiError;
 use super::stacks::WIDTH;
 
-/// What is asked for; every parameter may be left out, `label` may be there several times.
+/// What is asked for; every parameter may be left out. Of several sources, stacks or owners one has to
+/// fit, of several labels each.
 struct Asked {
     since: Moment,
     until: Option<Moment>,
@@ -30,6 +33,7 @@ impl Asked {
             let flag = text.parse::<bool>();
             flag.map_err(|_| wrong(&format!("`{name}` is `true` or `false`")))
         };
+        let pattern = |text: &str| NamePattern::parse(text).map_err(|error| wrong(&error));
         let moment = |text: &str| text.parse::<Moment>().map_err(|error| wrong(&error));
         let mut asked = Self {
             since: Moment::WEEK,
@@ -47,14 +51,25 @@ impl Asked {
             match name.as_str() {
                 "since" => asked.since = moment(&value)?,
                 "until" => asked.until = Some(moment(&value)?),
-                "source" => asked.filter.source = Some(SourceName::new(value)),
-                "owner" => asked.filter.owner = Some(value),
+                "stack" => {
+                    let pattern = StackPattern::parse(&value).map_err(|error| wrong(&error))?;
+                    asked.filter.which.stacks.push(pattern);
+                }
+                "source" => asked.filter.which.sources.push(SourceName::new(value)),
+                "owner" => asked.filter.which.owners.push(pattern(&value)?),
                 "label" => {
                     let label = value.split_once('=');
                     let (key, value) =
                         label.ok_or_else(|| wrong(&"a label is written `label=key=value`"))?;
-                    let labels = &mut asked.filter.labels;
-                    labels.insert(key.to_owned(), value.to_owned());
+                    let labels = &mut asked.filter.which.labels;
+                    labels.insert(key.to_owned(), pattern(value)?);
+                }
+                "severity" => {
+                    let severity = Severity::parse(&value);
+                    let severity = severity.ok_or_else(|| {
+                        wrong(&"`severity` is critical, high, medium, low or info")
+                    })?;
+                    asked.filter.severity = Some(severity);
                 }
                 "format" => {
                     let format = value.parse();
@@ -68,7 +83,8 @@ impl Asked {
                 "color" => asked.options.color = flag(&name, &value)?,
                 "verbose" => asked.options.verbose = flag(&name, &value)?,
                 _ => {
-                    let known = "since, until, source, label, owner, format, width, color, verbose";
+                    let known = "since, until, stack, source, label, owner, severity, format, \
+                                 width, color, verbose";
                     return Err(wrong(&format!("unknown parameter; there are {known}")));
                 }
             }
@@ -77,7 +93,7 @@ impl Asked {
     }
 }
 
-/// `GET /api/v1/report[?since=7d&until=…&source=…&label=k=v&owner=…&format=json]`.
+/// `GET /api/v1/report[?since=7d&until=…&stack=…&source=…&label=k=v&owner=…&severity=…&format=json]`.
 pub(super) async fn report(
     State(api): State<Api>,
     Query(query): Query<Vec<(String, String)>>,
@@ -116,14 +132,21 @@ mod tests {
             ("source", "infra"),
             ("label", "tier=prod"),
             ("label", "region=eu=1"),
-            ("owner", "platform"),
+            ("source", "edge"),
+            ("stack", "infra/live/**"),
+            ("owner", "plat*"),
+            ("severity", "high"),
             ("format", "csv"),
         ])
         .unwrap();
         assert_eq!(asked.since, "2w".parse().unwrap());
-        assert_eq!(asked.filter.labels["tier"], "prod");
-        assert_eq!(asked.filter.labels["region"], "eu=1");
-        assert_eq!(asked.filter.owner.as_deref(), Some("platform"));
+        let which = &asked.filter.which;
+        assert_eq!(which.labels["tier"].as_str(), "prod");
+        assert_eq!(which.labels["region"].as_str(), "eu=1");
+        assert_eq!(which.owners[0].as_str(), "plat*");
+        assert_eq!(which.stacks[0].as_str(), "infra/live/**");
+        assert_eq!(which.sources, ["infra", "edge"].map(SourceName::new));
+        assert_eq!(asked.filter.severity, Some(Severity::High));
         assert_eq!(asked.format, PostureFormat::Csv);
     }
 
@@ -132,6 +155,8 @@ mod tests {
         for (name, value, hint) in [
             ("since", "soon", "`7d`"),
             ("label", "tier", "label=key=value"),
+            ("owner", "{a", "alternate"),
+            ("severity", "grave", "critical"),
             ("format", "junit", "csv"),
             ("width", "wide", "columns"),
             ("sicne", "7d", "since"),

@@ -1,11 +1,12 @@
-//! Artifacts in a directory: `<root>/<run>/<name>`.
+//! Artifacts in a directory: `<root>/<run>/<name>` and `<root>/reports/<report>/<name>`.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::files::{blocking, make_directory, sync_directory, write_aside};
-use super::{ArtifactError, ArtifactId, ArtifactName, Retention};
-use crate::domain::ids::RunId;
+use super::name::REPORTS;
+use super::{ArtifactError, ArtifactId, ArtifactName, Kept, Retention, Shelf};
+use crate::domain::report::ReportId;
 
 /// Artifacts in a directory, readable by its owner only.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ impl LocalArtifacts {
         artifact: ArtifactId,
         bytes: Vec<u8>,
     ) -> Result<(), ArtifactError> {
-        let directory = self.root.join(artifact.run.to_string());
+        let directory = self.root.join(artifact.shelf.to_string());
         blocking(move || put(&directory, &artifact.name, &bytes)).await
     }
 
@@ -37,9 +38,20 @@ impl LocalArtifacts {
         .await
     }
 
-    pub(super) async fn list(&self, run: RunId) -> Result<Vec<ArtifactName>, ArtifactError> {
-        let directory = self.root.join(run.to_string());
+    pub(super) async fn list(&self, shelf: &Shelf) -> Result<Vec<Kept>, ArtifactError> {
+        let directory = self.root.join(shelf.to_string());
         blocking(move || list(&directory)).await
+    }
+
+    pub(super) async fn reports(&self) -> Result<Vec<ReportId>, ArtifactError> {
+        let root = self.root.clone();
+        blocking(move || {
+            let shelves = entries(&root.join(REPORTS))?.into_iter();
+            Ok(shelves
+                .filter_map(|(name, _)| ReportId::parse(&name))
+                .collect())
+        })
+        .await
     }
 
     pub(super) async fn prune(&self, retention: Retention) -> Result<u64, ArtifactError> {
@@ -57,38 +69,58 @@ fn put(directory: &Path, name: &ArtifactName, bytes: &[u8]) -> Result<(), Artifa
     sync_directory(directory).map_err(refused)
 }
 
-fn list(directory: &Path) -> Result<Vec<ArtifactName>, ArtifactError> {
+fn list(directory: &Path) -> Result<Vec<Kept>, ArtifactError> {
+    let mut kept = Vec::new();
+    for (name, path) in entries(directory)? {
+        let Some(name) = ArtifactName::parse(&name) else {
+            continue;
+        };
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_file() => kept.push(Kept {
+                name,
+                bytes: found.len(),
+                at: found.modified().ok().and_then(|at| at.try_into().ok()),
+            }),
+            // It has just been removed, or is none of ours.
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(ArtifactError::file(&path, error)),
+        }
+    }
+    kept.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(kept)
+}
+
+/// What is in a directory, by name; nothing if there is no such directory.
+fn entries(directory: &Path) -> Result<Vec<(String, PathBuf)>, ArtifactError> {
     let refused = |error| ArtifactError::file(directory, error);
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
+    let found = match std::fs::read_dir(directory) {
+        Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(refused(error)),
     };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(refused)?.file_name();
-        names.extend(name.to_str().and_then(ArtifactName::parse));
+    let mut entries = Vec::new();
+    for entry in found {
+        let entry = entry.map_err(refused)?;
+        let name = entry.file_name();
+        entries.extend(name.to_str().map(|name| (name.to_owned(), entry.path())));
     }
-    names.sort_unstable();
-    Ok(names)
+    Ok(entries)
 }
 
-/// Removes the directories of runs that have had their time; what is none of a run stays.
+/// Removes the directories of runs and reports that have had their time; what is none of these stays.
 fn prune(root: &Path, retention: &Retention) -> Result<u64, ArtifactError> {
-    let refused = |error| ArtifactError::file(root, error);
-    let entries = match std::fs::read_dir(root) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(refused(error)),
-    };
+    let reports = entries(&root.join(REPORTS))?.into_iter();
+    let reports = reports.map(|(name, path)| (format!("{REPORTS}/{name}"), path));
     let mut removed = 0;
-    for entry in entries {
-        let path = entry.map_err(refused)?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(run) = name.and_then(|name| name.parse::<RunId>().ok()) else {
+    for (name, path) in entries(root)?.into_iter().chain(reports) {
+        let Some(shelf) = Shelf::parse(&name) else {
             continue;
         };
-        if retention.is_past(&run) && path.is_dir() && retention.ends(&run, list(&path)?.iter()) {
+        if retention.is_past(&shelf)
+            && path.is_dir()
+            && retention.ends(&shelf, list(&path)?.iter().map(|kept| &kept.name))
+        {
             std::fs::remove_dir_all(&path).map_err(|error| ArtifactError::file(&path, error))?;
             removed += 1;
         }
@@ -105,6 +137,12 @@ mod tests {
     use super::super::retention::tests::{from_day, run_of_day};
     use super::super::settings::ArtifactPlace;
     use super::*;
+    use crate::domain::ids::RunId;
+
+    async fn names(artifacts: &Artifacts, shelf: impl Into<Shelf>) -> Vec<ArtifactName> {
+        let kept = artifacts.list(&shelf.into()).await.unwrap();
+        kept.into_iter().map(|kept| kept.name).collect()
+    }
 
     fn name(text: &str) -> ArtifactName {
         ArtifactName::parse(text).unwrap()
@@ -129,7 +167,7 @@ mod tests {
         let data = tempfile::TempDir::new().unwrap();
         let artifacts = open(data.path()).await;
         assert_eq!(artifacts.get(&artifact(1, "a.txt")).await.unwrap(), None);
-        assert_eq!(artifacts.list(&run(1)).await.unwrap(), []);
+        assert_eq!(names(&artifacts, run(1)).await, []);
         for (n, file, text) in [
             (1, "b.txt", "old"),
             (1, "a.txt", "one"),
@@ -145,7 +183,7 @@ mod tests {
         assert_eq!(found.as_deref(), Some(&b""[..]));
         let directory = data.path().join("artifacts").join(run(1).to_string());
         std::fs::write(directory.join(".incomplete-x"), "half").unwrap();
-        let listed = artifacts.list(&run(1)).await.unwrap();
+        let listed = names(&artifacts, run(1)).await;
         assert_eq!(listed, [name("a.txt"), name("b.txt")]);
 
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -188,12 +226,35 @@ mod tests {
         std::fs::write(data.path().join("artifacts/notes"), "mine").unwrap();
         let pruned = artifacts.prune(from_day(3, &[applied])).await.unwrap();
         assert_eq!(pruned, 1);
-        assert_eq!(artifacts.list(&old).await.unwrap(), []);
-        assert_eq!(artifacts.list(&logged).await.unwrap().len(), 2);
+        assert_eq!(names(&artifacts, old).await, []);
+        assert_eq!(names(&artifacts, logged).await.len(), 2);
         for run in [applied, new] {
-            assert_eq!(artifacts.list(&run).await.unwrap(), [ArtifactName::CHECK]);
+            assert_eq!(names(&artifacts, run).await, [ArtifactName::CHECK]);
         }
         assert!(data.path().join("artifacts/notes").exists());
         assert_eq!(artifacts.prune(from_day(3, &[applied])).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn reports_are_kept_beside_runs_and_go_when_their_time_is_over() {
+        let data = tempfile::TempDir::new().unwrap();
+        let artifacts = open(data.path()).await;
+        assert_eq!(artifacts.reports().await.unwrap(), []);
+        let report = |day: i64| {
+            let at = jiff::Timestamp::from_second(day * 86_400).unwrap();
+            ReportId::new(at, "weekly", Some("web"), 0)
+        };
+        for day in [1, 8] {
+            let html = ArtifactId::new(report(day), name("report.html"));
+            artifacts.put(html, b"<p>".to_vec()).await.unwrap();
+        }
+        std::fs::write(data.path().join("artifacts/reports/notes"), "mine").unwrap();
+        assert_eq!(artifacts.reports().await.unwrap(), [report(8), report(1)]);
+        let kept = artifacts.list(&report(8).into()).await.unwrap();
+        assert_eq!((kept[0].bytes, kept.len()), (3, 1));
+        assert!(kept[0].at.is_some());
+        assert_eq!(artifacts.prune(from_day(3, &[])).await.unwrap(), 1);
+        assert_eq!(artifacts.reports().await.unwrap(), [report(8)]);
+        assert!(data.path().join("artifacts/reports/notes").exists());
     }
 }

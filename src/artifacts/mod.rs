@@ -1,4 +1,4 @@
-//! Blobs kept for a run: reports, redacted plans, logs, in a local directory or in S3. What goes to S3
+//! Blobs kept for a run or a report: looks, logs, the forms of reports, in a local directory or in S3. What goes to S3
 //! waits in a spool on the disk until it is there. Copies of a state are kept apart ([`snapshot`]) and
 //! never leave the machine.
 
@@ -16,14 +16,14 @@ mod spooled;
 use std::path::Path;
 
 pub use error::ArtifactError;
-pub use name::{ArtifactId, ArtifactName};
+pub use name::{ArtifactId, ArtifactName, Kept, Shelf};
 pub use retention::Retention;
 pub use spooled::SpooledArtifacts;
 
 use local::LocalArtifacts;
 use settings::ArtifactPlace;
 
-use crate::domain::ids::RunId;
+use crate::domain::report::ReportId;
 
 /// The place where artifacts are kept.
 #[derive(Debug, Clone)]
@@ -77,15 +77,26 @@ impl Artifacts {
         }
     }
 
-    /// The names of a run's artifacts, sorted.
-    pub async fn list(&self, run: &RunId) -> Result<Vec<ArtifactName>, ArtifactError> {
+    /// The artifacts of a run or report, by name.
+    pub async fn list(&self, shelf: &Shelf) -> Result<Vec<Kept>, ArtifactError> {
         match self {
-            Self::Local(local) => local.list(*run).await,
-            Self::S3(spooled) => spooled.list(run).await,
+            Self::Local(local) => local.list(shelf).await,
+            Self::S3(spooled) => spooled.list(shelf).await,
         }
     }
 
-    /// Removes artifacts that have had their time; says of how many runs.
+    /// The reports that are kept, newest first.
+    pub async fn reports(&self) -> Result<Vec<ReportId>, ArtifactError> {
+        let mut reports = match self {
+            Self::Local(local) => local.reports().await,
+            Self::S3(spooled) => spooled.reports().await,
+        }?;
+        reports.sort_unstable_by(|a, b| b.cmp(a));
+        reports.dedup();
+        Ok(reports)
+    }
+
+    /// Removes artifacts that have had their time; says of how many runs and reports.
     pub async fn prune(&self, retention: Retention) -> Result<u64, ArtifactError> {
         match self {
             Self::Local(local) => local.prune(retention).await,

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::domain::ids::RunId;
+use jiff::Timestamp;
 
-/// The name of an artifact within its run: 1 to 128 of `a-z`, `0-9`, `.`, `_` and `-`, not
+use crate::domain::ids::RunId;
+use crate::domain::report::ReportId;
+
+/// The name of an artifact within its run or report: 1 to 128 of `a-z`, `0-9`, `.`, `_` and `-`, not
 /// beginning with a dot, so that it is one plain file name and one plain key everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArtifactName(Cow<'static, str>);
@@ -34,6 +37,7 @@ impl ArtifactName {
             Some("log" | "txt") => "text/plain; charset=utf-8",
             Some("html") => "text/html; charset=utf-8",
             Some("md") => "text/markdown; charset=utf-8",
+            Some("csv") => "text/csv; charset=utf-8; header=present",
             _ => "application/octet-stream",
         }
     }
@@ -45,34 +49,99 @@ impl std::fmt::Display for ArtifactName {
     }
 }
 
-/// One artifact of one run.
+/// What artifacts belong to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shelf {
+    /// A run.
+    Run(RunId),
+    /// A report that was made on a schedule.
+    Report(ReportId),
+}
+
+/// What the place of reports is called.
+pub(super) const REPORTS: &str = "reports";
+
+impl Shelf {
+    /// When it was made; none if the id does not say.
+    pub(super) fn made_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Run(run) => run.made_at(),
+            Self::Report(report) => Some(report.made_at()),
+        }
+    }
+
+    /// Reads `<run>` or `reports/<report>`.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        if let Some((REPORTS, report)) = path.split_once('/') {
+            return ReportId::parse(report).map(Self::Report);
+        }
+        let run: RunId = path.parse().ok()?;
+        // An id has several forms; only one is ours.
+        (run.to_string() == path).then_some(Self::Run(run))
+    }
+}
+
+impl From<RunId> for Shelf {
+    fn from(run: RunId) -> Self {
+        Self::Run(run)
+    }
+}
+
+impl From<ReportId> for Shelf {
+    fn from(report: ReportId) -> Self {
+        Self::Report(report)
+    }
+}
+
+impl std::fmt::Display for Shelf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run(run) => run.fmt(f),
+            Self::Report(report) => write!(f, "{REPORTS}/{report}"),
+        }
+    }
+}
+
+/// An artifact as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub name: ArtifactName,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was kept; none if the place does not say.
+    pub at: Option<Timestamp>,
+}
+
+/// One artifact of a run or report.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArtifactId {
-    /// The run.
-    pub run: RunId,
-    /// The name within the run.
+    /// The run or report.
+    pub shelf: Shelf,
+    /// The name there.
     pub name: ArtifactName,
 }
 
 impl ArtifactId {
-    /// The artifact of this name of a run.
-    pub const fn new(run: RunId, name: ArtifactName) -> Self {
-        Self { run, name }
+    /// The artifact of this name of a run or report.
+    pub fn new(shelf: impl Into<Shelf>, name: ArtifactName) -> Self {
+        Self {
+            shelf: shelf.into(),
+            name,
+        }
     }
 
-    /// Reads `<run>/<name>`, as artifacts are called in a directory and a bucket.
+    /// Reads `<run>/<name>` or `reports/<report>/<name>`, as artifacts are called in a directory and a
+    /// bucket.
     pub(super) fn parse(path: &str) -> Option<Self> {
-        let (run, name) = path.split_once('/')?;
-        let id: RunId = run.parse().ok()?;
-        // An id has several forms; only one is ours.
-        (id.to_string() == run).then_some(())?;
-        Some(Self::new(id, ArtifactName::parse(name)?))
+        let (shelf, name) = path.rsplit_once('/')?;
+        Some(Self::new(Shelf::parse(shelf)?, ArtifactName::parse(name)?))
     }
 }
 
 impl std::fmt::Display for ArtifactId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.run, self.name)
+        write!(f, "{}/{}", self.shelf, self.name)
     }
 }
 
@@ -136,8 +205,16 @@ mod tests {
             format!("/{text}"),
             "check.json".to_owned(),
             "x/check.json".to_owned(),
+            format!("reports/{text}"),
+            "reports/check.json".to_owned(),
+            "reports/../check.json".to_owned(),
         ] {
             assert_eq!(ArtifactId::parse(&other), None, "{other}");
         }
+        let report = ReportId::new(Timestamp::UNIX_EPOCH, "weekly", Some("web"), 0);
+        let artifact = ArtifactId::new(report, ArtifactName::CHECK);
+        let text = artifact.to_string();
+        assert_eq!(text, "reports/19700101t000000z-weekly.web/check.json");
+        assert_eq!(ArtifactId::parse(&text), Some(artifact));
     }
 }

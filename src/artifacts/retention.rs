@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::ArtifactName;
+use super::{ArtifactName, Shelf};
 use crate::domain::ids::RunId;
 
-/// What is no longer kept: the artifacts of runs from before a time, unless the run applied something.
+/// What is no longer kept: the artifacts of runs and reports from before a time, unless the run
+/// applied something.
 #[derive(Debug, Clone)]
 pub struct Retention {
     /// Artifacts of runs that began later stay.
@@ -17,21 +18,24 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Whether a run is from before the time. One whose id does not say when it was made is not.
-    pub(super) fn is_past(&self, run: &RunId) -> bool {
-        run.made_at().is_some_and(|at| at < self.before)
+    /// Whether a run or report is from before the time. One whose id does not say when it was made is
+    /// not.
+    pub(super) fn is_past(&self, shelf: &Shelf) -> bool {
+        shelf.made_at().is_some_and(|at| at < self.before)
     }
 
-    /// Whether a run with these artifacts keeps none of them. The log of an apply speaks for itself,
+    /// Whether a run or report with these artifacts keeps none of them. The log of an apply speaks for itself,
     /// so that a lost database does not cost what it would have protected.
     pub(super) fn ends<'a>(
         &self,
-        run: &RunId,
+        shelf: &Shelf,
         mut names: impl Iterator<Item = &'a ArtifactName>,
     ) -> bool {
-        self.is_past(run)
-            && !self.applied.contains(run)
-            && !names.any(|name| *name == ArtifactName::APPLY_LOG)
+        let applied = match shelf {
+            Shelf::Run(run) => self.applied.contains(run),
+            Shelf::Report(_) => false,
+        };
+        self.is_past(shelf) && !applied && !names.any(|name| *name == ArtifactName::APPLY_LOG)
     }
 }
 
@@ -39,6 +43,7 @@ impl Retention {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 pub(super) mod tests {
     use super::*;
+    use crate::domain::report::ReportId;
 
     /// A run made so many days after 1970.
     pub(crate) fn run_of_day(day: u64, n: u8) -> RunId {
@@ -61,11 +66,17 @@ pub(super) mod tests {
         let retention = from_day(2, &[applied]);
         let check = [ArtifactName::CHECK];
         let log = [ArtifactName::APPLY_LOG, ArtifactName::CHECK];
-        assert!(retention.ends(&old, check.iter()));
-        assert!(!retention.ends(&old, log.iter()));
-        assert!(!retention.ends(&applied, check.iter()));
-        assert!(!retention.ends(&new, check.iter()));
+        assert!(retention.ends(&old.into(), check.iter()));
+        assert!(!retention.ends(&old.into(), log.iter()));
+        assert!(!retention.ends(&applied.into(), check.iter()));
+        assert!(!retention.ends(&new.into(), check.iter()));
         let timeless = RunId::from_uuid(uuid::Uuid::from_u128(1));
-        assert!(!retention.ends(&timeless, check.iter()));
+        assert!(!retention.ends(&timeless.into(), check.iter()));
+        let report = |day: i64| {
+            let at = Timestamp::from_second(day * 86_400).unwrap();
+            Shelf::Report(ReportId::new(at, "weekly", None, 0))
+        };
+        assert!(retention.ends(&report(1), check.iter()));
+        assert!(!retention.ends(&report(3), check.iter()));
     }
 }

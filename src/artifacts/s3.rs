@@ -1,4 +1,4 @@
-//! Artifacts in an S3 bucket: `<prefix>/<run>/<name>`. Credentials come from where the AWS tools
+//! Artifacts in an S3 bucket: `<prefix>/<run>/<name>` and `<prefix>/reports/<report>/<name>`. Credentials come from where the AWS tools
 //! find them: environment, profiles, single sign-on, web identity, instance.
 
 mod parts;
@@ -18,13 +18,15 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use jiff::Timestamp;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
 use self::refusal::{SentToken, chain};
+use super::name::REPORTS;
 use super::settings::{Encryption, S3Settings};
-use super::{ArtifactError, ArtifactId, ArtifactName};
-use crate::domain::ids::RunId;
+use super::{ArtifactError, ArtifactId, Kept, Shelf};
+use crate::domain::report::ReportId;
 
 /// Larger artifacts are uploaded in parts.
 const LARGEST_WHOLE: u64 = 16 * 1024 * 1024;
@@ -169,25 +171,48 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn list(&self, run: &RunId) -> Result<Vec<ArtifactName>, ArtifactError> {
+    pub(super) async fn list(&self, shelf: &Shelf) -> Result<Vec<Kept>, ArtifactError> {
         let mut pages = self
             .client
             .list_objects_v2()
             .bucket(&self.name)
-            .prefix(format!("{}{run}/", self.prefix))
+            .prefix(format!("{}{shelf}/", self.prefix))
             .into_paginator()
             .send();
-        let mut names = Vec::new();
+        let mut kept = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused("list the artifacts", &error))?;
-            let artifacts = page.contents().iter();
-            names.extend(
-                artifacts
-                    .filter_map(|object| self.artifact(object.key()?))
-                    .map(|artifact| artifact.name),
-            );
+            kept.extend(page.contents().iter().filter_map(|object| {
+                let at = object.last_modified();
+                Some(Kept {
+                    name: self.artifact(object.key()?)?.name,
+                    bytes: u64::try_from(object.size()?).ok()?,
+                    at: at.and_then(|at| Timestamp::from_second(at.secs()).ok()),
+                })
+            }));
         }
-        Ok(names)
+        Ok(kept)
+    }
+
+    pub(super) async fn reports(&self) -> Result<Vec<ReportId>, ArtifactError> {
+        let prefix = format!("{}{REPORTS}/", self.prefix);
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(&prefix)
+            .delimiter("/")
+            .into_paginator()
+            .send();
+        let mut reports = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.refused("list the reports", &error))?;
+            reports.extend(page.common_prefixes().iter().filter_map(|found| {
+                let report = found.prefix()?.strip_prefix(&prefix)?;
+                ReportId::parse(report.strip_suffix('/')?)
+            }));
+        }
+        Ok(reports)
     }
 
     /// The artifact that a key stands for; none if the object is none of ours.

@@ -1,5 +1,5 @@
-//! Artifacts that wait on the disk to be uploaded: `<root>/<number>.<run>.<name>`, numbered in the
-//! order in which they were put. A file is whole as soon as it has such a name, and loses it only
+//! Artifacts that wait on the disk to be uploaded: `<root>/<number>.<run>~<name>`, or
+//! `<number>.reports~<report>~<name>`, numbered in the order in which they were put. A file is whole as soon as it has such a name, and loses it only
 //! after its upload, so that whoever stops in between loses nothing and at worst uploads it again.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::files::{INCOMPLETE, make_directory, sync_directory, write_aside};
-use super::{ArtifactError, ArtifactId, ArtifactName};
-use crate::domain::ids::RunId;
+use super::{ArtifactError, ArtifactId, Kept, Shelf};
+use crate::domain::report::ReportId;
 
 /// A spool. Its clones are the same one; no other process may use its directory.
 #[derive(Debug, Clone)]
@@ -167,13 +167,32 @@ impl Spool {
             .map(|(number, _)| self.path(*number, artifact))
     }
 
-    /// The names of a run's artifacts that wait.
-    pub(super) fn names(&self, run: &RunId) -> Vec<ArtifactName> {
+    /// The artifacts of a run or report that wait, the newest first.
+    pub(super) fn list(&self, shelf: &Shelf) -> Vec<Kept> {
         let queue = self.queue();
-        let waiting = queue.waiting.values().map(|waiting| &waiting.artifact);
+        let waiting = queue.waiting.iter().rev();
         waiting
-            .filter(|artifact| artifact.run == *run)
-            .map(|artifact| artifact.name.clone())
+            .filter(|(_, waiting)| waiting.artifact.shelf == *shelf)
+            .map(|(number, waiting)| Kept {
+                name: waiting.artifact.name.clone(),
+                bytes: waiting.size,
+                at: fs::metadata(self.path(*number, &waiting.artifact))
+                    .and_then(|file| file.modified())
+                    .ok()
+                    .and_then(|at| at.try_into().ok()),
+            })
+            .collect()
+    }
+
+    /// The reports of which something waits.
+    pub(super) fn reports(&self) -> Vec<ReportId> {
+        let queue = self.queue();
+        let waiting = queue.waiting.values();
+        waiting
+            .filter_map(|waiting| match &waiting.artifact.shelf {
+                Shelf::Report(report) => Some(report.clone()),
+                Shelf::Run(_) => None,
+            })
             .collect()
     }
 
@@ -193,12 +212,13 @@ impl Spool {
 }
 
 fn file_name(number: u64, artifact: &ArtifactId) -> String {
-    format!("{number:020}.{}.{}", artifact.run, artifact.name)
+    let artifact = artifact.to_string().replace('/', "~");
+    format!("{number:020}.{artifact}")
 }
 
 fn parse(file: &str) -> Option<(u64, ArtifactId)> {
     let (number, artifact) = file.split_once('.')?;
-    let artifact = ArtifactId::parse(&artifact.replacen('.', "/", 1))?;
+    let artifact = ArtifactId::parse(&artifact.replace('~', "/"))?;
     let number = number.parse().ok()?;
     (file == file_name(number, &artifact)).then_some((number, artifact))
 }

@@ -10,8 +10,8 @@ use super::files::blocking;
 use super::s3::Bucket;
 use super::settings::S3Settings;
 use super::spool::Spool;
-use super::{ArtifactError, ArtifactId, ArtifactName, Retention};
-use crate::domain::ids::RunId;
+use super::{ArtifactError, ArtifactId, Kept, Retention, Shelf};
+use crate::domain::report::ReportId;
 
 /// How many bytes may wait.
 const LIMIT: u64 = 256 * 1024 * 1024;
@@ -61,13 +61,19 @@ impl SpooledArtifacts {
         self.bucket.get(artifact).await
     }
 
-    pub(super) async fn list(&self, run: &RunId) -> Result<Vec<ArtifactName>, ArtifactError> {
-        // In this order: what is uploaded in between is then there.
-        let mut names = self.spool.names(run);
-        names.extend(self.bucket.list(run).await?);
-        names.sort_unstable();
-        names.dedup();
-        Ok(names)
+    pub(super) async fn list(&self, shelf: &Shelf) -> Result<Vec<Kept>, ArtifactError> {
+        // In this order: what is uploaded in between is then there, and what waits is newer.
+        let mut kept = self.spool.list(shelf);
+        kept.extend(self.bucket.list(shelf).await?);
+        kept.sort_by(|a, b| a.name.cmp(&b.name));
+        kept.dedup_by(|later, first| later.name == first.name);
+        Ok(kept)
+    }
+
+    pub(super) async fn reports(&self) -> Result<Vec<ReportId>, ArtifactError> {
+        let mut reports = self.spool.reports();
+        reports.extend(self.bucket.reports().await?);
+        Ok(reports)
     }
 
     pub(super) async fn prune(&self, retention: &Retention) -> Result<u64, ArtifactError> {

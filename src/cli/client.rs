@@ -66,6 +66,16 @@ impl Client {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<String, CliError> {
+        let text = self.ask(Method::GET, path, query).await?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Asks for a file.
+    pub(super) async fn bytes(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Vec<u8>, CliError> {
         self.ask(Method::GET, path, query).await
     }
 
@@ -88,7 +98,7 @@ impl Client {
         method: Method,
         path: &[&str],
         query: &[(&str, String)],
-    ) -> Result<String, CliError> {
+    ) -> Result<Vec<u8>, CliError> {
         let token = self.token.read().map_err(|error| CliError::Usage {
             message: error.to_string(),
             hint: "give the daemon's token with --token-file or MOORING_TOKEN".to_owned(),
@@ -110,11 +120,11 @@ impl Client {
             .map_err(|error| unreachable(&self.base, &error))?;
         let status = response.status();
         let body = response
-            .text()
+            .bytes()
             .await
             .map_err(|error| unreachable(&self.base, &error))?;
         if status.is_success() {
-            return Ok(body);
+            return Ok(body.into());
         }
         let error = parse(&body).unwrap_or_default();
         let word = |name: &str| error["error"][name].as_str().map(str::to_owned);
@@ -147,8 +157,8 @@ fn base(server: &str) -> Result<Url, CliError> {
     }
 }
 
-fn parse(body: &str) -> Result<Value, CliError> {
-    serde_json::from_str(body).map_err(|error| CliError::Daemon {
+fn parse(body: &[u8]) -> Result<Value, CliError> {
+    serde_json::from_slice(body).map_err(|error| CliError::Daemon {
         message: format!("the answer is no JSON: {error}"),
         hint: "is this a mooring daemon?".to_owned(),
     })

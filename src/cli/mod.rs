@@ -2,6 +2,7 @@
 //! code.
 
 mod ack;
+mod artifacts;
 mod check;
 mod client;
 mod config;
@@ -82,6 +83,8 @@ enum Command {
     Plan(remote::PlanArgs),
     /// List the daemon's runs.
     Runs(remote::RunsArgs),
+    /// List what is kept of a run, or write one of it: what a look found, the log of an apply.
+    Artifacts(artifacts::ArtifactsArgs),
     /// Report on the daemon's stacks over a time: how they are, what came, what was fixed and by whom.
     Report(posture::PostureArgs),
     /// Tell the daemon that a held stack has been looked at, so that repairs may go on.
@@ -153,6 +156,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Show(args) => block_on(remote::show(args))?,
         Command::Plan(args) => block_on(remote::plan(args))?,
         Command::Runs(args) => block_on(remote::runs(args))?,
+        Command::Artifacts(args) => block_on(artifacts::artifacts(args))?,
         Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Ack(args) => block_on(ack::ack(args))?,
         Command::Messages(args) => block_on(messages::messages(args))?,

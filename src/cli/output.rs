@@ -47,8 +47,12 @@ pub(super) fn error_is_terminal() -> bool {
 
 /// Writes a report to standard output. A reader that has seen enough is no error.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
+    write_out(text.as_bytes())
+}
+
+fn write_out(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(bytes).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write {
             name: "standard output".to_owned(),
@@ -59,11 +63,11 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 }
 
 /// Writes a report to a file, or to standard output if there is none.
-pub(super) fn deliver(text: &str, file: Option<&Path>) -> Result<(), CliError> {
+pub(super) fn deliver(report: impl AsRef<[u8]>, file: Option<&Path>) -> Result<(), CliError> {
     let Some(path) = file else {
-        return print(text);
+        return write_out(report.as_ref());
     };
-    fs::write(path, text).map_err(|cause| CliError::Write {
+    fs::write(path, report).map_err(|cause| CliError::Write {
         name: path.display().to_string(),
         cause,
     })

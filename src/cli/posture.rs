@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::domain::posture::{Moment, Window};
-use crate::report::posture::PostureFormat;
+use crate::domain::finding::Severity;
+use crate::domain::posture::{Moment, Posture, Window};
+use crate::report::Options;
+use crate::report::posture::{KEPT, PostureFormat, render};
 
 use super::Global;
 use super::client::{Client, ServerArgs};
 use super::error::CliError;
 use super::output;
+use super::remote::{ago, items, table, text};
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -25,15 +28,29 @@ pub(super) struct PostureArgs {
     /// Where it ends [default: now].
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only stacks of this source.
-    #[arg(long, value_name = "SOURCE")]
-    source: Option<String>,
-    /// Only stacks with this label; several count together.
+    /// Only stacks whose id fits this pattern, or another one of these.
+    #[arg(long = "stack", value_name = "GLOB")]
+    stacks: Vec<String>,
+    /// Only stacks of this source, or another one of these.
+    #[arg(long = "source", value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// Only stacks with this label, the value a pattern; several count together.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
-    /// Only stacks of this owner.
-    #[arg(long, value_name = "OWNER")]
-    owner: Option<String>,
+    /// Only stacks of an owner who fits this pattern, or another one of these.
+    #[arg(long = "owner", value_name = "OWNER")]
+    owners: Vec<String>,
+    /// Only alerts of this severity or a worse one: critical, high, medium, low, info.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    severity: Option<Severity>,
+    /// One of the reports that were made on a schedule, as it was; without an id they are listed.
+    #[arg(
+        long,
+        value_name = "ID",
+        num_args = 0..=1,
+        conflicts_with_all = ["since", "until", "stacks", "sources", "labels", "owners", "severity"]
+    )]
+    kept: Option<Option<String>>,
     /// Form of the report; in text, `-v` shows long lists whole.
     #[arg(long, value_enum, default_value_t)]
     format: PostureFormat,
@@ -53,8 +70,17 @@ impl PostureArgs {
         })?;
         let mut query = vec![("since", self.since.clone())];
         query.extend(self.until.iter().map(|until| ("until", until.clone())));
-        query.extend(self.source.iter().map(|source| ("source", source.clone())));
-        query.extend(self.owner.iter().map(|owner| ("owner", owner.clone())));
+        for (name, values) in [
+            ("stack", &self.stacks),
+            ("source", &self.sources),
+            ("owner", &self.owners),
+        ] {
+            query.extend(values.iter().map(|value| (name, value.clone())));
+        }
+        query.extend(
+            self.severity
+                .map(|least| ("severity", least.as_str().to_owned())),
+        );
         for label in &self.labels {
             if !label.contains('=') {
                 return Err(CliError::Usage {
@@ -66,12 +92,21 @@ impl PostureArgs {
         }
         query.push(("format", self.format.as_str().to_owned()));
         if self.format == PostureFormat::Text {
-            let color = self.output.is_none() && output::color();
-            query.push(("width", output::width().to_string()));
-            query.push(("color", color.to_string()));
-            query.push(("verbose", (global.verbose > 0).to_string()));
+            let options = self.options(global);
+            query.push(("width", options.width.to_string()));
+            query.push(("color", options.color.to_string()));
+            query.push(("verbose", options.verbose.to_string()));
         }
         Ok(query)
+    }
+
+    fn options(&self, global: &Global) -> Options {
+        Options {
+            width: output::width(),
+            color: self.output.is_none() && output::color(),
+            verbose: global.verbose > 0,
+            why: false,
+        }
     }
 }
 
@@ -84,11 +119,58 @@ fn moment(text: &str) -> Result<Moment, CliError> {
     })
 }
 
+fn severity(word: &str) -> Result<Severity, String> {
+    let known = "one of critical, high, medium, low, info";
+    Severity::parse(word).ok_or_else(|| known.to_owned())
+}
+
 /// `mooring report`.
 pub(super) async fn report(args: PostureArgs, global: &Global) -> Result<u8, CliError> {
     let query = args.query(global)?;
     output::require_writable(args.output.as_deref())?;
-    let report = Client::new(&args.server)?.text(&["report"], &query).await?;
+    let client = Client::new(&args.server)?;
+    let report = match &args.kept {
+        None => client.text(&["report"], &query).await?,
+        Some(None) => list(&client, args.format).await?,
+        Some(Some(id)) => kept(&client, id, args.format, &args.options(global)).await?,
+    };
     output::deliver(&report, args.output.as_deref())?;
     Ok(0)
+}
+
+/// The kept reports, newest first.
+async fn list(client: &Client, format: PostureFormat) -> Result<String, CliError> {
+    let answer = client.get(&["reports"], &[]).await?;
+    match format {
+        PostureFormat::Json => Ok(format!("{answer:#}\n")),
+        PostureFormat::Text => {
+            let mut table = table(&["REPORT", "MADE"]);
+            for report in items(&answer, "reports") {
+                table.add_row([text(&report["report"]), ago(&report["made_at"])]);
+            }
+            Ok(format!("{table}\n"))
+        }
+        PostureFormat::Markdown | PostureFormat::Html | PostureFormat::Csv => {
+            Err(CliError::Usage {
+                message: format!("the list of kept reports has no form {}", format.as_str()),
+                hint: "leave --format out or write `--format json`, or name one of the reports"
+                    .to_owned(),
+            })
+        }
+    }
+}
+
+/// A kept report in any form.
+async fn kept(
+    client: &Client,
+    id: &str,
+    format: PostureFormat,
+    options: &Options,
+) -> Result<String, CliError> {
+    let bytes = client.bytes(&["reports", id, KEPT], &[]).await?;
+    let posture: Posture = serde_json::from_slice(&bytes).map_err(|error| CliError::Daemon {
+        message: format!("the kept report cannot be read: {error}"),
+        hint: "was it made by another version of mooring?".to_owned(),
+    })?;
+    Ok(render(format, &posture, options)?)
 }

@@ -6,6 +6,7 @@ mod environment;
 mod heartbeat;
 mod notify;
 mod policy;
+mod reports;
 mod rules;
 mod sources;
 mod stacks;
@@ -22,9 +23,7 @@ use super::error::Problem;
 use super::syntax::nearest;
 use super::written::{Api, Configuration};
 use crate::domain::schedule::{Schedule, ScheduleError};
-use crate::reconcile::settings::{
-    ApiSettings, PolicySettings, Settings, StackSettings, SummarySettings, Timeouts,
-};
+use crate::reconcile::settings::{ApiSettings, PolicySettings, Settings, StackSettings, Timeouts};
 
 const DEFAULT_DATA_DIR: &str = "/var/lib/mooring";
 const DEFAULT_ENGINE: &str = "terraform";
@@ -87,10 +86,7 @@ impl Checks<'_> {
         let engine = self.engine(written.engine.as_ref());
         let sources = self.sources(&written.sources);
         let notify = self.notify(written);
-        let summary = written.summary.as_ref().map(|summary| {
-            let names: Vec<&str> = written.notify.iter().map(|n| n.name.as_str()).collect();
-            self.summary(summary, timing, &names)
-        });
+        let reports = self.reports(written, timing);
         let settings = Settings {
             data_dir: self.path_or(written.data_dir.as_ref(), DEFAULT_DATA_DIR),
             ca_file: self.path(written.ca_file.as_ref()),
@@ -119,14 +115,11 @@ impl Checks<'_> {
                 policy,
                 disabled: false,
             },
-            summary: match summary {
-                Some(summary) => Some(summary?),
-                None => None,
-            },
             heartbeat: match written.heartbeat.as_ref() {
                 Some(heartbeat) => Some(self.heartbeat(heartbeat)?),
                 None => None,
             },
+            reports,
         };
         Some(settings)
     }
@@ -163,42 +156,6 @@ impl Checks<'_> {
                 None
             }
         }
-    }
-
-    fn summary(
-        &mut self,
-        written: &super::written::Summary,
-        timing: Timing,
-        notifiers: &[&str],
-    ) -> Option<SummarySettings> {
-        if written.notify.is_empty() {
-            self.problem(
-                &written.notify,
-                "the summary goes to nobody",
-                "name receivers, for example `notify: [team]`",
-            );
-        }
-        for name in written.notify.iter() {
-            if !notifiers.contains(&name.as_str()) {
-                self.problem(
-                    name,
-                    format!("no receiver is called {}", super::error::quoted(name)),
-                    match nearest(name, notifiers.iter().copied()) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => "add a receiver of this name to the top-level list `notify`".into(),
-                    },
-                );
-            }
-        }
-        let timing = Timing {
-            schedule: Some(&written.schedule),
-            ..timing
-        };
-        let schedule = self.schedule(timing, SignedDuration::ZERO)?;
-        Some(SummarySettings {
-            schedule,
-            notifiers: written.notify.iter().map(|name| name.to_string()).collect(),
-        })
     }
 
     fn api(&mut self, written: Option<&Api>) -> ApiSettings {

@@ -56,10 +56,11 @@ pub(super) struct Configuration {
     pub templates: Option<At<PathBuf>>,
     /// The SMTP server, for receivers with `email`.
     pub smtp: Option<Smtp>,
-    /// A summary on a schedule.
-    pub summary: Option<Summary>,
     /// A dead man's switch that hears of Mooring as long as it works.
     pub heartbeat: Option<Heartbeat>,
+    /// Reports on a schedule.
+    #[serde(default)]
+    pub reports: Vec<Report>,
     /// Where kept copies of reports, redacted plans and logs go. Default: the data directory.
     pub artifacts: Option<Artifacts>,
     /// Time limits of the steps of a run.
@@ -296,7 +297,7 @@ pub(super) struct When {
     pub owners: Vec<At<String>>,
     /// The least severity.
     pub severity: Option<Severity>,
-    /// `drift`, `pending`, `failed`, `apply` or `repaired`.
+    /// `drift`, `pending`, `failed`, `apply`, `repaired` or `report`.
     #[serde(default)]
     pub kinds: Vec<At<String>>,
     /// The hours in which it happens.
@@ -379,14 +380,46 @@ pub(super) enum Auth {
     Xoauth2,
 }
 
-/// A summary on a schedule.
+/// A report on a schedule: how stacks are, what came, what was fixed and by whom.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Summary {
-    /// When: a five-field cron expression in the time zone `timezone`.
+pub(super) struct Report {
+    /// Its name.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
+    pub name: At<String>,
+    /// When: a five-field cron expression.
     pub schedule: At<String>,
-    /// Names of the receivers.
-    pub notify: At<Vec<At<String>>>,
+    /// The time zone of the schedule. Default: `timezone` of the file.
+    pub timezone: Option<At<String>>,
+    /// How long a time it tells of. Default: since the one before.
+    pub since: Option<At<String>>,
+    /// Which stacks and alerts it tells of. Default: all.
+    pub when: Option<Which>,
+    /// One report for each `owner`, or for each value of a label: `label team`. Stacks without one are
+    /// in none of them.
+    pub each: Option<At<String>>,
+    /// Names of the receivers. Default: whom `routes` name for what all its stacks have in common.
+    pub notify: Option<At<Vec<At<String>>>>,
+}
+
+/// What a report tells of; all that is given has to fit.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Patterns on the stack's id; one has to fit.
+    #[serde(default)]
+    pub stacks: Vec<At<String>>,
+    /// Names of sources.
+    #[serde(default)]
+    pub sources: Vec<At<String>>,
+    /// Labels with patterns on their values.
+    #[serde(default)]
+    pub labels: BTreeMap<String, At<String>>,
+    /// Patterns on owners: of CODEOWNERS in the repository, and in the labels `owner` and `team`.
+    #[serde(default)]
+    pub owners: Vec<At<String>>,
+    /// The least severity of alerts.
+    pub severity: Option<Severity>,
 }
 
 /// A URL that is asked again and again as long as the daemon does its work, of a service that raises

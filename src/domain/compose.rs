@@ -521,6 +521,6 @@ const fn can_wait(notice: &Notice) -> bool {
         Notice::Alert(alert) => !matches!(alert.severity, Severity::Critical),
         Notice::Group(group) => !matches!(group.severity, Severity::Critical),
         Notice::Repaired(_) | Notice::Digest(_) => true,
-        Notice::Summary(_) | Notice::Undelivered(_) => false,
+        Notice::Summary(_) | Notice::Report(_) | Notice::Undelivered(_) => false,
     }
 }

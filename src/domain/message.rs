@@ -180,12 +180,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::ids::SourceName;
-    use super::super::notice::{SummaryNotice, SummaryReason, VerdictCounts};
+    use super::super::notice::{SummaryNotice, VerdictCounts};
     use super::*;
 
     fn message(id: u128) -> Message {
         let notice = Notice::Summary(SummaryNotice {
-            reason: SummaryReason::FirstSight(SourceName::new("infra")),
+            source: SourceName::new("infra"),
             at: Timestamp::UNIX_EPOCH,
             stacks: vec![],
             counts: VerdictCounts::default(),

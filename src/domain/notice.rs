@@ -10,6 +10,8 @@ use super::cause::Cause;
 use super::check::StackCheck;
 use super::finding::{Severity, Verdict};
 use super::ids::{AlertId, RunId, SourceName, StackId};
+use super::posture::{AlertCounts, Posture};
+use super::report::ReportId;
 
 /// A message to people, complete and free of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +24,10 @@ pub enum Notice {
     Group(GroupNotice),
     /// Mooring changed something: what was repaired.
     Repaired(RepairNotice),
-    /// First sight of a source, or a scheduled summary.
+    /// First sight of a source.
     Summary(SummaryNotice),
+    /// The posture of many stacks, on a schedule.
+    Report(ReportNotice),
     /// What was held back for a while.
     Digest(DigestNotice),
     /// Messages to others cannot be delivered, or can again.
@@ -37,7 +41,9 @@ impl Notice {
             Self::Alert(alert) => alert.severity,
             Self::Group(group) => group.severity,
             Self::Undelivered(_) => Severity::High,
-            Self::Repaired(_) | Self::Summary(_) | Self::Digest(_) => Severity::Info,
+            Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => {
+                Severity::Info
+            }
         }
     }
 
@@ -46,7 +52,11 @@ impl Notice {
         match self {
             Self::Alert(alert) => Some(&alert.stack),
             Self::Repaired(repair) => Some(&repair.stack),
-            Self::Group(_) | Self::Summary(_) | Self::Digest(_) | Self::Undelivered(_) => None,
+            Self::Group(_)
+            | Self::Summary(_)
+            | Self::Report(_)
+            | Self::Digest(_)
+            | Self::Undelivered(_) => None,
         }
     }
 
@@ -63,7 +73,7 @@ impl Notice {
                 Reach::Down(_) => Turn::Begins,
                 Reach::Back(_) => Turn::Ends,
             },
-            Self::Repaired(_) | Self::Summary(_) | Self::Digest(_) => Turn::Alone,
+            Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => Turn::Alone,
         }
     }
 
@@ -81,6 +91,7 @@ impl Notice {
             },
             Self::Repaired(repair) => format!("run-{}", repair.run),
             Self::Summary(summary) => format!("summary-{}", summary.at.as_second()),
+            Self::Report(report) => format!("report-{}", report.id),
         }
     }
 }
@@ -293,21 +304,28 @@ pub struct RepairNotice {
     pub after: StackCheck,
 }
 
-/// Why a summary is sent.
+/// The posture of many stacks over a time, made on a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SummaryReason {
-    /// A source was looked at for the first time: its findings are the baseline.
-    FirstSight(SourceName),
-    /// The schedule asked for it.
-    Scheduled,
+pub struct ReportNotice {
+    /// Which report it is; the whole of it is kept under this id, if it could be kept.
+    pub id: ReportId,
+    /// Its name as configured.
+    pub name: String,
+    /// What it is about, if there is one for each owner or value of a label.
+    pub about: Option<String>,
+    /// The posture, with short lists.
+    pub posture: Box<Posture>,
+    /// What happened to alerts in the time before, of the same length; none if that is not known.
+    pub before: Option<AlertCounts>,
+    /// Whether the whole of it is kept.
+    pub kept: bool,
 }
 
-/// The posture of many stacks in one message.
+/// What the first look at a source found: the baseline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SummaryNotice {
-    /// Why it is sent.
-    pub reason: SummaryReason,
+    /// The source.
+    pub source: SourceName,
     /// When it was made.
     pub at: Timestamp,
     /// Every stack that is not in sync, worst first.

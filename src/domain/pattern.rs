@@ -1,11 +1,13 @@
-//! Patterns for type names and attribute paths, as the tables and the configuration write them.
+//! Patterns for names, attribute paths and stacks, as the tables and the configuration write them.
 
-use globset::{Glob, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
 
 use super::finding::Subject;
 
 /// A pattern for one name: `aws_iam_*`, `tags`, `*`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct NamePattern {
     written: String,
     kind: Kind,
@@ -39,6 +41,16 @@ impl NamePattern {
         })
     }
 
+    /// The pattern that matches this name alone.
+    pub fn exactly(name: &str) -> Self {
+        let exact = Self {
+            written: name.to_owned(),
+            kind: Kind::Exact,
+        };
+        let escaped = globset::escape(name).replace('\\', r"\\");
+        Self::parse(&escaped).unwrap_or(exact)
+    }
+
     /// Whether a name matches.
     pub fn is_match(&self, name: &str) -> bool {
         match &self.kind {
@@ -60,6 +72,76 @@ impl NamePattern {
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.written
+    }
+}
+
+impl PartialEq for NamePattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for NamePattern {}
+
+impl From<NamePattern> for String {
+    fn from(pattern: NamePattern) -> Self {
+        pattern.written
+    }
+}
+
+impl TryFrom<String> for NamePattern {
+    type Error = globset::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+/// A pattern for the ids of stacks: `infra/live/**`. A `*` stays within a directory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct StackPattern(GlobMatcher);
+
+impl StackPattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// If it is no glob.
+    pub fn parse(text: &str) -> Result<Self, globset::Error> {
+        let glob = GlobBuilder::new(text).literal_separator(true).build()?;
+        Ok(Self(glob.compile_matcher()))
+    }
+
+    /// Whether the id of a stack matches.
+    pub fn is_match(&self, id: &str) -> bool {
+        self.0.is_match(id)
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.glob().glob()
+    }
+}
+
+impl PartialEq for StackPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for StackPattern {}
+
+impl From<StackPattern> for String {
+    fn from(pattern: StackPattern) -> Self {
+        pattern.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for StackPattern {
+    type Error = globset::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
     }
 }
 
@@ -163,6 +245,24 @@ mod tests {
         assert!(matches("*_{bucket,queue}", "aws_sqs_queue"));
         assert!(matches("*", "anything"));
         assert!(NamePattern::parse("aws_{").is_err());
+    }
+
+    #[test]
+    fn a_name_as_it_is_matches_itself_alone() {
+        for name in ["web", "@acme/web", "a*b", "[a]{b}?", "a\\b", ""] {
+            let pattern = NamePattern::exactly(name);
+            assert!(pattern.is_match(name), "{name}");
+            assert!(!pattern.is_match(&format!("{name}x")) && !pattern.is_match("axb"));
+        }
+        assert_eq!(NamePattern::exactly("@acme/web").as_str(), "@acme/web");
+    }
+
+    #[test]
+    fn a_star_in_the_id_of_a_stack_stays_within_a_directory() {
+        let matches = |pattern: &str, id: &str| StackPattern::parse(pattern).unwrap().is_match(id);
+        assert!(matches("infra/live/*", "infra/live/web"));
+        assert!(!matches("infra/live/*", "infra/live/prod/web"));
+        assert!(matches("infra/live/**", "infra/live/prod/web@blue#1"));
     }
 
     #[test]

@@ -396,10 +396,13 @@ impl<'a> Scope<'a> {
         let passing = input.stacks.iter().filter(|stack| filter.passes(stack));
         let stacks: BTreeMap<_, _> = passing.map(|stack| (&stack.id, stack)).collect();
         let passes = |id: &StackId| {
-            stacks.contains_key(id) || (!known.contains(id) && filter.passes_unknown(id))
+            // Of a source that cannot be read, or a stack that nothing is known of any more.
+            stacks.contains_key(id) || (!known.contains(id) && filter.which.fits_id(id.as_str()))
         };
+        let grave = |alert: &AlertSeen| filter.severity.is_none_or(|least| alert.severity >= least);
+        let alerts = input.alerts.iter();
         Self {
-            alerts: input.alerts.iter().filter(|a| passes(&a.stack)).collect(),
+            alerts: alerts.filter(|a| passes(&a.stack) && grave(a)).collect(),
             runs: input.runs.iter().filter(|r| passes(&r.stack)).collect(),
             stacks,
         }

@@ -1,14 +1,14 @@
 //! Who is told of what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use globset::GlobMatcher;
 use jiff::Timestamp;
 
 use super::alert::AlertKind;
 use super::finding::Severity;
 use super::hours::Hours;
 use super::notice::{Audience, Notice};
+use super::selection::Selection;
 
 /// Some news, and who gets it.
 #[derive(Debug, Clone)]
@@ -26,14 +26,8 @@ pub struct Route {
 /// What a route asks of news; what is empty asks nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Condition {
-    /// Patterns on the stack's id; one must fit.
-    pub stacks: Vec<GlobMatcher>,
-    /// Names of sources; one must fit.
-    pub sources: Vec<String>,
-    /// Labels with patterns on their values; all must fit.
-    pub labels: BTreeMap<String, GlobMatcher>,
-    /// Patterns on owners; one must fit one owner.
-    pub owners: Vec<GlobMatcher>,
+    /// Which stacks.
+    pub which: Selection,
     /// The least severity.
     pub severity: Option<Severity>,
     /// What it is about; one must fit.
@@ -49,7 +43,9 @@ pub enum Subject {
     Alert(AlertKind),
     /// A repair.
     Repair,
-    /// Neither: a summary, or something about Mooring itself.
+    /// A report on a schedule.
+    Report,
+    /// None of these: a summary, or something about Mooring itself.
     Other,
 }
 
@@ -60,6 +56,7 @@ impl Subject {
             Notice::Alert(alert) => Self::Alert(alert.kind),
             Notice::Group(group) => Self::Alert(group.kind),
             Notice::Repaired(_) => Self::Repair,
+            Notice::Report(_) => Self::Report,
             Notice::Summary(_) | Notice::Digest(_) | Notice::Undelivered(_) => Self::Other,
         }
     }
@@ -67,21 +64,9 @@ impl Subject {
 
 impl Condition {
     fn fits(&self, stack: &str, audience: &Audience, severity: Severity, subject: Subject) -> bool {
-        let any = |patterns: &[GlobMatcher], text: &str| {
-            patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(text))
-        };
-        any(&self.stacks, stack)
-            && (self.sources.is_empty()
-                || audience
-                    .source
-                    .as_ref()
-                    .is_some_and(|source| self.sources.iter().any(|name| name == source.as_str())))
-            && self.labels.iter().all(|(name, pattern)| {
-                let value = audience.labels.get(name);
-                value.is_some_and(|value| pattern.is_match(value))
-            })
-            && (self.owners.is_empty()
-                || audience.owners.iter().any(|owner| any(&self.owners, owner)))
+        let source = audience.source.as_ref();
+        self.which
+            .fits(stack, source, &audience.labels, &audience.owners)
             && self.severity.is_none_or(|least| severity >= least)
             && (self.kinds.is_empty() || self.kinds.contains(&subject))
     }

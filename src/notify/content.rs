@@ -5,6 +5,7 @@ mod alert;
 mod brief;
 mod many;
 mod posture;
+mod report;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,6 +16,7 @@ use crate::domain::finding::{Finding, Origin, Severity, Verdict};
 use crate::domain::notice::Notice;
 
 pub(super) use self::brief::{Brief, Fact};
+pub(super) use self::report::is_calm;
 use super::line::Line;
 use super::words::{clean, cut, difference, had_happened, nature, put_back};
 
@@ -114,6 +116,7 @@ pub(super) fn content_in(notice: &Notice, zone: &TimeZone) -> Content {
         Notice::Alert(alert) => alert::trouble(alert, zone),
         Notice::Repaired(repair) => posture::repaired(repair, zone),
         Notice::Summary(summary) => posture::summarised(summary, zone),
+        Notice::Report(report) => report::told(report, zone),
         Notice::Group(group) => many::grouped(group, zone),
         Notice::Digest(digest) => many::digest(digest, zone),
         Notice::Undelivered(lost) => many::undelivered(lost, zone),

@@ -7,8 +7,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 
 use crate::domain::finding::Severity;
 use crate::domain::notice::{Notice, Reach};
+use crate::report::posture;
 
-use super::content::{Brief, Content, Item, Section};
+use super::content::{Brief, Content, Item, Section, is_calm};
 use super::line::Line;
 use super::templates::{Part, Templates};
 use super::wrap::wrap;
@@ -41,6 +42,7 @@ impl Data {
     pub(super) fn new(content: &Content, notice: &Notice, receiver: &str) -> Self {
         let sections: Vec<Value> = content.sections.iter().map(section).collect();
         let Tags { kind, event } = Tags::of(notice);
+        let report = report(notice);
         Self(context! {
             subject => content.subject.as_str(),
             headline => content.headline.as_str(),
@@ -54,6 +56,8 @@ impl Data {
             kind => kind,
             event => event,
             receiver => receiver,
+            report => report.html,
+            report_text => report.text,
         })
     }
 
@@ -182,6 +186,10 @@ impl Tags {
                 kind: "summary",
                 event: "made",
             },
+            Notice::Report(_) => Self {
+                kind: "report",
+                event: "made",
+            },
             Notice::Digest(_) => Self {
                 kind: "digest",
                 event: "made",
@@ -209,6 +217,19 @@ pub(super) const fn colour(content: &Content) -> &'static str {
         Severity::Medium => "#a16207",
         Severity::Low | Severity::Info => "#475569",
     }
+}
+
+/// A report in full; nothing of other notices, and of a report with nothing to say.
+fn report(notice: &Notice) -> posture::Mail {
+    let made = match notice {
+        Notice::Report(report) if !is_calm(report) => posture::mail(&report.posture),
+        _ => Ok(posture::Mail::default()),
+    };
+    // The sections say the same in short.
+    made.unwrap_or_else(|error| {
+        tracing::warn!("the report goes out in short: {error}");
+        posture::Mail::default()
+    })
 }
 
 fn brief(brief: &Brief) -> Value {

@@ -24,7 +24,7 @@ pub(super) fn message_id() -> MessageId {
 }
 
 /// Every sample.
-pub(super) fn all() -> [Notice; 7] {
+pub(super) fn all() -> [Notice; 9] {
     Specimen::ALL.map(Specimen::notice)
 }
 

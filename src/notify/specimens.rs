@@ -1,6 +1,8 @@
 //! Notices of every kind, made up: what templates are proven on, what `mooring notify` shows and
 //! sends, and what the tests of every channel render.
 
+mod reports;
+
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
@@ -15,8 +17,7 @@ use crate::domain::finding::{
 };
 use crate::domain::ids::{Address, AlertId, CommitId, Fingerprint, RunId, SourceName, StackId};
 use crate::domain::notice::{
-    AlertNotice, Audience, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason,
-    VerdictCounts,
+    AlertNotice, Audience, Notice, RepairNotice, SummaryLine, SummaryNotice, VerdictCounts,
 };
 use crate::domain::plan::Mode;
 use crate::domain::policy::{Decision, DecisionKind};
@@ -314,7 +315,7 @@ pub(super) fn first_sight() -> Notice {
         text: text.to_owned(),
     };
     Notice::Summary(SummaryNotice {
-        reason: SummaryReason::FirstSight(SourceName::new("infra")),
+        source: SourceName::new("infra"),
         at: minutes_later(5),
         stacks: vec![
             line(
@@ -357,11 +358,15 @@ pub enum Specimen {
     Unverified,
     /// The first look at a source.
     FirstLook,
+    /// A report on many stacks.
+    Report,
+    /// A report with nothing to say.
+    CalmReport,
 }
 
 impl Specimen {
     /// Each of them, in the order in which they tell a story.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Drift,
         Self::Deleted,
         Self::Failed,
@@ -369,6 +374,8 @@ impl Specimen {
         Self::Repaired,
         Self::Unverified,
         Self::FirstLook,
+        Self::Report,
+        Self::CalmReport,
     ];
 
     /// The stable word.
@@ -381,6 +388,8 @@ impl Specimen {
             Self::Repaired => "repaired",
             Self::Unverified => "unverified",
             Self::FirstLook => "first-look",
+            Self::Report => "report",
+            Self::CalmReport => "calm-report",
         }
     }
 
@@ -393,6 +402,8 @@ impl Specimen {
             Self::Repaired => repaired(),
             Self::Unverified => unverified(),
             Self::FirstLook => first_sight(),
+            Self::Report => reports::report(SEEN, "infra"),
+            Self::CalmReport => reports::calm(SEEN, "infra"),
         }
     }
 
@@ -426,14 +437,16 @@ impl Specimen {
             }
             Notice::Summary(summary) => {
                 summary.at = moved(summary.at);
-                if let SummaryReason::FirstSight(source) = &mut summary.reason {
-                    *source = SourceName::new("example");
-                }
+                summary.source = SourceName::new("example");
                 for line in &mut summary.stacks {
                     line.stack = unowned(&line.stack);
                     line.since = line.since.map(moved);
                 }
             }
+            Notice::Report(_) if self == Self::CalmReport => {
+                return reports::calm(now, "example");
+            }
+            Notice::Report(_) => return reports::report(now, "example"),
             // No specimen is one of these.
             Notice::Group(_) | Notice::Digest(_) | Notice::Undelivered(_) => {}
         }

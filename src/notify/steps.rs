@@ -3,13 +3,16 @@
 use crate::domain::alert::AlertKind;
 use crate::domain::finding::{Finding, FindingAction, Origin, Subject};
 use crate::domain::ids::StackId;
-use crate::domain::notice::{AlertNotice, SummaryNotice};
+use crate::domain::notice::{AlertNotice, ReportNotice, SummaryNotice};
 use crate::domain::policy::DecisionKind;
+use crate::domain::posture::{Filter, Posture};
 use crate::domain::stack::DEFAULT_WORKSPACE;
 
 use super::content::{Item, Section};
 
 pub(super) const TITLE: &str = "What you can do";
+/// The same of a report, which asks for nothing.
+const REPORT_TITLE: &str = "The whole report";
 
 /// Where to type commands about a stack.
 pub(super) struct Place {
@@ -205,6 +208,47 @@ pub(super) fn after_summary(summary: &SummaryNotice) -> Section {
             Item::sentence("Begin with the worst:").with_line(command),
         ],
     )
+}
+
+/// How the same report is made again, and where the kept one is.
+pub(super) fn after_report(report: &ReportNotice) -> Section {
+    let mut items = vec![
+        Item::sentence("Make it again, in any form:").with_line(report_command(&report.posture)),
+    ];
+    if report.kept {
+        let command = format!("mooring report --kept {}", report.id);
+        items.push(Item::sentence("See it as it was:").with_line(command));
+    }
+    Section::new(REPORT_TITLE, items)
+}
+
+fn report_command(posture: &Posture) -> String {
+    let Filter { which, severity } = &posture.filter;
+    let window = posture.window;
+    let mut command = format!(
+        "mooring report --since {} --until {}",
+        window.from(),
+        window.to()
+    );
+    let mut add = |option: &str, value: &str| {
+        command.push_str(&format!(" --{option} {}", quoted(value)));
+    };
+    for pattern in &which.stacks {
+        add("stack", pattern.as_str());
+    }
+    for source in &which.sources {
+        add("source", source.as_str());
+    }
+    for (label, value) in &which.labels {
+        add("label", &format!("{label}={}", value.as_str()));
+    }
+    for owner in &which.owners {
+        add("owner", owner.as_str());
+    }
+    if let Some(severity) = severity {
+        add("severity", severity.as_str());
+    }
+    command
 }
 
 #[cfg(test)]

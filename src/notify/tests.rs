@@ -80,6 +80,16 @@ fn mail_about_a_receiver_that_cannot_be_reached() {
 }
 
 #[test]
+fn mail_about_a_report() {
+    assert_snapshot!(mail(&Specimen::Report.notice()));
+}
+
+#[test]
+fn mail_about_a_report_with_nothing_to_say() {
+    assert_snapshot!(mail(&Specimen::CalmReport.notice()));
+}
+
+#[test]
 fn html_of_each_kind() {
     for kind in Specimen::ALL {
         let html = rendered(&kind.notice()).html;
@@ -87,6 +97,32 @@ fn html_of_each_kind() {
             assert_snapshot!("html", html);
         });
     }
+}
+
+#[test]
+fn the_largest_report_is_shown_whole() {
+    let Notice::Report(mut report) = Specimen::Report.notice() else {
+        unreachable!()
+    };
+    let long = "<&>".repeat(400);
+    let posture = &mut report.posture;
+    let mut open = posture.new.items[0].clone();
+    open.headline = Some(long.clone());
+    open.owners = vec![long.clone()];
+    let mut noise = posture.suppressed.items[0].clone();
+    noise.reason = long.clone();
+    posture.new.items = vec![open.clone(); 20];
+    posture.oldest = vec![open; 10];
+    posture.suppressed.items = vec![noise; 20];
+    let mut labels = posture.groups.labels[0].clone();
+    labels.label = long.clone();
+    labels.values.items[0].name = Some(long);
+    labels.values.items = vec![labels.values.items[0].clone(); 20];
+    posture.groups.labels = vec![labels; 20];
+    let html = rendered(&Notice::Report(report)).html;
+    assert!(html.len() < 102_000, "{}", html.len());
+    assert!(html.contains("did not fit into this mail"));
+    assert!(html.contains("mooring report --kept"));
 }
 
 /// Gmail cuts a mail off after 102 kB, and what it cuts off is the end.

@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{AttributeChange, Finding};
-use crate::domain::notice::{Notice, Reach, SummaryLine, SummaryReason, VerdictCounts};
+use crate::domain::notice::{Notice, Reach, SummaryLine, VerdictCounts};
+use crate::domain::posture::{AlertCounts, Posture};
 use crate::secret::SecretSource;
 
 use super::http::HttpSender;
@@ -147,10 +148,11 @@ struct Event<'a> {
     id: String,
     /// Which Mooring it comes from.
     source: &'a str,
-    /// `mooring.alert.opened` (or another event of an alert), `mooring.repaired`, `mooring.summary`.
+    /// `mooring.alert.opened` (or another event of an alert), `mooring.repaired`, `mooring.summary`,
+    /// `mooring.report`.
     #[serde(rename = "type")]
     kind: String,
-    /// The stack; absent in a summary.
+    /// The stack; absent in summaries and reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
     /// When it happened.
@@ -186,7 +188,7 @@ struct Body<'a> {
     id: String,
     /// Messages of one alert share it.
     conversation: String,
-    /// `alert`, `repaired` or `summary`.
+    /// `alert`, `repaired`, `summary` or `report`.
     notice: &'static str,
     /// One line for people.
     title: String,
@@ -196,7 +198,7 @@ struct Body<'a> {
     at: Timestamp,
     /// When the message was made; a late delivery shows here.
     created_at: Timestamp,
-    /// The stack; absent in a summary.
+    /// The stack; absent in summaries and reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<&'a str>,
     /// Of an alert: `opened`, `changed` or `resolved`. Of a receiver that cannot be reached: `opened`,
@@ -230,10 +232,10 @@ struct Body<'a> {
     /// The stack as seen now; absent in a summary.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Check<'a>>,
-    /// Of a summary: `first_sight` or `scheduled`.
+    /// Of a summary: always `first_sight`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    /// Of a summary at first sight: the source.
+    /// Of a summary: the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
     /// Of a summary: how many stacks have each verdict.
@@ -242,6 +244,23 @@ struct Body<'a> {
     /// Of a summary: every stack that is not in sync, worst first.
     #[serde(skip_serializing_if = "Option::is_none")]
     stacks: Option<Vec<Line<'a>>>,
+    /// Of a report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Report<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    /// Under this id the whole of it is kept; none if it is not.
+    kept: Option<&'a str>,
+    /// Its name in the configuration.
+    name: &'a str,
+    /// The owner, or the value of the label, if there is a report for each.
+    about: Option<&'a str>,
+    /// What happened to alerts in the time before; none if that is not known.
+    before: Option<AlertCounts>,
+    /// As `mooring report --format json` has it, with at most twenty entries in a list.
+    posture: &'a Posture,
 }
 
 #[derive(Debug, Serialize)]
@@ -346,6 +365,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         source: None,
         counts: None,
         stacks: None,
+        report: None,
     };
     match letter.notice {
         Notice::Alert(alert) => Body {
@@ -392,16 +412,22 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         Notice::Summary(summary) => Body {
             notice: "summary",
             at: summary.at,
-            reason: Some(match &summary.reason {
-                SummaryReason::FirstSight(_) => "first_sight",
-                SummaryReason::Scheduled => "scheduled",
-            }),
-            source: match &summary.reason {
-                SummaryReason::FirstSight(source) => Some(source.as_str()),
-                SummaryReason::Scheduled => None,
-            },
+            reason: Some("first_sight"),
+            source: Some(summary.source.as_str()),
             counts: Some(summary.counts),
             stacks: Some(summary.stacks.iter().map(line).collect()),
+            ..blank
+        },
+        Notice::Report(report) => Body {
+            notice: "report",
+            at: report.posture.made_at,
+            report: Some(Report {
+                kept: report.kept.then_some(report.id.as_str()),
+                name: &report.name,
+                about: report.about.as_deref(),
+                before: report.before,
+                posture: &report.posture,
+            }),
             ..blank
         },
     }

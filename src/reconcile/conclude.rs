@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::artifacts::{ArtifactId, ArtifactName};
+use crate::artifacts::{ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
@@ -138,7 +138,9 @@ pub async fn conclude(
     // alert is stored nobody would come back for it.
     if moved {
         match serde_json::to_vec_pretty(&check) {
-            Ok(bytes) => keep(context, run.id, ArtifactName::CHECK, bytes).await,
+            Ok(bytes) => {
+                keep(context, run.id, ArtifactName::CHECK, bytes).await;
+            }
             Err(error) => tracing::warn!("the look of run {} has no JSON form: {error}", run.id),
         }
     }
@@ -187,18 +189,26 @@ fn repair(
     }))
 }
 
-/// Keeps a copy of something of a run. That it cannot be kept delays nothing and is only logged.
-pub async fn keep(context: &Context, run: RunId, name: ArtifactName, bytes: Vec<u8>) {
-    let artifact = ArtifactId::new(run, name);
+/// Keeps a copy of something of a run or report. That it cannot be kept delays nothing and is only
+/// logged; says whether it is.
+pub async fn keep(
+    context: &Context,
+    shelf: impl Into<Shelf>,
+    name: ArtifactName,
+    bytes: Vec<u8>,
+) -> bool {
+    let artifact = ArtifactId::new(shelf, name);
     match context.artifacts.put(artifact.clone(), bytes).await {
         Ok(dropped) => {
             metrics::artifacts_dropped(dropped.len());
             for lost in dropped {
                 tracing::error!("too many artifacts wait to be uploaded: {lost} is lost");
             }
+            true
         }
         Err(error) => {
             tracing::warn!("cannot keep {artifact}: {error}. {}", error.hint());
+            false
         }
     }
 }

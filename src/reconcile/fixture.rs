@@ -134,7 +134,7 @@ pub(super) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
         rules: Rules::default(),
         notify,
         telling: TellingSettings::default(),
-        summary: None,
+        reports: Vec::new(),
         artifacts: ArtifactSettings {
             place: ArtifactPlace::Local,
             keep: Keep::Forever,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{MessageId, RunId, StackId};
 use crate::domain::posture::{Filter, Posture, Window};
+use crate::domain::report::ReportId;
 use crate::domain::run::Run;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
@@ -39,6 +41,18 @@ pub struct StackView {
     pub verdict: Verdict,
     /// Its open alerts.
     pub alerts: Vec<Alert>,
+}
+
+/// A kept copy as it is listed.
+pub use crate::artifacts::Kept as CopyLine;
+
+/// A kept copy.
+#[derive(Debug)]
+pub struct Copy {
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// What that is, as HTTP says it.
+    pub content_type: &'static str,
 }
 
 impl Handle {
@@ -146,6 +160,34 @@ impl Handle {
         now: Timestamp,
     ) -> Result<Posture, StoreError> {
         posture::posture(&self.context.store, window, filter, now).await
+    }
+
+    /// The kept copies of a run or report, by name.
+    pub async fn copies(&self, of: impl Into<Shelf>) -> Result<Vec<CopyLine>, ArtifactError> {
+        self.context.artifacts.list(&of.into()).await
+    }
+
+    /// A kept copy of a run or report; none if there is none of this name.
+    pub async fn copy(
+        &self,
+        of: impl Into<Shelf>,
+        name: &str,
+    ) -> Result<Option<Copy>, ArtifactError> {
+        let Some(name) = ArtifactName::parse(name) else {
+            return Ok(None);
+        };
+        let content_type = name.content_type();
+        let id = ArtifactId::new(of, name);
+        let bytes = self.context.artifacts.get(&id).await?;
+        Ok(bytes.map(|bytes| Copy {
+            bytes,
+            content_type,
+        }))
+    }
+
+    /// The reports that are kept, newest first.
+    pub async fn reports(&self) -> Result<Vec<ReportId>, ArtifactError> {
+        self.context.artifacts.reports().await
     }
 
     /// How many messages wait to be delivered.

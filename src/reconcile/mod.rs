@@ -39,6 +39,7 @@ mod posture;
 mod prepare;
 pub mod pulse;
 pub mod recover;
+pub mod reports;
 pub mod resolve;
 pub mod schemas;
 pub mod settings;

@@ -24,6 +24,16 @@ pub(super) async fn posture(
     filter: Filter,
     now: Timestamp,
 ) -> Result<Posture, StoreError> {
+    let input = gather(store, window, now).await?;
+    Ok(Posture::of(&Input { filter, ..input }))
+}
+
+/// What a posture is made from, for every stack.
+pub(super) async fn gather(
+    store: &Store,
+    window: Window,
+    now: Timestamp,
+) -> Result<Input, StoreError> {
     let records = store.stacks().await?;
     let alerts = store.alerts_between(window.from(), window.to()).await?;
     let mut runs: BTreeMap<_, Run> = BTreeMap::new();
@@ -40,11 +50,11 @@ pub(super) async fn posture(
         }
     }
     let by_id: BTreeMap<_, &StackRecord> = records.iter().map(|r| (&r.id, r)).collect();
-    let input = Input {
+    Ok(Input {
         made_at: now,
         window,
         known_from: now.checked_sub(KEPT).ok(),
-        filter,
+        filter: Filter::default(),
         stacks: records
             .iter()
             .map(|record| StackNow::of(record, owners(record), now))
@@ -54,8 +64,7 @@ pub(super) async fn posture(
             .map(|alert| AlertSeen::of(alert, by_id.get(&alert.stack).copied()))
             .collect(),
         runs: runs.values().filter_map(RunSeen::of).collect(),
-    };
-    Ok(Posture::of(&input))
+    })
 }
 
 fn owners(record: &StackRecord) -> Vec<String> {
@@ -79,8 +88,10 @@ mod tests {
     use crate::domain::alert::{Alert, Resolution, Trouble};
     use crate::domain::finding::{Severity, Verdict};
     use crate::domain::ids::{AlertId, RunId, SourceName, StackId};
+    use crate::domain::pattern::NamePattern;
     use crate::domain::posture::Seconds;
     use crate::domain::run::{Outcome, RunState, Trigger};
+    use crate::domain::selection::Selection;
     use crate::store::Conclusion;
 
     fn minute(minutes: i64) -> Timestamp {
@@ -155,7 +166,10 @@ mod tests {
 
         let window = Window::new(minute(10), minute(100)).unwrap();
         let of = |owner: Option<&str>| Filter {
-            owner: owner.map(str::to_owned),
+            which: Selection {
+                owners: owner.into_iter().map(NamePattern::exactly).collect(),
+                ..Selection::default()
+            },
             ..Filter::default()
         };
         let posture_of = async |owner| posture(&store, window, of(owner), minute(100)).await;

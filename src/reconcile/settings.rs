@@ -13,6 +13,8 @@ use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
 use crate::domain::policy::{Policy, PolicyMode, SafeRule};
+use crate::domain::posture::Filter;
+use crate::domain::report::Each;
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
 use crate::domain::schedule::Schedule;
@@ -43,8 +45,8 @@ pub struct Settings {
     pub notify: NotifySettings,
     /// When people are told, and who of what.
     pub telling: TellingSettings,
-    /// The scheduled summary, if wanted.
-    pub summary: Option<SummarySettings>,
+    /// Reports on a schedule.
+    pub reports: Vec<ReportSettings>,
     /// Kept copies of reports, redacted plans and logs.
     pub artifacts: ArtifactSettings,
     /// How long a shutdown waits for applies under way.
@@ -332,11 +334,19 @@ pub struct Timeouts {
     pub grace: Duration,
 }
 
-/// A summary on a schedule.
+/// A report on a schedule.
 #[derive(Debug, Clone)]
-pub struct SummarySettings {
+pub struct ReportSettings {
+    /// Its name.
+    pub name: String,
     /// When.
     pub schedule: Schedule,
-    /// Names of the receivers.
+    /// How long a time it tells of; none is the time since the one before.
+    pub since: Option<SignedDuration>,
+    /// Which stacks and alerts it tells of.
+    pub filter: Filter,
+    /// What it is split by, if there are to be several.
+    pub each: Option<Each>,
+    /// Names of the receivers; without any, the routes say who.
     pub notifiers: Vec<String>,
 }

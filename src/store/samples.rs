@@ -23,11 +23,14 @@ use crate::domain::ids::{
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{
-    AlertNotice, Audience, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason,
+    AlertNotice, Audience, Notice, RepairNotice, ReportNotice, SummaryLine, SummaryNotice,
     VerdictCounts,
 };
 use crate::domain::plan::{Check, CheckStatus, Mode};
 use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::posture::Posture;
+use crate::domain::posture::samples::estate;
+use crate::domain::report::ReportId;
 use crate::domain::run::{Run, Trigger};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::value::{AttributePath, Number, Value};
@@ -280,7 +283,7 @@ pub(super) fn notices() -> [Notice; 3] {
             after: check("a"),
         }),
         Notice::Summary(SummaryNotice {
-            reason: SummaryReason::FirstSight(SourceName::new("infra")),
+            source: SourceName::new("infra"),
             at: at(3),
             stacks: vec![SummaryLine {
                 stack: stack_id("a"),
@@ -292,6 +295,19 @@ pub(super) fn notices() -> [Notice; 3] {
             counts: VerdictCounts::of([Verdict::Failed, Verdict::InSync]),
         }),
     ]
+}
+
+/// With every kind of number, list and text that a posture has.
+pub(super) fn report() -> Notice {
+    let posture = Posture::of(&estate());
+    Notice::Report(ReportNotice {
+        id: ReportId::new(at(4), "weekly", Some("web"), 0),
+        name: "weekly".into(),
+        about: Some("web".into()),
+        before: Some(posture.alerts),
+        posture: Box::new(posture),
+        kept: true,
+    })
 }
 
 pub(super) fn message(n: u128, notice: Notice, seconds: i64) -> Message {

@@ -170,6 +170,24 @@ async fn an_intent_is_stored_with_its_run_once_and_synced_to_the_disk() {
 }
 
 #[tokio::test]
+async fn every_number_of_a_report_comes_back() {
+    let (_directory, store) = fresh().await;
+    let told = [news(1, samples::report(), 1)];
+    let conclusion = Conclusion {
+        news: &told,
+        ..Conclusion::default()
+    };
+    store.conclude(&conclusion).await.unwrap();
+    let (waiting, desk) = store.waiting_news("team").await.unwrap();
+    assert_eq!(waiting, told.map(|news| news.envelope));
+    let message = message(1, samples::report(), 2);
+    let messages = std::slice::from_ref(&message);
+    store.post("team", messages, &[], &desk).await.unwrap();
+    let all = MessageFilter::default();
+    assert_eq!(store.messages(&all, 9).await.unwrap(), messages);
+}
+
+#[tokio::test]
 async fn a_look_is_concluded_as_a_whole() {
     let (_directory, store) = fresh().await;
     let run = finished(run(1, "a", 0), 5);

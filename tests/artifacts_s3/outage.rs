@@ -168,7 +168,7 @@ async fn outage_child() {
         );
     }
     assert_eq!(spooled.waiting(), KEPT);
-    let error = artifacts.list(&artifact(0, "check.json").run).await;
+    let error = artifacts.list(&artifact(0, "check.json").shelf).await;
     assert!(error.is_err(), "{error:?}");
     way.store(true, Ordering::SeqCst);
     let emptied = async {

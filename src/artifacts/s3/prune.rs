@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::Bucket;
-use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Retention};
-use crate::domain::ids::RunId;
+use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Retention, Shelf};
 
 /// S3 takes this many keys at once.
 const BATCH: usize = 1000;
 const ACTION: &str = "delete old artifacts";
 
 impl Bucket {
-    /// Deletes the artifacts of runs that have had their time, and nothing else under the prefix;
-    /// says of how many runs.
+    /// Deletes the artifacts of runs and reports that have had their time, and nothing else under the
+    /// prefix; says of how many runs and reports.
     pub(in crate::artifacts) async fn prune(
         &self,
         retention: &Retention,
@@ -26,27 +25,27 @@ impl Bucket {
             .prefix(&self.prefix)
             .into_paginator()
             .send();
-        let mut past: BTreeMap<RunId, Vec<ArtifactName>> = BTreeMap::new();
+        let mut past: BTreeMap<Shelf, Vec<ArtifactName>> = BTreeMap::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused(ACTION, &error))?;
             let artifacts = page.contents().iter();
             for artifact in artifacts.filter_map(|object| self.artifact(object.key()?)) {
-                if retention.is_past(&artifact.run) {
-                    past.entry(artifact.run).or_default().push(artifact.name);
+                if retention.is_past(&artifact.shelf) {
+                    past.entry(artifact.shelf).or_default().push(artifact.name);
                 }
             }
         }
-        past.retain(|run, names| retention.ends(run, names.iter()));
-        let runs = past.len() as u64;
-        let doomed = past.into_iter().flat_map(|(run, names)| {
+        past.retain(|shelf, names| retention.ends(shelf, names.iter()));
+        let shelves = past.len() as u64;
+        let doomed = past.into_iter().flat_map(|(shelf, names)| {
             let artifacts = names.into_iter();
-            artifacts.map(move |name| ArtifactId::new(run, name))
+            artifacts.map(move |name| ArtifactId::new(shelf.clone(), name))
         });
         let doomed: Vec<ArtifactId> = doomed.collect();
         for batch in doomed.chunks(BATCH) {
             self.delete(batch).await?;
         }
-        Ok(runs)
+        Ok(shelves)
     }
 
     async fn delete(&self, batch: &[ArtifactId]) -> Result<(), ArtifactError> {

@@ -18,12 +18,15 @@ use super::values::Steps;
 use crate::domain::alert::{AlertKind, BySeverity, Timings};
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
+use crate::domain::ids::SourceName;
+use crate::domain::pattern::{NamePattern, StackPattern};
 use crate::domain::route::{Condition, Route, Subject};
+use crate::domain::selection::Selection;
 use crate::reconcile::settings::{MannerSettings, TellingSettings};
 
 /// Instead of a duration.
 const NEVER: &str = "never";
-const KINDS: [&str; 5] = ["drift", "pending", "failed", "apply", "repaired"];
+const KINDS: [&str; 6] = ["drift", "pending", "failed", "apply", "repaired", "report"];
 const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
     ("tue", Weekday::Tuesday),
@@ -115,33 +118,12 @@ impl Checks<'_> {
         known: &BTreeSet<&str>,
         zone: Option<&At<String>>,
     ) -> Route {
-        for name in written.notify.iter().chain(&written.escalate) {
-            if !known.contains(name.as_str()) {
-                let known: Vec<&str> = known.iter().copied().collect();
-                self.problem(
-                    name,
-                    format!("no receiver is called {}", quoted(name)),
-                    one_of(name, &known),
-                );
-            }
-        }
+        self.receivers(&written.notify, known);
+        self.receivers(&written.escalate, known);
         let names = |names: &[At<String>]| names.iter().map(|name| name.to_string()).collect();
         let when = written.when.as_ref();
         let condition = when.map_or_else(Condition::default, |when| Condition {
-            stacks: when
-                .stacks
-                .iter()
-                .filter_map(|pattern| self.matcher(pattern, Steps::WithinDirectory))
-                .collect(),
-            sources: names(&when.sources),
-            labels: when
-                .labels
-                .iter()
-                .filter_map(|(label, value)| {
-                    Some((label.clone(), self.matcher(value, Steps::Freely)?))
-                })
-                .collect::<BTreeMap<_, _>>(),
-            owners: self.matchers(&when.owners),
+            which: self.selection(&when.stacks, &when.sources, &when.labels, &when.owners),
             severity: when.severity,
             kinds: when
                 .kinds
@@ -161,9 +143,57 @@ impl Checks<'_> {
         }
     }
 
+    /// Says so of names that no receiver has.
+    pub(super) fn receivers(&mut self, names: &[At<String>], known: &BTreeSet<&str>) {
+        for name in names {
+            if !known.contains(name.as_str()) {
+                let known: Vec<&str> = known.iter().copied().collect();
+                self.problem(
+                    name,
+                    format!("no receiver is called {}", quoted(name)),
+                    one_of(name, &known),
+                );
+            }
+        }
+    }
+
+    pub(super) fn selection(
+        &mut self,
+        stacks: &[At<String>],
+        sources: &[At<String>],
+        labels: &BTreeMap<String, At<String>>,
+        owners: &[At<String>],
+    ) -> Selection {
+        let mut selection = Selection {
+            sources: sources
+                .iter()
+                .map(|name| SourceName::new(name.as_str()))
+                .collect(),
+            ..Selection::default()
+        };
+        for pattern in stacks {
+            self.glob(pattern, Steps::WithinDirectory);
+            selection.stacks.extend(StackPattern::parse(pattern));
+        }
+        for (label, pattern) in labels {
+            self.glob(pattern, Steps::Freely);
+            let pattern = NamePattern::parse(pattern).ok();
+            selection
+                .labels
+                .extend(pattern.map(|pattern| (label.clone(), pattern)));
+        }
+        for pattern in owners {
+            self.glob(pattern, Steps::Freely);
+            selection.owners.extend(NamePattern::parse(pattern));
+        }
+        selection
+    }
+
     fn kind(&mut self, written: &At<String>) -> Option<Subject> {
-        if written.as_str() == "repaired" {
-            return Some(Subject::Repair);
+        match written.as_str() {
+            "repaired" => return Some(Subject::Repair),
+            "report" => return Some(Subject::Report),
+            _ => {}
         }
         let kind = AlertKind::parse(written);
         if kind.is_none() {

@@ -98,34 +98,35 @@ fn where_a_source_is() {
 
 #[test]
 fn schedules() {
-    insta::assert_snapshot!(bad_with("schedule: nightly\nsummary: { schedule: \"0 0 30 2 *\", notify: [] }\nstacks:\n  - match: \"infra/**\"\n    timezone: Europe/Berln\n    schedule: \"0 0 * * *\"\n"), @r#"
+    insta::assert_snapshot!(bad_with("schedule: nightly\nreports: [{ name: all, schedule: \"0 0 30 2 *\", notify: [] }]\nstacks:\n  - match: \"infra/**\"\n    timezone: Europe/Berln\n    schedule: \"0 0 * * *\"\n"), @r#"
      × `nightly` is not a five-field cron expression: Invalid pattern: Pattern must have 5 fields
      │ when seconds are disallowed.
       ╭─[mooring.yaml:2:11]
     1 │ sources: [{ name: infra, path: /srv/git/infra }]
     2 │ schedule: nightly
       ·           ───────
-    3 │ summary: { schedule: "0 0 30 2 *", notify: [] }
+    3 │ reports: [{ name: all, schedule: "0 0 30 2 *", notify: [] }]
       ╰────
      help: write minute, hour, day of month, month and day of week, for example `*/30 * * * *`
 
      × `0 0 30 2 *` never comes
-      ╭─[mooring.yaml:3:22]
+      ╭─[mooring.yaml:3:34]
     2 │ schedule: nightly
-    3 │ summary: { schedule: "0 0 30 2 *", notify: [] }
-      ·                      ────────────
+    3 │ reports: [{ name: all, schedule: "0 0 30 2 *", notify: [] }]
+      ·                                  ────────────
     4 │ stacks:
       ╰────
      help: choose a date that exists, for example `0 0 1 * *`
 
-     × the summary goes to nobody
-      ╭─[mooring.yaml:3:44]
+     × the report goes to nobody
+      ╭─[mooring.yaml:3:56]
     2 │ schedule: nightly
-    3 │ summary: { schedule: "0 0 30 2 *", notify: [] }
-      ·                                            ─
+    3 │ reports: [{ name: all, schedule: "0 0 30 2 *", notify: [] }]
+      ·                                                        ─
     4 │ stacks:
       ╰────
-     help: name receivers, for example `notify: [team]`
+     help: name receivers, for example `notify: [team]`, or take the key away: the routes say who
+           then
 
      × `Europe/Berln` is no time zone of the IANA database
       ╭─[mooring.yaml:6:15]
@@ -348,7 +349,7 @@ fn rules_that_judge_without_a_reason_or_with_an_unknown_origin() {
 
 #[test]
 fn receivers() {
-    insta::assert_snapshot!(bad_with("notify:\n  - name: team\n    email: { to: [nobody] }\n  - name: team\n    slack: {}\n  - name: none\nsummary: { schedule: \"0 8 * * *\", notify: [taem, ops] }\n"), @r#"
+    insta::assert_snapshot!(bad_with("notify:\n  - name: team\n    email: { to: [nobody] }\n  - name: team\n    slack: {}\n  - name: none\nreports: [{ name: all, schedule: \"0 8 * * *\", notify: [taem, ops] }]\n"), @r#"
      × there is no server to send this e-mail
       ╭─[mooring.yaml:4:5]
     3 │   - name: team
@@ -392,25 +393,25 @@ fn receivers() {
     6 │     slack: {}
     7 │   - name: none
       ·           ────
-    8 │ summary: { schedule: "0 8 * * *", notify: [taem, ops] }
+    8 │ reports: [{ name: all, schedule: "0 8 * * *", notify: [taem, ops] }]
       ╰────
      help: give it a channel, such as `email` or `slack`
 
      × no receiver is called `taem`
-      ╭─[mooring.yaml:8:44]
+      ╭─[mooring.yaml:8:56]
     7 │   - name: none
-    8 │ summary: { schedule: "0 8 * * *", notify: [taem, ops] }
-      ·                                            ────
+    8 │ reports: [{ name: all, schedule: "0 8 * * *", notify: [taem, ops] }]
+      ·                                                        ────
       ╰────
      help: did you mean `team`?
 
      × no receiver is called `ops`
-      ╭─[mooring.yaml:8:50]
+      ╭─[mooring.yaml:8:62]
     7 │   - name: none
-    8 │ summary: { schedule: "0 8 * * *", notify: [taem, ops] }
-      ·                                                  ───
+    8 │ reports: [{ name: all, schedule: "0 8 * * *", notify: [taem, ops] }]
+      ·                                                              ───
       ╰────
-     help: add a receiver of this name to the top-level list `notify`
+     help: allowed here: `none`, `team`
     "#);
 }
 

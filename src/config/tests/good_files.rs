@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Encryption, Keep};
-use crate::domain::finding::Origin;
+use crate::domain::finding::{Origin, Severity};
 use crate::domain::ids::StackId;
 use crate::domain::policy::{PolicyMode, SafeAction};
+use crate::domain::report::Each;
 use crate::git::settings::SourceLocation;
 use crate::notify::settings::SmtpTls;
 use crate::reconcile::settings::EnvValue;
@@ -35,7 +36,19 @@ fn the_example_loads() {
     assert_eq!(rules.noise[0].reason, "the autoscaler sets it");
     assert!(rules.irreversible[0].attributes.is_empty());
     assert_eq!(rules.irreversible[1].attributes[0].as_str(), "definition");
-    assert_eq!(settings.summary.unwrap().notifiers, ["team"]);
+    let [fleet, owners] = settings.reports.as_slice() else {
+        panic!("two reports");
+    };
+    assert_eq!((fleet.name.as_str(), &fleet.each), ("fleet-weekly", &None));
+    assert_eq!(fleet.notifiers, ["team"]);
+    assert_eq!(fleet.since, Some(jiff::SignedDuration::from_hours(7 * 24)));
+    assert_eq!(fleet.filter.severity, Some(Severity::Low));
+    assert_eq!(fleet.filter.which.labels["tier"].as_str(), "prod*");
+    let monday: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+    let due = fleet.schedule.next(monday, &StackId::new("x")).unwrap();
+    assert_eq!(due.to_string(), "2026-11-23T07:00:00Z", "in Berlin");
+    assert_eq!(owners.each, Some(Each::Owner));
+    assert!(owners.notifiers.is_empty() && owners.since.is_none());
     let ArtifactPlace::S3(s3) = settings.artifacts.place else {
         panic!("a bucket");
     };
@@ -123,7 +136,7 @@ fn what_is_not_written_has_its_default() {
     let settings = good(GOOD);
     assert_eq!(settings.data_dir, Path::new("/var/lib/mooring"));
     assert_eq!(settings.api.listen.to_string(), "127.0.0.1:8080");
-    assert!(settings.api.token.is_none() && settings.summary.is_none());
+    assert!(settings.api.token.is_none() && settings.reports.is_empty());
     assert!(settings.jobs > 0);
     let ninety_days = Duration::from_hours(90 * 24);
     let artifacts = ArtifactSettings {

@@ -41,7 +41,7 @@ pub(super) fn digest<'n>(
                 text: brief(&repair.before),
             }),
             Notice::Digest(digest) => lines.extend(digest.lines.iter().cloned()),
-            Notice::Summary(_) | Notice::Undelivered(_) => {}
+            Notice::Summary(_) | Notice::Report(_) | Notice::Undelivered(_) => {}
         }
     }
     let mut came_and_went = 0;

@@ -11,6 +11,7 @@ use crate::domain::finding::{Finding, Severity, Verdict};
 use crate::domain::guard::is_recent;
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::run::{Outcome, Run};
+use crate::domain::selection::Selection;
 use crate::domain::stack::StackRecord;
 
 /// Everything a posture is made from.
@@ -33,36 +34,22 @@ pub struct Input {
     pub runs: Vec<RunSeen>,
 }
 
-/// Which stacks are told of; an empty one lets every stack pass.
+/// Which stacks and alerts are told of; an empty one lets all of them pass.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Filter {
-    /// Of this source.
-    pub source: Option<SourceName>,
-    /// With every one of these labels.
-    pub labels: BTreeMap<String, String>,
-    /// Of this owner.
-    pub owner: Option<String>,
+    /// Which stacks.
+    #[serde(flatten)]
+    pub which: Selection,
+    /// The least severity of alerts.
+    pub severity: Option<Severity>,
 }
 
 impl Filter {
     /// Whether a stack passes.
     pub fn passes(&self, stack: &StackNow) -> bool {
-        let mut labels = self.labels.iter();
-        self.source
-            .as_ref()
-            .is_none_or(|name| *name == stack.source)
-            && labels.all(|(key, value)| stack.labels.get(key) == Some(value))
-            && (self.owner.as_ref()).is_none_or(|owner| stack.owners.contains(owner))
-    }
-
-    /// Whether the alerts of something that is no stack pass: of a source that cannot be read, or
-    /// of a stack that nothing is known of any more.
-    pub(super) fn passes_unknown(&self, id: &StackId) -> bool {
-        let within = |source: &SourceName| {
-            let rest = id.as_str().strip_prefix(source.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.source.as_ref().is_none_or(within) && self.labels.is_empty() && self.owner.is_none()
+        let source = Some(&stack.source);
+        self.which
+            .fits(stack.id.as_str(), source, &stack.labels, &stack.owners)
     }
 }
 

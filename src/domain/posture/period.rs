@@ -30,6 +30,22 @@ impl Window {
         }
     }
 
+    /// The time of this length before a moment; no shorter than a second and no longer than a year.
+    pub fn before(to: Timestamp, long: SignedDuration) -> Self {
+        let shortest = SignedDuration::from_secs(1);
+        let from = to.checked_sub(long.clamp(shortest, LONGEST));
+        Self {
+            from: from.unwrap_or(Timestamp::MIN),
+            to,
+        }
+    }
+
+    /// The time before this one, as long as it is; none if there was none.
+    pub fn preceding(&self) -> Option<Self> {
+        let long = self.to.duration_since(self.from);
+        Self::new(self.from.checked_sub(long).ok()?, self.from).ok()
+    }
+
     /// The time that two moments as written mean now; without an end it ends now.
     pub fn resolve(
         since: Moment,
@@ -192,6 +208,17 @@ mod tests {
         assert_eq!(bad("2026-11-21", Some("2026-11-20")), BadWindow::Empty);
         assert_eq!(bad("367d", None), BadWindow::TooLong);
         assert_eq!(bad("7d", Some("2026-11-26")), BadWindow::Future);
+    }
+
+    #[test]
+    fn a_time_before_a_moment_is_bounded_and_has_one_before_it() {
+        let hours = |hours| Window::before(now(), SignedDuration::from_hours(hours));
+        assert_eq!(hours(24).from().to_string(), "2026-11-24T08:00:00Z");
+        assert_eq!(hours(-5).from().to_string(), "2026-11-25T07:59:59Z");
+        assert_eq!(hours(10_000_000), hours(366 * 24));
+        let before = hours(24).preceding().unwrap();
+        assert_eq!(before.from().to_string(), "2026-11-23T08:00:00Z");
+        assert_eq!(before.to(), hours(24).from());
     }
 
     proptest! {

@@ -7,7 +7,9 @@ use super::samples::*;
 use super::*;
 use crate::domain::content::AttributeKey;
 use crate::domain::ids::RunId;
+use crate::domain::pattern::{NamePattern, StackPattern};
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
+use crate::domain::selection::Selection;
 use crate::domain::stack::{Repair, StackRecord};
 use crate::domain::testing::{check, drift};
 
@@ -187,24 +189,41 @@ fn a_filter_takes_alerts_with_their_stacks() {
             posture.alerts.resolved,
         )
     };
-    let source = |name: &str| Filter {
-        source: Some(SourceName::new(name)),
+    let which = |which| Filter {
+        which,
         ..Filter::default()
+    };
+    let source = |name: &str| {
+        which(Selection {
+            sources: vec![SourceName::new(name)],
+            ..Selection::default()
+        })
     };
     // The alert of the source itself counts with it; `edg` is another name.
     assert_eq!(of(source("edge")), (2, 2, 0));
     assert_eq!(of(source("edg")), (0, 0, 0));
     assert_eq!(of(source("infra")), (4, 3, 4));
-    let owner = Filter {
-        owner: Some("platform".to_owned()),
-        ..Filter::default()
-    };
+    let owner = which(Selection {
+        owners: vec![NamePattern::exactly("platform")],
+        ..Selection::default()
+    });
     assert_eq!(of(owner), (3, 2, 4));
-    let label = Filter {
-        labels: BTreeMap::from([("tier".to_owned(), "stage".to_owned())]),
+    let label = which(Selection {
+        labels: BTreeMap::from([("tier".to_owned(), NamePattern::exactly("stage"))]),
+        ..Selection::default()
+    });
+    assert_eq!(of(label), (1, 0, 2));
+    let stacks = which(Selection {
+        stacks: vec![StackPattern::parse("*/live/{db,web}").unwrap()],
+        ..Selection::default()
+    });
+    assert_eq!(of(stacks), (2, 1, 1));
+    // Stacks stay, whatever their alerts.
+    let grave = Filter {
+        severity: Some(Severity::High),
         ..Filter::default()
     };
-    assert_eq!(of(label), (1, 0, 2));
+    assert_eq!(of(grave), (6, 3, 1));
 }
 
 #[test]
@@ -367,7 +386,13 @@ proptest! {
     ) {
         let input = Input {
             window: Window::new(hour(from), hour(from + length)).unwrap(),
-            filter: Filter { source: source.map(SourceName::new), ..Filter::default() },
+            filter: Filter {
+                which: Selection {
+                    sources: source.into_iter().map(SourceName::new).collect(),
+                    ..Selection::default()
+                },
+                ..Filter::default()
+            },
             stacks,
             alerts,
             runs,

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::alert::AlertKind;
 use crate::domain::finding::{Finding, Severity, Verdict};
-use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice, SummaryReason};
+use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice, VerdictCounts};
 
 use super::super::steps::{self, Place};
 use super::{
@@ -87,31 +87,14 @@ pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
 pub(super) fn summarised(summary: &SummaryNotice, zone: &TimeZone) -> Content {
     let counts = &summary.counts;
     let total = plural(counts.stacks, "stack", "stacks");
-    let occasion = match &summary.reason {
-        SummaryReason::FirstSight(source) => format!(" (first look at {source})"),
-        SummaryReason::Scheduled => String::new(),
-    };
-    let parts = [
-        (counts.in_sync, "in sync"),
-        (counts.drifted, "drifted"),
-        (counts.drifted_and_pending, "drifted with code waiting"),
-        (counts.pending, "waiting for code to be applied"),
-        (counts.failed, "impossible to check"),
-        (counts.unknown, "not checked recently"),
+    let occasion = format!(" (first look at {})", summary.source);
+    let parts = verdicts(counts);
+    let facts = vec![
+        format!("Made {}", minute(summary.at, zone)),
+        "This is the first look at this source. What was found is the baseline: it alerts nobody \
+         until it changes."
+            .to_owned(),
     ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, words)| format!("{} {words}", grouped(*count)))
-        .collect();
-    let mut facts = vec![format!("Made {}", minute(summary.at, zone))];
-    if let SummaryReason::FirstSight(_) = &summary.reason {
-        facts.push(
-            "This is the first look at this source. What was found is the baseline: it alerts \
-             nobody until it changes."
-                .to_owned(),
-        );
-    }
     let rows = summary.stacks.iter().take(MOST_STACKS);
     let mut table = Section::new("Worth a look", rows.map(|line| row(line, zone)).collect());
     if summary.stacks.len() > MOST_STACKS {
@@ -121,13 +104,9 @@ pub(super) fn summarised(summary: &SummaryNotice, zone: &TimeZone) -> Content {
         ));
     }
     let severity = summary.stacks.iter().map(|line| line.severity).max();
-    let badge = match &summary.reason {
-        SummaryReason::FirstSight(_) => "first look",
-        SummaryReason::Scheduled => "summary",
-    };
     let worst = summary.stacks.first().map(|line| line.stack.as_str());
     let brief =
-        Brief::new(badge, &total, parts.join(", ")).with("Worst", worst.unwrap_or_default());
+        Brief::new("first look", &total, parts.join(", ")).with("Worst", worst.unwrap_or_default());
     Content {
         subject: format!(
             "Mooring: {total}, {} in sync{occasion}",
@@ -140,6 +119,22 @@ pub(super) fn summarised(summary: &SummaryNotice, zone: &TimeZone) -> Content {
         over: counts.in_sync == counts.stacks,
         brief,
     }
+}
+
+/// How many stacks are in which state, for those states that occur.
+pub(super) fn verdicts(counts: &VerdictCounts) -> Vec<String> {
+    let parts = [
+        (counts.in_sync, "in sync"),
+        (counts.drifted, "drifted"),
+        (counts.drifted_and_pending, "drifted with code waiting"),
+        (counts.pending, "waiting for code to be applied"),
+        (counts.failed, "impossible to check"),
+        (counts.unknown, "not checked recently"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    parts
+        .map(|(count, words)| format!("{} {words}", grouped(*count)))
+        .collect()
 }
 
 fn row(line: &SummaryLine, zone: &TimeZone) -> Item {

@@ -49,6 +49,8 @@ fn a_repair_is_a_change_and_a_summary_is_nothing() {
     insta::assert_json_snapshot!(shown(&samples::repaired()));
     let summary = samples::first_sight();
     assert!(event(&summary, &content(&summary)).is_none());
+    let report = super::super::Specimen::Report.notice();
+    assert!(event(&report, &content(&report)).is_none());
 }
 
 #[test]

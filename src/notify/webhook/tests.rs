@@ -1,6 +1,7 @@
 //! The bodies that receivers rely on.
 
 use super::super::samples;
+use super::super::specimens::Specimen;
 use super::super::style::Style;
 use super::*;
 
@@ -225,6 +226,23 @@ fn a_summary_is_sent_with_its_counts() {
       "version": 1
     }
     "##);
+}
+
+#[test]
+fn a_report_is_sent_with_its_facts() {
+    let body = json(&Specimen::Report.notice());
+    assert_eq!(body["notice"], "report");
+    assert_eq!(
+        body["title"],
+        "Mooring: fleet-weekly: 4 of 6 stacks need attention (3 new, 3 fixed)"
+    );
+    let report = &body["report"];
+    assert_eq!(report["kept"], "20261123t100000z-fleet-weekly");
+    assert_eq!(report["before"]["opened"], 3);
+    let posture = &report["posture"];
+    assert_eq!(posture["counts"]["failed"], 1);
+    assert_eq!(posture["new"]["items"][0]["stack"], "infra/live/db");
+    assert_eq!(posture["window"]["from"], "2026-11-16T10:00:00Z");
 }
 
 #[test]

@@ -6,9 +6,7 @@ use crate::domain::alert::{AlertEvent, AlertKind};
 use crate::domain::finding::Severity;
 use crate::domain::ids::{AlertId, MessageId, SourceName, StackId};
 use crate::domain::message::Addressee;
-use crate::domain::notice::{
-    AlertNotice, Audience, Reach, SummaryNotice, SummaryReason, VerdictCounts,
-};
+use crate::domain::notice::{AlertNotice, Audience, Reach, SummaryNotice, VerdictCounts};
 use crate::reconcile::fixture::{HANGS, Receiver, context};
 use crate::reconcile::{composer, messages};
 use crate::store::MessageFilter;
@@ -28,7 +26,7 @@ fn id(n: u128) -> MessageId {
 
 fn summary(n: u128) -> Notice {
     Notice::Summary(SummaryNotice {
-        reason: SummaryReason::FirstSight(SourceName::new("infra")),
+        source: SourceName::new("infra"),
         at: begin() + SignedDuration::from_secs(i64::try_from(n).unwrap()),
         stacks: vec![],
         counts: VerdictCounts::default(),

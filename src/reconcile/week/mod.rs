@@ -20,10 +20,12 @@ use crate::domain::failure::FailureKind;
 use crate::domain::finding::Severity;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
+use crate::domain::pattern::NamePattern;
 use crate::domain::policy::{Decision, DecisionKind, Policy, PolicyMode, SafeAction, SafeRule};
 use crate::domain::route::{Condition, Route};
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::schedule::Schedule;
+use crate::domain::selection::Selection;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::Repair;
 use crate::notify::settings::{
@@ -149,12 +151,15 @@ fn notify(directory: &Path, receivers: &Receivers) -> NotifySettings {
 /// it on; those who own the shop of their own stacks; the team of everything.
 fn telling() -> TellingSettings {
     let to = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let owners = vec![Glob::new("@acme/web").unwrap().compile_matcher()];
+    let which = Selection {
+        owners: vec![NamePattern::parse("@acme/web").unwrap()],
+        ..Selection::default()
+    };
     TellingSettings {
         routes: vec![
             Route {
                 when: Condition {
-                    owners,
+                    which,
                     ..Condition::default()
                 },
                 to: to(&["web"]),

@@ -1,37 +1,35 @@
-//! The report for a mail: a subject, plain text, and a part of an HTML body that mail programs show
+//! The report below the head of a mail: plain text, and a part of an HTML body that mail programs show
 //! as it is: tables and inline styles, no images, no drawings, no sheet of styles. Its charts are
 //! cells of tables; every one has its numbers beside it.
 
 use serde::Serialize;
 
-use super::super::escape::{terminal, xml};
+use super::super::RenderError;
+use super::super::escape::xml;
 use super::super::fit::cut;
 use super::super::template::{Template, fill};
 use super::super::words as common;
-use super::super::{Options, RenderError};
+use super::PLAIN;
 use super::chart::{Bar, bars, is_empty, told};
-use super::text::text;
+use super::text::body;
 use super::view::{Body, Entry, Section, view};
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::posture::Posture;
 
 /// Entries of a section.
 const MOST: usize = 10;
-/// Free text and names are cut to this many columns; a subject to so many.
+/// Free text and names are cut to this many columns.
 const LONGEST: usize = 300;
-const SUBJECT: usize = 150;
+/// Gmail cuts a mail off after 102 kB; the rest of it needs some of that.
+const LIMIT: usize = 80_000;
 /// Lines of the chart.
 const BARS: usize = 14;
-/// Columns of the plain text.
-const COLUMNS: usize = 76;
 /// Columns of numbers in a table: more do not fit a telephone.
 const MOST_CELLS: usize = 5;
 
-/// A mail without its envelope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A report without the head of the mail it stands in, which says the headline.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mail {
-    /// The subject, on one line.
-    pub subject: String,
     /// The plain text.
     pub text: String,
     /// What goes into the body of the HTML part.
@@ -40,13 +38,14 @@ pub struct Mail {
 
 #[derive(Serialize)]
 struct Fragment {
-    headline: String,
     about: Vec<String>,
     counts: Vec<Count>,
     figures: Vec<(&'static str, String, String)>,
     told: String,
     chart: Vec<Row>,
     sections: Vec<Part>,
+    /// What did not fit, in words.
+    left_out: String,
 }
 
 #[derive(Serialize)]
@@ -87,30 +86,12 @@ struct Line {
     detail: Vec<String>,
 }
 
-/// The mail about a posture.
+/// The report for a mail.
 pub fn mail(posture: &Posture) -> Result<Mail, RenderError> {
-    let options = Options {
-        width: COLUMNS,
-        color: false,
-        verbose: false,
-        why: false,
-    };
     Ok(Mail {
-        subject: subject(posture),
-        text: text(posture, &options),
+        text: body(posture, &PLAIN),
         html: html(posture).map_err(|error| RenderError::new("mail", error))?,
     })
-}
-
-fn subject(posture: &Posture) -> String {
-    let headline = super::view::headline(&posture.counts);
-    let (new, fixed) = (posture.new.total, posture.fixed.total);
-    let filter = &posture.filter;
-    let owner = filter.owner.as_ref().map(|owner| format!("{owner}: "));
-    let source = filter.source.as_ref().map(|source| format!("{source}: "));
-    let whose = owner.or(source).unwrap_or_default();
-    let subject = format!("Mooring: {whose}{headline} ({new} new, {fixed} fixed)");
-    cut(&terminal(&subject), SUBJECT)
 }
 
 fn html(posture: &Posture) -> Result<String, minijinja::Error> {
@@ -129,18 +110,25 @@ fn html(posture: &Posture) -> Result<String, minijinja::Error> {
     };
     let figures = view.figures.iter();
     let figures = figures.map(|f| (f.name, xml(&f.value), safe(&f.about)));
-    fill(
-        Template::PostureMail,
-        &Fragment {
-            headline: xml(&view.headline),
-            about: view.about.iter().map(|about| safe(about)).collect(),
-            counts: counts.collect(),
-            figures: figures.collect(),
-            told: told(&bars),
-            chart: rows(&bars),
-            sections: view.sections.iter().map(part).collect(),
-        },
-    )
+    let mut fragment = Fragment {
+        about: view.about.iter().map(|about| safe(about)).collect(),
+        counts: counts.collect(),
+        figures: figures.collect(),
+        told: told(&bars),
+        chart: rows(&bars),
+        sections: view.sections.iter().map(part).collect(),
+        left_out: String::new(),
+    };
+    let mut left_out = 0;
+    loop {
+        let html = fill(Template::PostureMail, &fragment)?;
+        // What matters most stands first.
+        if html.len() <= LIMIT || fragment.sections.pop().is_none() {
+            return Ok(html);
+        }
+        left_out += 1;
+        fragment.left_out = common::count(left_out, "section");
+    }
 }
 
 fn safe(text: &str) -> String {

@@ -84,12 +84,36 @@ impl FromStr for PostureFormat {
     }
 }
 
+/// The file from which a kept report can be put into every form.
+pub const KEPT: &str = "report.json";
+
+/// How a report looks that nobody in particular reads.
+const PLAIN: Options = Options {
+    width: 76,
+    color: false,
+    verbose: false,
+    why: false,
+};
+
 /// The JSON form.
 #[derive(Serialize)]
 struct Json<'a> {
     schema_version: u8,
     #[serde(flatten)]
     posture: &'a Posture,
+}
+
+/// The forms in which a report is kept, with the names of their files.
+pub fn kept(posture: &Posture) -> Result<Vec<(&'static str, String)>, RenderError> {
+    let forms = [
+        ("report.html", PostureFormat::Html),
+        (KEPT, PostureFormat::Json),
+        ("report.csv", PostureFormat::Csv),
+    ];
+    let forms = forms.into_iter();
+    forms
+        .map(|(name, format)| Ok((name, render(format, posture, &PLAIN)?)))
+        .collect()
 }
 
 /// The report in any form, with a final line break.

@@ -23,6 +23,18 @@ const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 
 /// The report. Without the choice to see everything, long lists are cut and say so.
 pub(super) fn text(posture: &Posture, options: &Options) -> String {
+    let headline = super::view::headline(&posture.counts);
+    let headline = if options.color {
+        let bold = Style::new().bold();
+        format!("{bold}{headline}{bold:#}")
+    } else {
+        headline
+    };
+    format!("{headline}\n{}", body(posture, options))
+}
+
+/// The same without its headline.
+pub(super) fn body(posture: &Posture, options: &Options) -> String {
     let most = if options.verbose { usize::MAX } else { MOST };
     let mut page = Page {
         width: options.width.max(NARROWEST),
@@ -71,7 +83,6 @@ impl Page {
     }
 
     fn top(&mut self, view: &View) {
-        self.line(self.bold(&view.headline));
         for about in &view.about {
             for line in wrapped(&terminal(about), self.width) {
                 self.line(self.dim(&line));

@@ -4,9 +4,11 @@
 use super::super::words as common;
 use super::words::{NONE, by, kind, long, maybe_long, minute, spread};
 use crate::domain::finding::{Severity, Verdict};
+use crate::domain::ids::SourceName;
 use crate::domain::notice::VerdictCounts;
+use crate::domain::pattern::{NamePattern, StackPattern};
 use crate::domain::posture::{
-    Acknowledgement, FixedBy, Group, Listed, Measure, OpenAlert, Posture, Seconds, Spread,
+    Acknowledgement, Filter, FixedBy, Group, Listed, Measure, OpenAlert, Posture, Seconds, Spread,
     StackLine,
 };
 
@@ -183,16 +185,31 @@ fn about(posture: &Posture) -> Vec<String> {
     let (from, to) = (minute(window.from()), minute(window.to()));
     let length = long(Seconds::between(window.from(), window.to()));
     let mut about = vec![format!("{from} to {to} ({length})")];
-    let filter = &posture.filter;
+    let Filter { which, severity } = &posture.filter;
     let mut only: Vec<String> = Vec::new();
-    only.extend(
-        filter
-            .source
-            .iter()
-            .map(|source| format!("source {source}")),
+    let mut add = |what: &str, names: Vec<&str>| {
+        if !names.is_empty() {
+            only.push(format!("{what} {}", names.join(" or ")));
+        }
+    };
+    add(
+        "source",
+        which.sources.iter().map(SourceName::as_str).collect(),
     );
-    only.extend(filter.labels.iter().map(|(k, v)| format!("label {k}={v}")));
-    only.extend(filter.owner.iter().map(|owner| format!("owner {owner}")));
+    add(
+        "stack",
+        which.stacks.iter().map(StackPattern::as_str).collect(),
+    );
+    for (label, value) in &which.labels {
+        add("label", vec![&format!("{label}={}", value.as_str())]);
+    }
+    add(
+        "owner",
+        which.owners.iter().map(NamePattern::as_str).collect(),
+    );
+    if let Some(severity) = severity {
+        add("alerts from severity", vec![severity.as_str()]);
+    }
     if !only.is_empty() {
         about.push(format!("Only {}", only.join(", ")));
     }
