@@ -24,8 +24,8 @@ pub(super) fn message_id() -> MessageId {
 }
 
 /// Every sample.
-pub(super) fn all() -> [Notice; 7] {
-    Specimen::ALL.map(Specimen::notice)
+pub(super) fn all() -> Vec<Notice> {
+    Specimen::ALL.map(Specimen::notice).to_vec()
 }
 
 /// More than any service takes, full of what means something to one of them.

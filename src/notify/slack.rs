@@ -131,13 +131,10 @@ fn paragraphs(section: &Section) -> Vec<String> {
 }
 
 fn entry(item: &Item) -> String {
-    let mut text = match (item.label.is_empty(), item.text.is_empty()) {
-        (true, _) => format!("• {}", escape(&item.text)),
-        (false, true) => format!("• {}", code(&item.label)),
-        (false, false) => format!("• {} – {}", code(&item.label), escape(&item.text)),
-    };
+    let mut text = format!("• {}", item.head(code, escape));
+    let link = |place: &str, to: &str| format!("<{}|{}>", escape(to), escape(place));
     for line in &item.lines {
-        let line = format!("\n    {}", code(line));
+        let line = format!("\n    {}", line.form(code, escape, link));
         // Escaping may lengthen a line fivefold; what does not fit is left out whole.
         if text.chars().count() + line.chars().count() + 2 > SECTION_CHARACTERS {
             text.push_str("\n…");

@@ -26,6 +26,7 @@ use crate::domain::notice::{
     AlertNotice, Audience, Notice, RepairNotice, SummaryLine, SummaryNotice, SummaryReason,
     VerdictCounts,
 };
+use crate::domain::place::Background;
 use crate::domain::plan::{Check, CheckStatus, Mode};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Run, Trigger};
@@ -115,6 +116,7 @@ pub(super) fn check(stack: &str) -> StackCheck {
         duration_ms: 1750,
         failure: Some(failure()),
         digest: Some(ChangeDigest::new("d1")),
+        recipe: None,
         findings: Findings {
             resources: vec![Finding {
                 address: Address::new("aws_sqs_queue.jobs"),
@@ -129,6 +131,7 @@ pub(super) fn check(stack: &str) -> StackCheck {
                 severity_reason: "a port".to_owned(),
                 irreversible: Some("rows".to_owned()),
                 suppressed: Some("noise".to_owned()),
+                background: Background::default(),
                 reason: Some("tainted".into()),
                 attributes: vec![
                     AttributeChange {
