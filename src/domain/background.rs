@@ -80,14 +80,25 @@ fn since(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use super::super::finding::Severity;
-    use super::super::ids::CommitId;
+    use super::super::finding::{Severity, Verdict};
+    use super::super::ids::{CommitId, SourceName, StackId};
     use super::super::place::{BlockPlace, Declared};
-    use super::super::testing::{check, drift, record};
+    use super::super::testing::{check, drift};
     use super::*;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    fn record() -> StackRecord {
+        StackRecord::new(
+            StackId::new("infra/a"),
+            SourceName::new("infra"),
+            "a".to_owned(),
+            "default".to_owned(),
+            BTreeMap::new(),
+            at(1),
+        )
     }
 
     fn declared(line: u32) -> Option<Declared> {
@@ -119,7 +130,11 @@ mod tests {
 
         let mut same = look(&[("t.a", "x"), ("t.b", "x"), ("t.c", "x")]);
         let sought = remember(&mut same, &record, &[], at(20));
-        assert_eq!(sought, [Address::new("t.c")], "what was nowhere stays there");
+        assert_eq!(
+            sought,
+            [Address::new("t.c")],
+            "what was nowhere stays there"
+        );
         let of = |check: &StackCheck, n: usize| check.findings.resources[n].background.clone();
         assert_eq!(of(&same, 0).declared, declared(3));
         assert_eq!(of(&same, 0).since, Some(at(10)));
@@ -142,7 +157,7 @@ mod tests {
         let mut record = record();
         record.observe(look(&[("t.a", "x")]), at(10));
         let mut failed = look(&[]);
-        failed.verdict = super::super::finding::Verdict::Failed;
+        failed.verdict = Verdict::Failed;
         record.observe(failed, at(20));
         let mut again = look(&[("t.a", "x")]);
         remember(&mut again, &record, &[], at(30));

@@ -69,12 +69,7 @@ fn built_in(finding: &Finding, rules: &Rules) -> (Severity, String) {
             }
         }
     }
-    worst.unwrap_or_else(|| {
-        (
-            Severity::Medium,
-            NOTHING_SPECIAL.to_owned(),
-        )
-    })
+    worst.unwrap_or_else(|| (Severity::Medium, NOTHING_SPECIAL.to_owned()))
 }
 
 const fn unlisted(origin: Origin) -> (Severity, &'static str) {

@@ -143,7 +143,9 @@ mod tests {
         );
         assert_eq!(
             found.as_deref(),
-            Some("https://github.com/acme/infra/blob/c0ffee/a%20b/c%23d%3F/%C3%A9%22%28%7C%29.tf#L1-L2")
+            Some(
+                "https://github.com/acme/infra/blob/c0ffee/a%20b/c%23d%3F/%C3%A9%22%28%7C%29.tf#L1-L2"
+            )
         );
     }
 }

@@ -98,7 +98,9 @@ impl Dialect {
             let line = line.form(code, |text| self.escape(text), link);
             format!("\u{2003}{line}")
         });
-        std::iter::once(format!("• {head}")).chain(details).collect()
+        std::iter::once(format!("• {head}"))
+            .chain(details)
+            .collect()
     }
 
     /// The text in at most so many characters as the service counts them, cut in the middle.

@@ -120,7 +120,10 @@ pub(super) fn quoted(word: &str) -> Cow<'_, str> {
 /// is grave.
 pub(super) fn hear_less(findings: &[&Finding]) -> Option<Item> {
     let plain = |finding: &&&Finding| finding.severity <= UNENFORCED_FROM;
-    findings.iter().filter(plain).find_map(|finding| rule(finding))
+    findings
+        .iter()
+        .filter(plain)
+        .find_map(|finding| rule(finding))
 }
 
 fn rule(finding: &Finding) -> Option<Item> {
@@ -135,18 +138,18 @@ fn rule(finding: &Finding) -> Option<Item> {
     let noise = finding.action == FindingAction::None && finding.origin == Origin::Unenforced;
     let (text, line) = if noise {
         (
-            "To hear no more of such a change, under policy.noise in mooring.yaml:",
+            "To hear no more of this, under policy.noise in mooring.yaml:",
             format!("- {{ {what}, reason: \"…\" }}"),
         )
     } else if finding.is_drift() && finding.severity > Severity::Info {
         (
-            "To rate such a change lower, under policy.severities in mooring.yaml:",
+            "To rate this lower, under policy.severities in mooring.yaml:",
             format!("- {{ {what}, severity: info }}"),
         )
     } else {
         return None;
     };
-    Some(Item::sentence(text).with_line(line))
+    Some(Item::labelled(&finding.address, text).with_line(line))
 }
 
 /// A pattern for this attribute alone, as YAML takes it; none if it has signs that mean something in
@@ -243,7 +246,10 @@ mod tests {
         let check = check(Vec::new());
         let stack = StackId::new("infra/live/web");
         let item = Place::of(&stack, &check).terraform("Put it back", "apply");
-        assert_eq!(item.text, "Put it back: terraform apply in live/web of infra.");
+        assert_eq!(
+            item.text,
+            "Put it back: terraform apply in live/web of infra."
+        );
         assert!(item.lines.is_empty());
     }
 

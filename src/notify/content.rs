@@ -24,6 +24,8 @@ use super::words::{clean, cut, difference, had_happened, nature, put_back};
 const MOST_FINDINGS: usize = 10;
 /// Attributes listed of one finding.
 const MOST_ATTRIBUTES: usize = 5;
+/// Attributes listed in one message.
+const MOST_LINES: usize = 40;
 /// Reasons listed of one decision.
 const MOST_REASONS: usize = 5;
 /// Longest free text taken over from elsewhere (error messages, messages of checks).
@@ -233,20 +235,30 @@ pub(super) fn concerned(alert: &AlertNotice) -> Vec<&Finding> {
     worst_first(findings.filter(|finding| concerns(alert.kind, finding)))
 }
 
-fn entry(finding: &Finding, text: &str, lines: &[Line], now: Timestamp) -> Item {
+/// How findings are told.
+#[derive(Clone, Copy)]
+struct Telling {
+    /// When.
+    now: Timestamp,
+    /// With how many attributes of each.
+    attributes: usize,
+}
+
+fn entry(finding: &Finding, text: &str, lines: &[Line], telling: Telling) -> Item {
     let deposed = match &finding.deposed {
         Some(key) => format!(" (deposed object {key})"),
         None => String::new(),
     };
     let text = format!("{}: {text}", finding.severity.as_str());
     let mut item = Item::labelled(format!("{}{deposed}", finding.address), text);
-    item.lines = lines.iter().take(MOST_ATTRIBUTES).cloned().collect();
-    if lines.len() > MOST_ATTRIBUTES {
-        let more = plural(lines.len() - MOST_ATTRIBUTES, "attribute", "attributes");
+    let most = telling.attributes;
+    item.lines = lines.iter().take(most).cloned().collect();
+    if lines.len() > most {
+        let more = plural(lines.len() - most, "attribute", "attributes");
         item.lines.push(Line::from(format!("and {more} more")));
     }
     let declared = finding.background.declared.as_ref();
-    let declared = declared.map(|declared| declared::line(declared, now));
+    let declared = declared.map(|declared| declared::line(declared, telling.now));
     item.lines.extend(declared);
     item
 }
@@ -266,23 +278,29 @@ fn weighed(finding: &Finding, now: Timestamp) -> String {
     text
 }
 
-fn as_found(finding: &Finding, now: Timestamp) -> Item {
+fn as_found(finding: &Finding, telling: Telling) -> Item {
     let lines: Vec<Line> = finding.attributes.iter().filter_map(difference).collect();
-    entry(finding, &weighed(finding, now), &lines, now)
+    entry(finding, &weighed(finding, telling.now), &lines, telling)
 }
 
-fn as_repaired(finding: &Finding, now: Timestamp) -> Item {
+fn as_repaired(finding: &Finding, telling: Telling) -> Item {
     let lines: Vec<Line> = finding.attributes.iter().filter_map(put_back).collect();
-    entry(finding, had_happened(finding), &lines, now)
+    entry(finding, had_happened(finding), &lines, telling)
 }
 
 fn listed(
     title: &'static str,
     findings: &[&Finding],
-    how: fn(&Finding, Timestamp) -> Item,
+    how: fn(&Finding, Telling) -> Item,
     now: Timestamp,
 ) -> Section {
-    let items = findings.iter().take(MOST_FINDINGS).map(|f| how(f, now));
+    let shown = findings.len().clamp(1, MOST_FINDINGS);
+    let telling = Telling {
+        now,
+        attributes: (MOST_LINES / shown).min(MOST_ATTRIBUTES),
+    };
+    let items = findings.iter().take(MOST_FINDINGS);
+    let items = items.map(|finding| how(finding, telling));
     let mut section = Section::new(title, items.collect());
     if findings.len() > MOST_FINDINGS {
         section.more = Some(format!(

@@ -20,7 +20,10 @@ pub(super) fn line(declared: &Declared, now: Timestamp) -> Line {
     let changed = declared.changed.as_ref();
     Line::of_spot(Spot {
         place: place(&declared.place),
-        link: declared.link.clone().filter(|link| link.len() <= LONGEST_LINK),
+        link: declared
+            .link
+            .clone()
+            .filter(|link| link.len() <= LONGEST_LINK),
         rest: changed.map_or_else(String::new, |change| {
             format!(" · last changed by {}", who(change, now))
         }),
@@ -102,7 +105,12 @@ mod tests {
 
     #[test]
     fn ages_have_one_unit() {
-        let told = |seconds| ago(Timestamp::UNIX_EPOCH, Timestamp::from_second(seconds).unwrap());
+        let told = |seconds| {
+            ago(
+                Timestamp::UNIX_EPOCH,
+                Timestamp::from_second(seconds).unwrap(),
+            )
+        };
         for (seconds, words) in [
             (-100, "just now"),
             (59, "just now"),

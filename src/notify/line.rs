@@ -107,10 +107,17 @@ impl Line {
         text: impl Fn(&str) -> String,
         link: impl Fn(&str, &str) -> String,
     ) -> String {
-        let Some(Spot { place, link: to, rest }) = self.spot() else {
+        let Some(Spot {
+            place,
+            link: to,
+            rest,
+        }) = self.spot()
+        else {
             return code(self);
         };
-        let place = to.as_ref().map_or_else(|| code(place), |to| link(place, to));
+        let place = to
+            .as_ref()
+            .map_or_else(|| code(place), |to| link(place, to));
         place + &text(rest)
     }
 

@@ -282,9 +282,7 @@ fn paragraphs(section: &Section) -> Vec<String> {
 
 fn entry(item: &Item) -> String {
     let mut entry = item.head(code, escape);
-    let link = |place: &str, to: &str| {
-        format!("<a href=\"{}\">{}</a>", escape(to), escape(place))
-    };
+    let link = |place: &str, to: &str| format!("<a href=\"{}\">{}</a>", escape(to), escape(place));
     for line in &item.lines {
         entry.push_str(&format!("<br>{}", line.form(code, escape, link)));
     }

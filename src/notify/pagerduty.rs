@@ -10,8 +10,8 @@ use crate::domain::notice::{Notice, Turn};
 use crate::secret::{Masker, SecretSource};
 
 use super::content::{Content, Item};
-use super::line::Line;
 use super::http::HttpSender;
+use super::line::Line;
 use super::rest::{Request, below};
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;

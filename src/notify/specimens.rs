@@ -240,7 +240,9 @@ impl Trial {
         for finding in &mut check.findings.resources {
             let Background { since, declared } = &mut finding.background;
             since.iter_mut().for_each(|at| self.move_to_now(at));
-            let changed = declared.as_mut().and_then(|declared| declared.changed.as_mut());
+            let changed = declared
+                .as_mut()
+                .and_then(|declared| declared.changed.as_mut());
             if let Some(change) = changed {
                 self.move_to_now(&mut change.at);
             }

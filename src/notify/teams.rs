@@ -167,7 +167,10 @@ fn entry(item: &Item) -> Vec<Value> {
     for line in &item.lines {
         let mut runs = vec![run("\u{2003}")];
         match line.spot() {
-            Some(spot) => runs.extend([link(spot), run(&spot.rest)]),
+            Some(spot) => {
+                runs.push(link(spot));
+                runs.extend(Some(run(&spot.rest)).filter(|_| !spot.rest.is_empty()));
+            }
             None => runs.push(mono(line)),
         }
         parts.push(paragraph("None", &runs));

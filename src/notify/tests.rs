@@ -17,53 +17,30 @@ fn rendered(notice: &Notice) -> Mail {
     renderer.mail(&data).unwrap()
 }
 
-fn mail(notice: &Notice) -> String {
-    let Mail { subject, text, .. } = rendered(notice);
-    format!("Subject: {subject}\n\n{text}")
-}
-
 #[test]
-fn mail_about_drift() {
-    assert_snapshot!(mail(&samples::drift()));
-}
-
-#[test]
-fn mail_about_a_deleted_database_while_code_is_waiting() {
-    assert_snapshot!(mail(&samples::deleted()));
-}
-
-#[test]
-fn mail_about_a_failure() {
-    assert_snapshot!(mail(&samples::failed()));
-}
-
-#[test]
-fn mail_about_an_end() {
-    assert_snapshot!(mail(&samples::resolved()));
-}
-
-#[test]
-fn mail_about_a_repair() {
-    assert_snapshot!(mail(&samples::repaired()));
-}
-
-#[test]
-fn an_unverified_repair_does_not_say_that_anything_is_repaired() {
-    assert_snapshot!(mail(&samples::unverified()));
-}
-
-#[test]
-fn mail_about_a_first_look() {
-    assert_snapshot!(mail(&samples::first_sight()));
-}
-
-#[test]
-fn html_of_each_kind() {
+fn mails_of_each_kind() {
     for kind in Specimen::ALL {
-        let html = rendered(&kind.notice()).html;
-        insta::with_settings!({snapshot_suffix => kind.as_str()}, {
-            assert_snapshot!("html", html);
+        let Mail {
+            subject,
+            text,
+            html,
+        } = rendered(&kind.notice());
+        insta::with_settings!({snapshot_suffix => kind.as_str(), omit_expression => true}, {
+            assert_snapshot!("mail", format!("Subject: {subject}\n\n{text}\n\n{html}"));
         });
+    }
+}
+
+/// What a command line, an address or a value needs cannot be broken; everything else is.
+#[test]
+fn plain_text_keeps_within_72_columns() {
+    for kind in Specimen::ALL {
+        let text = rendered(&kind.notice()).text;
+        let prose = |line: &&str| !line.starts_with("    ") && !line.starts_with("* ");
+        for line in text.lines().filter(prose) {
+            let columns = unicode_width::UnicodeWidthStr::width(line);
+            assert!(columns <= 72, "{}: {line}", kind.as_str());
+        }
     }
 }
 

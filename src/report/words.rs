@@ -158,7 +158,10 @@ pub(super) fn reasons(finding: &Finding) -> Vec<String> {
     if let Some(Declared { place, changed, .. }) = &finding.background.declared {
         let who = changed.as_ref().map(|change| {
             let (author, subject) = (&change.author, &change.subject);
-            format!(", last changed by {author} ({} {subject:?})", change.commit.short())
+            format!(
+                ", last changed by {author} ({} {subject:?})",
+                change.commit.short()
+            )
         });
         let who = who.unwrap_or_default();
         reasons.push(format!("declared in {}:{}{who}", place.file, place.first));

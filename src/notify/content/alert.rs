@@ -11,7 +11,8 @@ use super::super::steps;
 use super::super::words::clean;
 use super::{
     Brief, Content, Item, MOST_ATTRIBUTES, MOST_FINDINGS, Section, and_more, as_found, brief,
-    concerned, concerns, facts, failure, lasting, listed, minute, plural, reasons, verdict_words, worst_first,
+    concerned, concerns, facts, failure, lasting, listed, minute, plural, reasons, verdict_words,
+    worst_first,
 };
 
 /// (word for the subject, words for the headline)
@@ -99,11 +100,13 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         Some(span) => format!(", {span} ago"),
         None => String::new(),
     };
+    let held = alert.detail.as_deref().unwrap_or_default();
     let brief = Brief::new(alert.severity.as_str(), &alert.stack, &words)
-        .with("Event", brief::event(alert.event))
+        .with("Event", happened(alert))
+        .with("Why", held)
         .with("What", &about)
         .with("Since", format!("{}{for_how_long}", minute(since, zone)))
-        .with("Owners", and_more(&alert.audience.owners));
+        .with("Owners", few(&alert.audience.owners));
     Content {
         subject: format!("[{}] {}{colon}{about}", tag.join(", "), alert.stack),
         headline: format!(
@@ -114,7 +117,10 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         facts,
         sections: vec![
             failure(check),
-            with_outputs_and_checks(alert, listed("What changed", &concerned, as_found, alert.at)),
+            with_outputs_and_checks(
+                alert,
+                listed("What changed", &concerned, as_found, alert.at),
+            ),
             decided(alert),
             steps::for_trouble(alert),
         ],
@@ -124,10 +130,25 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
     }
 }
 
+/// Two names at a glance, or one and how many others.
+fn few(names: &[String]) -> String {
+    match names {
+        [one, other] => format!("{one}, {other}"),
+        names => and_more(names),
+    }
+}
+
 /// Whose the stack is, as the repository says.
 fn owners(alert: &AlertNotice) -> Option<String> {
     let owners = &alert.audience.owners;
     (!owners.is_empty()).then(|| clean(&format!("Owners: {}", owners.join(", "))))
+}
+
+fn happened(alert: &AlertNotice) -> String {
+    match (&alert.acknowledged, alert.event) {
+        (Some(known), AlertEvent::Acknowledged) => format!("{} has taken it on", known.by),
+        (_, event) => brief::event(event).to_owned(),
+    }
 }
 
 /// What the alert has been through.

@@ -51,13 +51,23 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
             as_found,
             group.at,
         ));
-        sections.push(steps::for_trouble(example));
+        let mut steps = steps::for_trouble(example);
+        if group.members.len() > 1 {
+            let each = "Do so with each of them; the commands are for the first.";
+            steps.items.insert(0, Item::sentence(each));
+        }
+        sections.push(steps);
     }
     let happened = if over { "" } else { brief::event(group.event) };
     let places = group.members.iter().map(|member| member.stack.to_string());
     let places: Vec<String> = places.collect();
     let badge = if over { "resolved" } else { severity };
-    let brief = Brief::new(badge, &count, word)
+    let state = match (over, group.open) {
+        (true, 0) => "the trouble is over",
+        (true, _) => "over here, and not everywhere",
+        (false, _) => word,
+    };
+    let brief = Brief::new(badge, &count, state)
         .with("Event", happened)
         .with("Cause", cause)
         .with("Where", and_more(&places));

@@ -54,7 +54,7 @@ fn finding(
 ) -> Finding {
     Finding {
         address: Address::new(address),
-        resource_type: address.split('.').next().unwrap_or_default().to_owned(),
+        resource_type: address.rsplit('.').nth(1).unwrap_or_default().to_owned(),
         mode: Mode::Managed,
         deposed: None,
         previous_address: None,
@@ -79,7 +79,7 @@ fn finding(
 fn known(
     mut finding: Finding,
     why: &str,
-    hours: i64,
+    minutes: i64,
     place: (&str, u32, u32),
     who: (&str, i64, &str),
 ) -> Finding {
@@ -89,7 +89,7 @@ fn known(
     let planned = "0123456789abcdef0123456789abcdef01234567";
     finding.severity_reason = why.to_owned();
     finding.background = Background {
-        since: Some(minutes_later(-60 * hours)),
+        since: Some(minutes_later(-minutes)),
         declared: Some(Declared {
             place: BlockPlace {
                 file: file.to_owned(),
@@ -121,7 +121,12 @@ fn rule(cidr: &str, port: &str) -> Value {
     Value::Object(BTreeMap::from(fields.map(|(k, v)| (k.to_owned(), v))))
 }
 
-pub(super) fn check(verdict: Verdict, resources: Vec<Finding>, kind: DecisionKind, why: &str) -> StackCheck {
+pub(super) fn check(
+    verdict: Verdict,
+    resources: Vec<Finding>,
+    kind: DecisionKind,
+    why: &str,
+) -> StackCheck {
     StackCheck {
         stack: Some(StackId::new("infra/live/web@prod")),
         workspace: "prod".to_owned(),
@@ -150,7 +155,12 @@ pub(super) fn check(verdict: Verdict, resources: Vec<Finding>, kind: DecisionKin
     }
 }
 
-pub(super) fn alert(event: AlertEvent, kind: AlertKind, severity: Severity, check: StackCheck) -> AlertNotice {
+pub(super) fn alert(
+    event: AlertEvent,
+    kind: AlertKind,
+    severity: Severity,
+    check: StackCheck,
+) -> AlertNotice {
     AlertNotice {
         alert: AlertId::from_uuid(id(2)),
         event,
@@ -190,7 +200,7 @@ pub(super) fn tags() -> Finding {
     known(
         finding,
         "tags say something about it and change nothing",
-        50,
+        12,
         ("live/web/storage.tf", 4, 18),
         ("Bea <b@x>", 400, "Tag *all* buckets"),
     )
@@ -215,7 +225,7 @@ pub(in super::super) fn drift() -> Notice {
     let open = known(
         open,
         "ingress opened to everybody: it decides who reaches the network",
-        2,
+        12,
         ("live/web/main.tf", 12, 31),
         ("Ann", 3, "Open the port"),
     );
@@ -235,16 +245,18 @@ pub(in super::super) fn drift() -> Notice {
         DecisionKind::Ask,
         "aws_security_group.web: high severity change that an apply would absorb into the state",
     );
-    Notice::Alert(alert(
-        AlertEvent::Opened,
-        AlertKind::Drift,
-        Severity::High,
-        check,
-    ))
+    Notice::Alert(AlertNotice {
+        since: Some(minutes_later(-12)),
+        ..alert(AlertEvent::Opened, AlertKind::Drift, Severity::High, check)
+    })
 }
 
 /// A database deleted by hand while code is waiting.
 pub(in super::super) fn deleted() -> Notice {
+    Notice::Alert(gone())
+}
+
+fn gone() -> AlertNotice {
     let mut database = finding(
         "aws_db_instance.main",
         Severity::Critical,
@@ -259,7 +271,7 @@ pub(in super::super) fn deleted() -> Notice {
     let database = known(
         database,
         "it could lose data: AWS::RDS::DBInstance",
-        1,
+        9,
         ("modules/database/main.tf", 1, 44),
         ("Ann", 90, "Make the database larger"),
     );
@@ -283,12 +295,17 @@ pub(in super::super) fn deleted() -> Notice {
         DecisionKind::Ask,
         "pending code blocks the repair: applying would also deploy it",
     );
-    Notice::Alert(alert(
-        AlertEvent::Changed,
-        AlertKind::Drift,
-        Severity::Critical,
-        check,
-    ))
+    AlertNotice {
+        news: vec!["new: aws_db_instance.main".to_owned()],
+        since: Some(minutes_later(-26 * 60)),
+        opened_at: minutes_later(-26 * 60),
+        ..alert(
+            AlertEvent::Changed,
+            AlertKind::Drift,
+            Severity::Critical,
+            check,
+        )
+    }
 }
 
 pub(super) fn locked() -> StackCheck {
@@ -318,6 +335,10 @@ pub(in super::super) fn failed() -> Notice {
 
 /// Drift that somebody put right.
 pub(in super::super) fn resolved() -> Notice {
+    ended(Resolution::PutBack)
+}
+
+fn ended(resolution: Resolution) -> Notice {
     let check = check(
         Verdict::InSync,
         Vec::new(),
@@ -326,7 +347,7 @@ pub(in super::super) fn resolved() -> Notice {
     );
     Notice::Alert(AlertNotice {
         at: minutes_later(90),
-        resolution: Some(Resolution::PutBack),
+        resolution: Some(resolution),
         ..alert(
             AlertEvent::Resolved,
             AlertKind::Drift,
@@ -368,16 +389,14 @@ pub(in super::super) fn unverified() -> Notice {
     Notice::Repaired(repair(locked()))
 }
 
-
 /// A database that is still gone, told as something happens to the alert.
 fn later(event: AlertEvent, hours: i64) -> AlertNotice {
-    let Notice::Alert(mut alert) = deleted() else {
-        return self::alert(event, AlertKind::Drift, Severity::High, locked());
-    };
-    alert.event = event;
-    alert.news = Vec::new();
-    alert.at = minutes_later(60 * hours);
-    alert
+    AlertNotice {
+        event,
+        news: Vec::new(),
+        at: minutes_later(60 * hours),
+        ..gone()
+    }
 }
 
 /// Nobody has done anything about it.
@@ -425,7 +444,7 @@ pub(super) fn pending() -> Notice {
     let waiting = known(
         waiting,
         "",
-        48,
+        2 * 1440,
         ("live/web/queue.tf", 7, 12),
         ("Cleo", 2, "Give the workers time"),
     );
@@ -467,17 +486,6 @@ pub(super) fn interrupted() -> Notice {
             check,
         )
     })
-}
-
-/// An alert that ended in another way.
-fn ended(resolution: Resolution) -> Notice {
-    match resolved() {
-        Notice::Alert(alert) => Notice::Alert(AlertNotice {
-            resolution: Some(resolution),
-            ..alert
-        }),
-        other => other,
-    }
 }
 
 /// Drift that Mooring repaired.
