@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::domain::check::StackCheck;
-use crate::domain::finding::{Finding, FindingAction, Origin, Severity, Subject};
+use crate::domain::finding::{AttributeChange, Finding, FindingAction, Origin, Severity, Subject};
 use crate::domain::ids::StackId;
 use crate::domain::place::Recipe;
 use crate::domain::stack::DEFAULT_WORKSPACE;
@@ -117,9 +117,12 @@ pub(super) fn quoted(word: &str) -> Cow<'_, str> {
 }
 
 /// How to hear less of a finding, by a line of the configuration. Nobody is told how to silence what
-/// is grave.
+/// is grave or about a secret.
 pub(super) fn hear_less(findings: &[&Finding]) -> Option<Item> {
-    let plain = |finding: &&&Finding| finding.severity <= UNENFORCED_FROM;
+    let plain = |finding: &&&Finding| {
+        let secret = finding.attributes.iter().any(AttributeChange::sensitive);
+        finding.severity <= UNENFORCED_FROM && !secret
+    };
     findings
         .iter()
         .filter(plain)

@@ -188,7 +188,10 @@ impl Specimen {
                     trial.move_to_now(&mut line.at);
                 }
             }
-            Notice::Undelivered(lost) => trial.move_to_now(&mut lost.at),
+            Notice::Undelivered(lost) => {
+                lost.notifier = "example".to_owned();
+                trial.move_to_now(&mut lost.at);
+            }
         }
         notice
     }

@@ -297,3 +297,71 @@ async fn a_webhook_and_slack_get_their_bodies() {
         assert_eq!(delivery, Delivery::Accepted { handle: None }, "{name}");
     }
 }
+
+/// Long addresses break at their dots.
+#[test]
+fn no_tag_of_ours_is_shown_as_text() {
+    for kind in Specimen::ALL {
+        let html = rendered(&kind.notice()).html;
+        assert!(!html.contains("&lt;wbr"), "{}: {html}", kind.as_str());
+    }
+    assert!(
+        rendered(&samples::drift())
+            .html
+            .contains("aws_s3_bucket.<wbr>logs")
+    );
+}
+
+/// The lightness of a colour as WCAG 2 reckons it, from 0 to 1.
+fn luminance(colour: &str) -> f64 {
+    let part = |at: usize| {
+        let part = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+        let part = f64::from(part) / 255.0;
+        if part <= 0.040_45 {
+            part / 12.92
+        } else {
+            ((part + 0.055) / 1.055).powf(2.4)
+        }
+    };
+    0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+}
+
+#[test]
+fn every_colour_can_be_read_on_its_ground_by_day_and_by_night() {
+    let template = Part::Html.built_in();
+    let light = [
+        ("#15191e", "#ffffff"),
+        ("#59636e", "#ffffff"),
+        ("#0b57d0", "#ffffff"),
+        ("#15191e", "#fdecea"),
+        ("#15191e", "#e6f4ea"),
+        ("#15191e", "#eef1f4"),
+    ];
+    let dark = [
+        ("#e8eaed", "#1b1f25"),
+        ("#a8b0ba", "#1b1f25"),
+        ("#8ab4f8", "#1b1f25"),
+        ("#e8eaed", "#12151a"),
+        ("#ffd9d4", "#45201d"),
+        ("#cdf3d8", "#163822"),
+        ("#dfe3e8", "#272c34"),
+        // Outlook changes the ground alone.
+        ("#e8eaed", "#45201d"),
+        ("#e8eaed", "#163822"),
+    ];
+    for colour in light
+        .iter()
+        .chain(&dark)
+        .flat_map(|(text, ground)| [text, ground])
+    {
+        assert!(template.contains(colour), "{colour} is no longer used");
+    }
+    let badges = samples::all();
+    let badges = badges.iter().map(|notice| render::colour(&content(notice)));
+    let badges = badges.map(|colour| ("#ffffff", colour));
+    for (text, ground) in light.into_iter().chain(dark).chain(badges) {
+        let (a, b) = (luminance(text), luminance(ground));
+        let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+        assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
+    }
+}
