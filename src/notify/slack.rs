@@ -194,7 +194,7 @@ mod tests {
             },
             {
               "text": {
-                "text": "*What you can do*\n• Change aws_security_group.web back by hand before anything is applied, or write it into the code: no apply puts it back, and the next one hides it.\n• Put it back, in a clone of infra:\n    `TF_WORKSPACE=prod terraform -chdir=live/web apply -var-file=prod.tfvars`\n• Or keep it: write it into the code in live/web/storage.tf:4 and merge.\n• Take it on, so that nobody is reminded meanwhile:\n    `mooring ack infra/live/web@prod --for 8h`\n• See all of it:\n    `mooring show infra/live/web@prod`\n• `module.db[\"main\"].aws_ssm_parameter.password` – To rate this lower, under policy.severities in mooring.yaml:\n    `- { type: aws_ssm_parameter, attributes: [value], severity: info }`",
+                "text": "*What you can do*\n• Change aws_security_group.web back by hand before anything is applied, or write it into the code: no apply puts it back, and the next one hides it.\n• Put it back, in a clone of infra:\n    `TF_WORKSPACE=prod terraform -chdir=live/web apply -var-file=prod.tfvars`\n• Or keep it: write it into the code in live/web/storage.tf:4 and merge.\n• Take it on, so that nobody is reminded meanwhile:\n    `mooring ack infra/live/web@prod --for 8h`\n• See all of it:\n    `mooring show infra/live/web@prod`\n• `aws_s3_bucket.logs` – To rate this lower, under policy.severities in mooring.yaml:\n    `- { type: aws_s3_bucket, attributes: [tags.Env], severity: info }`",
                 "type": "mrkdwn"
               },
               "type": "section"

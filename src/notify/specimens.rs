@@ -14,11 +14,9 @@ use crate::domain::ids::{AlertId, RunId, SourceName, StackId};
 use crate::domain::notice::{AlertNotice, Notice, SummaryLine, SummaryReason};
 use crate::domain::place::Background;
 
+#[cfg(test)]
+pub(super) use self::alerts::id;
 use self::alerts::minutes_later;
-#[cfg(test)]
-pub(super) use self::alerts::{deleted, drift, failed, id, repaired, resolved, unverified};
-#[cfg(test)]
-pub(super) use self::many::first_sight;
 
 /// A kind of notice that can be shown and sent without anything having happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

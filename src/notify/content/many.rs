@@ -53,8 +53,8 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
         ));
         let mut steps = steps::for_trouble(example);
         if group.members.len() > 1 {
-            let each = "Do so with each of them; the commands are for the first.";
-            steps.items.insert(0, Item::sentence(each));
+            steps.more =
+                Some("The same goes for the others, each with its own commands.".to_owned());
         }
         sections.push(steps);
     }

@@ -207,7 +207,7 @@ pub(super) fn tags() -> Finding {
 }
 
 /// Drift of three resources, one of them in a secret value, one that no apply puts back.
-pub(in super::super) fn drift() -> Notice {
+pub(super) fn drift() -> Notice {
     let open = finding(
         "aws_security_group.web",
         Severity::High,
@@ -252,7 +252,7 @@ pub(in super::super) fn drift() -> Notice {
 }
 
 /// A database deleted by hand while code is waiting.
-pub(in super::super) fn deleted() -> Notice {
+pub(super) fn deleted() -> Notice {
     Notice::Alert(gone())
 }
 
@@ -324,7 +324,7 @@ pub(super) fn locked() -> StackCheck {
 }
 
 /// A stack whose state is locked.
-pub(in super::super) fn failed() -> Notice {
+pub(super) fn failed() -> Notice {
     Notice::Alert(alert(
         AlertEvent::Opened,
         AlertKind::Failed,
@@ -334,7 +334,7 @@ pub(in super::super) fn failed() -> Notice {
 }
 
 /// Drift that somebody put right.
-pub(in super::super) fn resolved() -> Notice {
+pub(super) fn resolved() -> Notice {
     ended(Resolution::PutBack)
 }
 
@@ -374,7 +374,7 @@ fn repair(after: StackCheck) -> RepairNotice {
 }
 
 /// A repair that worked.
-pub(in super::super) fn repaired() -> Notice {
+pub(super) fn repaired() -> Notice {
     let after = check(
         Verdict::InSync,
         Vec::new(),
@@ -385,7 +385,7 @@ pub(in super::super) fn repaired() -> Notice {
 }
 
 /// An apply after which the stack could not be planned.
-pub(in super::super) fn unverified() -> Notice {
+pub(super) fn unverified() -> Notice {
     Notice::Repaired(repair(locked()))
 }
 

@@ -19,12 +19,16 @@ const STACKS: [&str; 4] = [
 ];
 
 fn group(event: AlertEvent, members: usize, open: usize, minutes: i64) -> Notice {
-    let check = check(
+    let mut check = check(
         Verdict::Drifted,
         vec![tags()],
         DecisionKind::Alert,
         "the mode is observe",
     );
+    check.stack = Some(StackId::new(STACKS[0]));
+    if let Some(recipe) = &mut check.recipe {
+        recipe.dir = "live/api".to_owned();
+    }
     let example = alert(event, AlertKind::Drift, Severity::Low, check);
     let stacks = STACKS.iter().zip(10..).take(members);
     let members = stacks.map(|(stack, n)| GroupMember {
@@ -104,7 +108,7 @@ fn summary(reason: SummaryReason) -> Notice {
 }
 
 /// The first look at a source.
-pub(in super::super) fn first_sight() -> Notice {
+pub(super) fn first_sight() -> Notice {
     summary(SummaryReason::FirstSight(SourceName::new("infra")))
 }
 
