@@ -1,5 +1,6 @@
 //! `mooring notify`: what it sends, writes and refuses.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -28,6 +29,8 @@ fn mooring(dir: &Path, hook: &str, arguments: &[&str]) -> Output {
         .current_dir(dir)
         .env("HOOK", hook)
         .env("NO_COLOR", "1")
+        .env("USER", "ann")
+        .env("MOORING_TOKEN", "no daemon takes it")
         .env_remove("MOORING_CONFIG")
         .output()
         .unwrap()
@@ -45,7 +48,6 @@ async fn a_test_sends_one_of_each_kind_and_says_what_became_of_it() {
     let hook = format!("{}/secret-path", server.uri());
     Mock::given(path("/secret-path"))
         .and(body_string_contains("\"title\":\"[test] "))
-        .and(body_string_contains("example"))
         .respond_with(ResponseTemplate::new(200))
         .expect(KINDS as u64)
         .mount(&server)
@@ -56,6 +58,13 @@ async fn a_test_sends_one_of_each_kind_and_says_what_became_of_it() {
     assert_eq!(out.lines().count(), KINDS, "{out}");
     assert!(out.contains("drift: hook: accepted"), "{out}");
     server.verify().await;
+    for request in server.received_requests().await.unwrap() {
+        let body = text(&request.body);
+        assert!(
+            !body.contains("infra/live"),
+            "about nobody's stacks: {body}"
+        );
+    }
     server.reset().await;
     Mock::given(path("/secret-path"))
         .respond_with(ResponseTemplate::new(400).set_body_string("no /secret-path"))
@@ -157,4 +166,70 @@ fn the_built_in_templates_can_be_taken_as_they_are() {
     let again = String::from_utf8(mooring(dir.path(), "", &write).stdout).unwrap();
     assert!(again.contains("mail.html is there already"), "{again}");
     assert!(preview("c.html").starts_with("<!DOCTYPE html><p>5 stacks"));
+}
+
+/// The words of a command as a shell splits them.
+fn words(command: &str) -> Vec<String> {
+    let script = format!("printf '%s\\n' {command}");
+    let run = Command::new("sh").args(["-c", &script]).output().unwrap();
+    text(&run.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_messages_tell_to_type_can_be_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    configuration(dir.path());
+    let run = mooring(dir.path(), "", &["notify", "preview", "team", "-o", "out"]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let (mut commands, mut rules) = (BTreeSet::new(), BTreeSet::new());
+    for file in std::fs::read_dir(dir.path().join("out")).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_some_and(|ending| ending == "txt") {
+            let mail = std::fs::read_to_string(file).unwrap();
+            let lines = mail.lines().map(|line| line.trim().to_owned());
+            let (ours, others) = lines.partition::<Vec<_>, _>(|line| line.starts_with("mooring "));
+            commands.extend(ours);
+            rules.extend(
+                others
+                    .into_iter()
+                    .filter(|line| line.starts_with("- { type: ")),
+            );
+        }
+    }
+    let verbs: BTreeSet<String> = commands.iter().map(|line| words(line)[1].clone()).collect();
+    let expected = ["ack", "plan", "resume", "show", "stacks"];
+    assert!(verbs.iter().eq(expected), "{verbs:?}");
+    for command in commands {
+        let mut arguments = words(&command).split_off(1);
+        // Nobody listens there: what is wrong usage is refused before that matters.
+        arguments.extend(["--server".to_owned(), "http://127.0.0.1:9".to_owned()]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let run = mooring(dir.path(), "", &arguments);
+        assert_eq!(
+            run.status.code(),
+            Some(1),
+            "{command}: {}",
+            text(&run.stderr)
+        );
+    }
+    assert!(!rules.is_empty());
+    // No specimen has a change that could be called noise.
+    rules.insert("- { type: aws_x, attributes: [size], reason: \"…\" }".to_owned());
+    for rule in rules {
+        let file = dir.path().join("mooring.yaml");
+        let list = if rule.contains("severity: ") {
+            "severities"
+        } else {
+            "noise"
+        };
+        let before = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(
+            &file,
+            format!("{before}policy: {{ {list}: [{}] }}\n", &rule[2..]),
+        )
+        .unwrap();
+        let run = mooring(dir.path(), "", &["config", "check"]);
+        assert_eq!(run.status.code(), Some(0), "{rule}: {}", text(&run.stderr));
+        std::fs::write(&file, before).unwrap();
+    }
 }

@@ -152,6 +152,7 @@ fn notice(event: AlertEvent) -> Notice {
             duration_ms: 1,
             failure: None,
             digest: None,
+            recipe: None,
             findings: Findings::default(),
             decision: Decision {
                 kind: DecisionKind::Alert,

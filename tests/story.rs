@@ -87,11 +87,18 @@ fn it_finds_exactly_that(lab: &Lab, daemon: &Daemon) {
     );
     assert_eq!(finding["origin"], "pending");
     assert_eq!(app["findings"].as_array().unwrap().len(), 1, "{app:#}");
+    // The block itself did not change: what it is given did.
+    let location = &finding["location"];
+    assert!(location["file"].as_str().unwrap().starts_with("modules/"));
+    assert_eq!(location["last_change"]["subject"], "Five stacks");
 
     let queue = daemon.planned("infra/live/queue");
     assert_eq!(queue["verdict"], "drifted");
     assert_eq!(queue["findings"][0]["attributes"][0]["path"], "<deleted>");
     assert_eq!(queue["findings"][0]["irreversible"], true);
+    let location = &queue["findings"][0]["location"];
+    assert_eq!(location["file"], "live/queue/main.tf");
+    assert_eq!(location["last_change"]["subject"], "Five stacks");
     assert_eq!(queue["decision"]["kind"], "ask");
 
     let secrets = daemon.planned("infra/live/secrets");
@@ -118,6 +125,10 @@ fn it_finds_exactly_that(lab: &Lab, daemon: &Daemon) {
             (mailed && !lab.posts_with(&[address]).is_empty()).then_some(())
         });
     }
+    let mail = lab.mails_with(&["aws_sqs_queue.jobs"]);
+    assert!(mail.contains("live/queue/main.tf:"), "{mail}");
+    assert!(mail.contains("last changed by"), "{mail}");
+    assert!(mail.contains("terraform -chdir=live/queue apply"), "{mail}");
     assert_eq!(lab.by_hand(&["queue-exists", "demo-jobs"]).trim(), "false");
     assert_eq!(
         lab.by_hand(&["get-secret", "/demo/database/password"])

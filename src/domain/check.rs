@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::finding::{Findings, Verdict};
 use super::ids::{ChangeDigest, CommitId, StackId};
+use super::place::Recipe;
 use super::policy::Decision;
 
 /// The result of looking at one stack once.
@@ -28,6 +29,9 @@ pub struct StackCheck {
     pub failure: Option<Failure>,
     /// The digest of the change set; none without an installation's key.
     pub digest: Option<ChangeDigest>,
+    /// How a person plans it as it was planned here, if that is known.
+    #[serde(default)]
+    pub recipe: Option<Recipe>,
     /// What was found (partly, if the plan failed midway).
     pub findings: Findings,
     /// What policy says.

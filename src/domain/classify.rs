@@ -13,6 +13,7 @@ use super::finding::{
 use super::join::Joined;
 use super::mirrored::is_mirrored;
 use super::outputs::outputs;
+use super::place::Background;
 use super::plan::{Check, CheckStatus, Mode, Plan, PlannedAction, ResourceChange};
 use super::rules::Rules;
 use super::value::{AttributePath, Value};
@@ -244,6 +245,7 @@ fn finding(
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        background: Background::default(),
         reason: change.reason.clone(),
         attributes,
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Address, CommitId};
+use super::place::Background;
 use super::plan::{Check, CheckStatus, Mode};
 use super::value::{AttributePath, Value};
 
@@ -306,6 +307,9 @@ pub struct Finding {
     pub irreversible: Option<String>,
     /// Why it is known noise and nobody is told, if so.
     pub suppressed: Option<String>,
+    /// What is known of it besides what the plan says.
+    #[serde(default)]
+    pub background: Background,
     /// Terraform's reason for the action, or the history behind the finding.
     pub reason: Option<String>,
     /// The differences.

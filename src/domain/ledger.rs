@@ -10,6 +10,7 @@ use super::finding::{
 };
 use super::ids::Address;
 use super::noise::is_noise;
+use super::place::Background;
 use super::plan::{Mode, Plan, ResourceChange};
 use super::rules::Rules;
 use super::value::{AttributePath, Value};
@@ -192,6 +193,7 @@ fn show(
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        background: Background::default(),
         reason: Some(format!(
             "not as last accepted since {}",
             entry.first_seen_at

@@ -4,6 +4,7 @@
 pub mod alert;
 pub mod approval;
 mod assess;
+pub mod background;
 pub mod backoff;
 pub mod brief;
 pub mod cause;

@@ -1,4 +1,5 @@
-//! Where in a repository something is declared, and who last changed it there.
+//! Where in a repository something is declared, who last changed it there, and where in it a stack
+//! is planned from.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub struct LastChange {
     pub at: Timestamp,
     /// The commit.
     pub commit: CommitId,
+    /// The first line of its message.
+    pub subject: String,
 }
 
 /// Where something is declared, and who last changed that.
@@ -32,6 +35,35 @@ pub struct LastChange {
 pub struct Declared {
     /// The block that declares it.
     pub place: BlockPlace,
+    /// Where these lines can be seen as they were planned, without credentials; none if that is not
+    /// known.
+    pub link: Option<String>,
     /// Its newest change; none if the history does not tell.
     pub changed: Option<LastChange>,
+}
+
+/// What is known of a finding besides what its plan says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Background {
+    /// Since when it has been found, without a break.
+    pub since: Option<Timestamp>,
+    /// Where it is declared.
+    pub declared: Option<Declared>,
+}
+
+/// How a person plans and applies a stack as Mooring does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The program, without its path.
+    pub engine: String,
+    /// The stack's directory, relative to the root of the repository.
+    pub dir: String,
+    /// The workspace; none for the default one.
+    pub workspace: Option<String>,
+    /// Variable files, relative to the directory.
+    pub var_files: Vec<String>,
+    /// What `init` is given as `-backend-config`: files, and names of values. The values themselves
+    /// may be credentials and are not kept.
+    pub backend_config: Vec<String>,
 }

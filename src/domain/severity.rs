@@ -7,6 +7,9 @@ use super::rules::{Rules, SeverityRule, covered};
 use super::tables::{SEVERITY, SeverityRow};
 use super::value::Value;
 
+/// The reason where there is none.
+pub const NOTHING_SPECIAL: &str = "nothing special is known of it";
+
 /// The severity of a finding, and why.
 ///
 /// The first rule of the operator that matches decides. Without one the built-in table does: for
@@ -66,19 +69,14 @@ fn built_in(finding: &Finding, rules: &Rules) -> (Severity, String) {
             }
         }
     }
-    worst.unwrap_or_else(|| {
-        (
-            Severity::Medium,
-            "nothing special is known of it".to_owned(),
-        )
-    })
+    worst.unwrap_or_else(|| (Severity::Medium, NOTHING_SPECIAL.to_owned()))
 }
 
 const fn unlisted(origin: Origin) -> (Severity, &'static str) {
     match origin {
         Origin::Unenforced => (Severity::Low, "no configuration looks there"),
         Origin::Consequence => (Severity::Info, "it follows from other changes"),
-        _ => (Severity::Medium, "nothing special is known of it"),
+        _ => (Severity::Medium, NOTHING_SPECIAL),
     }
 }
 

@@ -6,6 +6,7 @@ use super::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict,
 };
 use super::ids::{Address, StackId};
+use super::place::Background;
 use super::plan::{Mode, PlannedAction, ResourceChange};
 use super::policy::{Decision, DecisionKind};
 use super::value::{AttributePath, Value};
@@ -32,6 +33,7 @@ pub(crate) fn check(resources: Vec<Finding>) -> StackCheck {
         duration_ms: 1,
         failure: None,
         digest: None,
+        recipe: None,
         findings,
         decision: Decision {
             kind: DecisionKind::Alert,
@@ -65,6 +67,7 @@ pub(crate) fn finding(
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        background: Background::default(),
         reason: None,
         attributes: vec![AttributeChange::new(
             Subject::Attribute(path_of(path)),

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::domain::ids::CommitId;
 use crate::domain::place::{BlockPlace, LastChange};
+use crate::secret::Masker;
 
 /// Commits and trees that are kept from one file to the next, in bytes; more than the history of
 /// 20,000 commits takes.
@@ -29,6 +30,8 @@ const MOST_RENAMES: usize = 300;
 
 /// Longer names are cut.
 const LONGEST_NAME: usize = 100;
+/// Longer first lines of messages are cut.
+const LONGEST_SUBJECT: usize = 200;
 
 /// When a blame gives up.
 pub(super) struct Limits<'a> {
@@ -228,11 +231,27 @@ fn newest(
         author: one_line(&commit.author().ok()?.name.to_str_lossy()),
         at: Timestamp::from_second(time).ok()?,
         commit: CommitId::new(id.to_string()),
+        subject: subject(&commit),
     })
 }
 
-/// A name without what a terminal or a message could be misled by.
+/// The first line of a commit's message, without credentials.
+fn subject(commit: &gix::Commit<'_>) -> String {
+    let message = commit.message_raw_sloppy().to_str_lossy();
+    let first = message.trim_start().lines().next().unwrap_or_default();
+    plain(&Masker::default().mask(first), LONGEST_SUBJECT)
+}
+
+/// A name in one line.
 fn one_line(name: &str) -> String {
+    match plain(name, LONGEST_NAME).as_str() {
+        "" => "(no name)".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Text without what a terminal or a message could be misled by.
+fn plain(text: &str, longest: usize) -> String {
     let shown = |c: &char| {
         !c.is_control()
             && !matches!(
@@ -243,11 +262,8 @@ fn one_line(name: &str) -> String {
                     | '\u{feff}'
             )
     };
-    let name: String = name.chars().filter(shown).take(LONGEST_NAME).collect();
-    match name.trim() {
-        "" => "(no name)".to_owned(),
-        name => name.to_owned(),
-    }
+    let text: String = text.chars().filter(shown).take(longest).collect();
+    text.trim().to_owned()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Git: from a source to a checkout of one of its commits, and to who last changed a line of it,
-//! without the `git` program.
+//! Git: from a source to a checkout of one of its commits, to who last changed a line of it and to
+//! where that can be seen, without the `git` program.
 //!
 //! Everything here blocks: call it from `spawn_blocking`. Submodules are left as empty places and
 //! LFS files as their pointers; neither is followed.
@@ -13,8 +13,10 @@ mod progress;
 mod reference;
 mod remote;
 pub mod settings;
+mod web;
 mod work_tree;
 
 pub use fetch::STALL_LIMIT;
 pub use mirror::Mirror;
+pub use web::permalink;
 pub use work_tree::{Head, head_of};

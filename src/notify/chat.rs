@@ -91,14 +91,16 @@ impl Dialect {
     }
 
     fn entry(&self, item: &Item) -> Vec<String> {
-        let head = match (item.label.is_empty(), item.text.is_empty()) {
-            (true, _) => format!("• {}", self.escape(&item.text)),
-            (false, true) => format!("• {}", code(&item.label)),
-            (false, false) => format!("• {} – {}", code(&item.label), self.escape(&item.text)),
-        };
+        let head = item.head(code, |text| self.escape(text));
+        let link = |place: &str, to: &str| format!("[{}]({to})", self.escape(place));
         let details = item.lines.iter();
-        let details = details.map(|line| format!("\u{2003}{}", code(line)));
-        std::iter::once(head).chain(details).collect()
+        let details = details.map(|line| {
+            let line = line.form(code, |text| self.escape(text), link);
+            format!("\u{2003}{line}")
+        });
+        std::iter::once(format!("• {head}"))
+            .chain(details)
+            .collect()
     }
 
     /// The text in at most so many characters as the service counts them, cut in the middle.
@@ -109,7 +111,7 @@ impl Dialect {
 }
 
 /// Text in which nothing is markup.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("`{}`", text.replace('`', "'"))
 }
 

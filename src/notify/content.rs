@@ -13,10 +13,12 @@ use jiff::tz::TimeZone;
 use crate::domain::alert::{AlertEvent, AlertKind};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Finding, Origin, Severity, Verdict};
-use crate::domain::notice::Notice;
+use crate::domain::notice::{AlertNotice, Notice};
+use crate::domain::severity::NOTHING_SPECIAL;
 
 pub(super) use self::brief::{Brief, Fact};
 pub(super) use self::report::is_calm;
+use super::declared;
 use super::line::Line;
 use super::words::{clean, cut, difference, had_happened, nature, put_back};
 
@@ -24,6 +26,8 @@ use super::words::{clean, cut, difference, had_happened, nature, put_back};
 const MOST_FINDINGS: usize = 10;
 /// Attributes listed of one finding.
 const MOST_ATTRIBUTES: usize = 5;
+/// Attributes listed in one message.
+const MOST_LINES: usize = 40;
 /// Reasons listed of one decision.
 const MOST_REASONS: usize = 5;
 /// Longest free text taken over from elsewhere (error messages, messages of checks).
@@ -95,6 +99,26 @@ impl Item {
             label: cut(&clean(label.as_ref()), LONGEST_LABEL),
             ..Self::sentence(text)
         }
+    }
+
+    /// What it is about and the sentence, each in a channel's form.
+    pub(super) fn head(
+        &self,
+        label: impl FnOnce(&str) -> String,
+        text: impl FnOnce(&str) -> String,
+    ) -> String {
+        match (self.label.is_empty(), self.text.is_empty()) {
+            (true, _) => text(&self.text),
+            (false, true) => label(&self.label),
+            (false, false) => format!("{} – {}", label(&self.label), text(&self.text)),
+        }
+    }
+
+    /// All of it as plain text, each detail on a line below.
+    pub(super) fn plain(&self) -> String {
+        let lines = self.lines.iter().map(|line| format!("\n    {line}"));
+        let head = self.head(str::to_owned, str::to_owned);
+        std::iter::once(head).chain(lines).collect()
     }
 
     pub(super) fn with_line(mut self, line: impl AsRef<str>) -> Self {
@@ -208,33 +232,78 @@ fn worst_first<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<&'a Findi
     findings
 }
 
-fn entry(finding: &Finding, text: &str, lines: &[Line]) -> Item {
+/// The findings that an alert is about, the gravest first.
+pub(super) fn concerned(alert: &AlertNotice) -> Vec<&Finding> {
+    let findings = alert.check.findings.resources.iter();
+    worst_first(findings.filter(|finding| concerns(alert.kind, finding)))
+}
+
+/// How findings are told.
+#[derive(Clone, Copy)]
+struct Telling {
+    /// When.
+    now: Timestamp,
+    /// With how many attributes of each.
+    attributes: usize,
+}
+
+fn entry(finding: &Finding, text: &str, lines: &[Line], telling: Telling) -> Item {
     let deposed = match &finding.deposed {
         Some(key) => format!(" (deposed object {key})"),
         None => String::new(),
     };
     let text = format!("{}: {text}", finding.severity.as_str());
     let mut item = Item::labelled(format!("{}{deposed}", finding.address), text);
-    item.lines = lines.iter().take(MOST_ATTRIBUTES).cloned().collect();
-    if lines.len() > MOST_ATTRIBUTES {
-        let more = plural(lines.len() - MOST_ATTRIBUTES, "attribute", "attributes");
+    let most = telling.attributes;
+    item.lines = lines.iter().take(most).cloned().collect();
+    if lines.len() > most {
+        let more = plural(lines.len() - most, "attribute", "attributes");
         item.lines.push(Line::from(format!("and {more} more")));
     }
+    let declared = finding.background.declared.as_ref();
+    let declared = declared.map(|declared| declared::line(declared, telling.now));
+    item.lines.extend(declared);
     item
 }
 
-fn as_found(finding: &Finding) -> Item {
+/// How long it has been there and why it matters, behind what happened.
+fn weighed(finding: &Finding, now: Timestamp) -> String {
+    let mut text = nature(finding);
+    let since = finding.background.since.filter(|since| *since < now);
+    if let Some(since) = since {
+        text.push_str(&format!("; first seen {}", declared::ago(since, now)));
+    }
+    let reason = finding.severity_reason.as_str();
+    if !matches!(reason, "" | NOTHING_SPECIAL) {
+        let severity = finding.severity.as_str();
+        text.push_str(&format!(". Why {severity}: {reason}"));
+    }
+    text
+}
+
+fn as_found(finding: &Finding, telling: Telling) -> Item {
     let lines: Vec<Line> = finding.attributes.iter().filter_map(difference).collect();
-    entry(finding, &nature(finding), &lines)
+    entry(finding, &weighed(finding, telling.now), &lines, telling)
 }
 
-fn as_repaired(finding: &Finding) -> Item {
+fn as_repaired(finding: &Finding, telling: Telling) -> Item {
     let lines: Vec<Line> = finding.attributes.iter().filter_map(put_back).collect();
-    entry(finding, had_happened(finding), &lines)
+    entry(finding, had_happened(finding), &lines, telling)
 }
 
-fn listed(title: &'static str, findings: &[&Finding], how: fn(&Finding) -> Item) -> Section {
-    let items = findings.iter().take(MOST_FINDINGS).map(|f| how(f));
+fn listed(
+    title: &'static str,
+    findings: &[&Finding],
+    how: fn(&Finding, Telling) -> Item,
+    now: Timestamp,
+) -> Section {
+    let shown = findings.len().clamp(1, MOST_FINDINGS);
+    let telling = Telling {
+        now,
+        attributes: (MOST_LINES / shown).min(MOST_ATTRIBUTES),
+    };
+    let items = findings.iter().take(MOST_FINDINGS);
+    let items = items.map(|finding| how(finding, telling));
     let mut section = Section::new(title, items.collect());
     if findings.len() > MOST_FINDINGS {
         section.more = Some(format!(

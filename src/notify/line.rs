@@ -1,5 +1,5 @@
-//! A line of detail: words that every channel can show, and the sides of a difference for those that
-//! can set them one below the other.
+//! A line of detail: words that every channel can show, and what some can show better: the sides of a
+//! difference one below the other, a place in the code as a link.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,7 +9,26 @@ use std::ops::Deref;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     words: String,
-    difference: Option<Difference>,
+    more: More,
+}
+
+/// What a line is besides its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum More {
+    Nothing,
+    Difference(Difference),
+    Spot(Spot),
+}
+
+/// A place in the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The file and its line.
+    pub(super) place: String,
+    /// Where that can be looked at.
+    pub(super) link: Option<String>,
+    /// What else there is to say of it; may be empty.
+    pub(super) rest: String,
 }
 
 /// What an attribute was, is and should be.
@@ -64,13 +83,58 @@ impl Mark {
 impl Line {
     /// A difference, whose sides may be no more than its words (of secrets).
     pub(super) fn of_difference(words: String, path: String, sides: Vec<Side>) -> Self {
-        let difference = (!sides.is_empty()).then_some(Difference { path, sides });
-        Self { words, difference }
+        let more = if sides.is_empty() {
+            More::Nothing
+        } else {
+            More::Difference(Difference { path, sides })
+        };
+        Self { words, more }
+    }
+
+    /// A place in the code.
+    pub(super) fn of_spot(spot: Spot) -> Self {
+        Self {
+            words: format!("{}{}", spot.place, spot.rest),
+            more: More::Spot(spot),
+        }
+    }
+
+    /// The line in a channel's form: a detail as `code`, a place in the code as a link if one is known,
+    /// with `text` behind it.
+    pub(super) fn form(
+        &self,
+        code: impl Fn(&str) -> String,
+        text: impl Fn(&str) -> String,
+        link: impl Fn(&str, &str) -> String,
+    ) -> String {
+        let Some(Spot {
+            place,
+            link: to,
+            rest,
+        }) = self.spot()
+        else {
+            return code(self);
+        };
+        let place = to
+            .as_ref()
+            .map_or_else(|| code(place), |to| link(place, to));
+        place + &text(rest)
     }
 
     /// The sides, if it is a difference that can be shown.
     pub(super) const fn difference(&self) -> Option<&Difference> {
-        self.difference.as_ref()
+        match &self.more {
+            More::Difference(difference) => Some(difference),
+            More::Nothing | More::Spot(_) => None,
+        }
+    }
+
+    /// The place, if it is one.
+    pub(super) const fn spot(&self) -> Option<&Spot> {
+        match &self.more {
+            More::Spot(spot) => Some(spot),
+            More::Nothing | More::Difference(_) => None,
+        }
     }
 }
 
@@ -78,7 +142,7 @@ impl From<String> for Line {
     fn from(words: String) -> Self {
         Self {
             words,
-            difference: None,
+            more: More::Nothing,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Notices as Markdown for GitHub and GitLab. Nothing that comes from elsewhere formats text, calls
 //! anybody, or refers to another issue.
 
+use super::chat::code;
 use super::content::{Content, Item};
 use super::words::cut;
 
@@ -27,11 +28,6 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// Text shown as it is.
-fn code(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'"))
 }
 
 /// All that a notice says, in at most `longest` characters; an entry is never torn apart.
@@ -69,13 +65,10 @@ pub(super) fn brief(content: &Content) -> String {
 }
 
 fn entry(item: &Item) -> String {
-    let mut text = match (item.label.is_empty(), item.text.is_empty()) {
-        (true, _) => format!("- {}\n", escape(&item.text)),
-        (false, true) => format!("- {}\n", code(&item.label)),
-        (false, false) => format!("- {} – {}\n", code(&item.label), escape(&item.text)),
-    };
+    let mut text = format!("- {}\n", item.head(code, escape));
+    let link = |place: &str, to: &str| format!("[{}]({to})", escape(place));
     for line in &item.lines {
-        text.push_str(&format!("  - {}\n", code(line)));
+        text.push_str(&format!("  - {}\n", line.form(code, escape, link)));
     }
     text
 }

@@ -244,15 +244,8 @@ fn plain(content: &Content) -> String {
     );
     for section in &content.sections {
         parts.push(format!("\n\n{}", section.title));
-        parts.extend(section.items.iter().map(|item| {
-            let first = match (item.label.is_empty(), item.text.is_empty()) {
-                (true, _) => item.text.clone(),
-                (false, true) => item.label.clone(),
-                (false, false) => format!("{} – {}", item.label, item.text),
-            };
-            let lines = item.lines.iter().map(|line| format!("\n    {line}"));
-            format!("\n- {first}{}", lines.collect::<String>())
-        }));
+        let items = section.items.iter();
+        parts.extend(items.map(|item| format!("\n- {}", item.plain())));
         parts.extend(section.more.iter().map(|more| format!("\n{more}")));
     }
     fitting(parts, TEXT_BYTES, "\n… this is not all of it")
@@ -263,6 +256,10 @@ fn escape(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+}
+
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", escape(text))
 }
 
 fn html(content: &Content) -> String {
@@ -284,14 +281,10 @@ fn paragraphs(section: &Section) -> Vec<String> {
 }
 
 fn entry(item: &Item) -> String {
-    let text = escape(&item.text);
-    let mut entry = match (item.label.is_empty(), item.text.is_empty()) {
-        (true, _) => text,
-        (false, true) => format!("<code>{}</code>", escape(&item.label)),
-        (false, false) => format!("<code>{}</code> – {text}", escape(&item.label)),
-    };
+    let mut entry = item.head(code, escape);
+    let link = |place: &str, to: &str| format!("<a href=\"{}\">{}</a>", escape(to), escape(place));
     for line in &item.lines {
-        entry.push_str(&format!("<br><code>{}</code>", escape(line)));
+        entry.push_str(&format!("<br>{}", line.form(code, escape, link)));
     }
     format!("<ul><li>{entry}</li></ul>")
 }

@@ -4,7 +4,9 @@
 //! them out. The generic webhook sends the facts themselves.
 
 mod chat;
+mod commands;
 mod content;
+mod declared;
 mod discord;
 mod email;
 mod github_issues;

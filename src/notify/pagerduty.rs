@@ -11,6 +11,7 @@ use crate::secret::{Masker, SecretSource};
 
 use super::content::{Content, Item};
 use super::http::HttpSender;
+use super::line::Line;
 use super::rest::{Request, below};
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
@@ -20,6 +21,8 @@ use super::{Channel, Delivery, Letter, Notifier, Pending, Preview, read_secret};
 const SUMMARY_CHARACTERS: usize = 1024;
 /// How much of each detail is sent; all details together stay far below the 512 KB of an event.
 const DETAIL_CHARACTERS: usize = 2000;
+/// Most places in the code.
+const MOST_LINKS: usize = 5;
 /// Most of the name of a thing.
 const NAME_CHARACTERS: usize = 255;
 
@@ -116,7 +119,7 @@ fn event(
         "dedup_key": notice.conversation(),
         "client": "Mooring",
         "payload": payload(notice, content),
-        "links": [],
+        "links": links(content),
         "images": [],
     });
     Some((&["v2", "enqueue"], object(event)))
@@ -137,7 +140,7 @@ fn change(
             "source": cut(repair.stack.as_str(), NAME_CHARACTERS),
             "custom_details": details(content),
         },
-        "links": [],
+        "links": links(content),
     });
     Some((&["v2", "change", "enqueue"], object(event)))
 }
@@ -185,7 +188,7 @@ fn details(content: &Content) -> Json {
         details.insert("Facts".to_owned(), json!(facts));
     }
     for section in &content.sections {
-        let entries = section.items.iter().map(entry);
+        let entries = section.items.iter().map(Item::plain);
         let entries: Vec<String> = entries.chain(section.more.clone()).collect();
         let text = cut(&entries.join("\n"), DETAIL_CHARACTERS);
         details.insert(section.title.to_owned(), json!(text));
@@ -193,14 +196,13 @@ fn details(content: &Content) -> Json {
     Json::Object(details)
 }
 
-fn entry(item: &Item) -> String {
-    let first = match (item.label.is_empty(), item.text.is_empty()) {
-        (true, _) => item.text.clone(),
-        (false, true) => item.label.clone(),
-        (false, false) => format!("{} – {}", item.label, item.text),
-    };
-    let lines = item.lines.iter().map(|line| format!("\n    {line}"));
-    std::iter::once(first).chain(lines).collect()
+/// Where the code stands that it is about.
+fn links(content: &Content) -> Vec<Json> {
+    let items = content.sections.iter().flat_map(|section| &section.items);
+    let spots = items.flat_map(|item| item.lines.iter().filter_map(Line::spot));
+    let links = spots.filter_map(|spot| Some((spot.link.as_ref()?, &spot.place)));
+    let links = links.map(|(href, text)| json!({"href": href, "text": text}));
+    links.take(MOST_LINKS).collect()
 }
 
 fn object(json: Json) -> Map<String, Json> {

@@ -269,5 +269,14 @@ fn line(line: &Line) -> Value {
             value => side.value.as_str(),
         }
     });
-    context! { text => &**line, path => path, sides => sides.collect::<Vec<Value>>() }
+    let spot = line.spot();
+    let link = spot.and_then(|spot| spot.link.as_deref());
+    context! {
+        text => &**line,
+        path => path,
+        sides => sides.collect::<Vec<Value>>(),
+        place => spot.map_or("", |spot| spot.place.as_str()),
+        link => link.unwrap_or_default(),
+        rest => spot.map_or("", |spot| spot.rest.as_str()),
+    }
 }

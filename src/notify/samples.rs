@@ -10,9 +10,6 @@ use crate::secret::SecretSource;
 use super::content::{Brief, Content, Item, Section};
 use super::settings::{self, ChannelSettings, NotifierSettings, NotifySettings, form};
 use super::specimens::{Specimen, id};
-pub(super) use super::specimens::{
-    deleted, drift, failed, first_sight, repaired, resolved, unverified,
-};
 use super::{Delivery, Notifiers};
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -23,9 +20,33 @@ pub(super) fn message_id() -> MessageId {
     MessageId::from_uuid(id(1))
 }
 
+pub(super) fn drift() -> Notice {
+    Specimen::Drift.notice()
+}
+
+pub(super) fn deleted() -> Notice {
+    Specimen::Deleted.notice()
+}
+
+pub(super) fn failed() -> Notice {
+    Specimen::Failed.notice()
+}
+
+pub(super) fn resolved() -> Notice {
+    Specimen::Resolved.notice()
+}
+
+pub(super) fn repaired() -> Notice {
+    Specimen::Repaired.notice()
+}
+
+pub(super) fn first_sight() -> Notice {
+    Specimen::FirstLook.notice()
+}
+
 /// Every sample.
-pub(super) fn all() -> [Notice; 9] {
-    Specimen::ALL.map(Specimen::notice)
+pub(super) fn all() -> Vec<Notice> {
+    Specimen::ALL.map(Specimen::notice).to_vec()
 }
 
 /// More than any service takes, full of what means something to one of them.

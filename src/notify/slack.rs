@@ -131,13 +131,10 @@ fn paragraphs(section: &Section) -> Vec<String> {
 }
 
 fn entry(item: &Item) -> String {
-    let mut text = match (item.label.is_empty(), item.text.is_empty()) {
-        (true, _) => format!("• {}", escape(&item.text)),
-        (false, true) => format!("• {}", code(&item.label)),
-        (false, false) => format!("• {} – {}", code(&item.label), escape(&item.text)),
-    };
+    let mut text = format!("• {}", item.head(code, escape));
+    let link = |place: &str, to: &str| format!("<{}|{}>", escape(to), escape(place));
     for line in &item.lines {
-        let line = format!("\n    {}", code(line));
+        let line = format!("\n    {}", line.form(code, escape, link));
         // Escaping may lengthen a line fivefold; what does not fit is left out whole.
         if text.chars().count() + line.chars().count() + 2 > SECTION_CHARACTERS {
             text.push_str("\n…");
@@ -175,7 +172,7 @@ mod tests {
             {
               "elements": [
                 {
-                  "text": "Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod",
+                  "text": "Seen 2026-11-23 10:00 UTC, commit 0123456789, workspace prod\nOwners: @acme/web, @acme/platform",
                   "type": "mrkdwn"
                 }
               ],
@@ -183,7 +180,7 @@ mod tests {
             },
             {
               "text": {
-                "text": "*What changed*\n• `aws_security_group.web` – high: changed where the configuration does not look; an apply will not put it back\n    `ingress: now also {cidr_blocks: [\"0.0.0.0/0\"], from_port: 22, protocol: \"tcp\", to_port: 22}`\n• `module.db[\"main\"].aws_ssm_parameter.password` – medium: changed outside Terraform\n    `value: changed; the value is sensitive and not shown`\n• `aws_s3_bucket.logs` – low: changed outside Terraform\n    `tags.Env: was \"prod\", is now \"&lt;b&gt;*hacked*&lt;/b&gt; &amp; 'more'\"; Git wants \"prod\"`",
+                "text": "*What changed*\n• `aws_security_group.web` – high: changed where the configuration does not look; an apply will not put it back; first seen 12 minutes ago. Why high: ingress opened to everybody: it decides who reaches the network\n    `ingress: now also {cidr_blocks: [\"0.0.0.0/0\"], from_port: 22, protocol: \"tcp\", to_port: 22}`\n    <https://github.com/acme/infra/blob/0123456789abcdef0123456789abcdef01234567/live/web/main.tf#L12-L31|live/web/main.tf:12> · last changed by Ann, 3 days ago (a1b2c3d4e5 \"Open the port\")\n• `module.db[\"main\"].aws_ssm_parameter.password` – medium: changed outside Terraform\n    `value: changed; the value is sensitive and not shown`\n• `aws_s3_bucket.logs` – low: changed outside Terraform; first seen 12 minutes ago. Why low: tags say something about it and change nothing\n    `tags.Env: was \"prod\", is now \"&lt;b&gt;*hacked*&lt;/b&gt; &amp; 'more'\"; Git wants \"prod\"`\n    <https://github.com/acme/infra/blob/0123456789abcdef0123456789abcdef01234567/live/web/storage.tf#L4-L18|live/web/storage.tf:4> · last changed by Bea &lt;b@x&gt;, 1 year ago (a1b2c3d4e5 \"Tag *all* buckets\")",
                 "type": "mrkdwn"
               },
               "type": "section"
@@ -197,7 +194,7 @@ mod tests {
             },
             {
               "text": {
-                "text": "*What you can do*\n• Change aws_security_group.web back by hand before anything is applied, or write it into the code: no apply puts it back, and the next one hides it.\n• Put it back: terraform apply in live/web of infra (workspace prod).\n• Or keep it: write it into the code in live/web of infra (workspace prod) and merge.\n• See all of it:\n    `mooring show infra/live/web@prod`",
+                "text": "*What you can do*\n• Change aws_security_group.web back by hand before anything is applied, or write it into the code: no apply puts it back, and the next one hides it.\n• Put it back, in a clone of infra:\n    `TF_WORKSPACE=prod terraform -chdir=live/web apply -var-file=prod.tfvars`\n• Or keep it: write it into the code in live/web/storage.tf:4 and merge.\n• Take it on, so that nobody is reminded meanwhile:\n    `mooring ack infra/live/web@prod --for 8h`\n• See all of it:\n    `mooring show infra/live/web@prod`\n• `aws_s3_bucket.logs` – To rate this lower, under policy.severities in mooring.yaml:\n    `- { type: aws_s3_bucket, attributes: [tags.Env], severity: info }`",
                 "type": "mrkdwn"
               },
               "type": "section"

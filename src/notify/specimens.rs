@@ -1,357 +1,55 @@
 //! Notices of every kind, made up: what templates are proven on, what `mooring notify` shows and
 //! sends, and what the tests of every channel render.
 
+mod alerts;
+mod many;
 mod reports;
 
-use std::collections::BTreeMap;
-
 use clap::ValueEnum;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
+use crate::domain::alert::AlertKind;
 use crate::domain::check::StackCheck;
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::{
-    AttributeChange, Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict,
-};
-use crate::domain::ids::{Address, AlertId, CommitId, Fingerprint, RunId, SourceName, StackId};
-use crate::domain::notice::{
-    AlertNotice, Audience, Notice, RepairNotice, SummaryLine, SummaryNotice, VerdictCounts,
-};
-use crate::domain::plan::Mode;
-use crate::domain::policy::{Decision, DecisionKind};
-use crate::domain::value::{AttributePath, Number, Value};
+use crate::domain::ids::{AlertId, RunId, SourceName, StackId};
+use crate::domain::notice::{AlertNotice, Notice, Reach, SummaryLine};
+use crate::domain::place::Background;
 
-/// 2026-11-23 10:00 UTC.
-const SEEN: Timestamp = Timestamp::constant(1_795_428_000, 0);
-
-fn minutes_later(minutes: i64) -> Timestamp {
-    SEEN.checked_add(SignedDuration::from_mins(minutes))
-        .unwrap_or(SEEN)
-}
-
-pub(super) fn id(n: u128) -> Uuid {
-    Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0000 + n)
-}
-
-fn text(text: &str) -> Value {
-    Value::String(text.to_owned())
-}
-
-fn hidden(fingerprint: &str) -> Value {
-    Value::Sensitive {
-        fingerprint: Fingerprint::new(fingerprint),
-        empty: false,
-    }
-}
-
-fn attribute(path: &[&str], origin: Origin, sides: [Value; 3]) -> AttributeChange {
-    let path = AttributePath::new(path.iter().map(|&key| key.to_owned()).collect());
-    AttributeChange::new(Subject::Attribute(path), origin, sides)
-}
-
-fn finding(
-    address: &str,
-    severity: Severity,
-    origin: Origin,
-    attributes: Vec<AttributeChange>,
-) -> Finding {
-    Finding {
-        address: Address::new(address),
-        resource_type: address.split('.').next().unwrap_or_default().to_owned(),
-        mode: Mode::Managed,
-        deposed: None,
-        previous_address: None,
-        importing: false,
-        action: if origin == Origin::Unenforced {
-            FindingAction::None
-        } else {
-            FindingAction::Update
-        },
-        origin,
-        severity,
-        severity_reason: String::new(),
-        irreversible: None,
-        suppressed: None,
-        reason: None,
-        attributes,
-    }
-}
-
-fn rule(cidr: &str, port: &str) -> Value {
-    let fields = [
-        ("cidr_blocks", Value::List(vec![text(cidr)])),
-        ("from_port", Value::Number(Number::parse(port))),
-        ("to_port", Value::Number(Number::parse(port))),
-        ("protocol", text("tcp")),
-        ("description", text("")),
-    ];
-    Value::Object(BTreeMap::from(fields.map(|(k, v)| (k.to_owned(), v))))
-}
-
-fn check(verdict: Verdict, resources: Vec<Finding>, kind: DecisionKind, why: &str) -> StackCheck {
-    StackCheck {
-        stack: Some(StackId::new("infra/live/web@prod")),
-        workspace: "prod".to_owned(),
-        commit: Some(CommitId::new("0123456789abcdef0123456789abcdef01234567")),
-        dirty: false,
-        verdict,
-        terraform_version: Some("1.11.4".to_owned()),
-        duration_ms: 1750,
-        failure: None,
-        digest: None,
-        findings: Findings {
-            resources,
-            ..Findings::default()
-        },
-        decision: Decision {
-            kind,
-            reasons: vec![why.to_owned()],
-        },
-    }
-}
-
-fn alert(event: AlertEvent, kind: AlertKind, severity: Severity, check: StackCheck) -> AlertNotice {
-    AlertNotice {
-        alert: AlertId::from_uuid(id(2)),
-        event,
-        kind,
-        stack: StackId::new("infra/live/web@prod"),
-        severity,
-        at: SEEN,
-        opened_at: SEEN,
-        since: None,
-        detail: None,
-        resolution: None,
-        news: Vec::new(),
-        acknowledged: None,
-        returns: 0,
-        escalated: false,
-        cause: None,
-        audience: Audience::default(),
-        check,
-    }
-}
-
-fn tags() -> Finding {
-    finding(
-        "aws_s3_bucket.logs",
-        Severity::Low,
-        Origin::Drift,
-        vec![attribute(
-            &["tags", "Env"],
-            Origin::Drift,
-            [text("prod"), text("<b>*hacked*</b> & `more`"), text("prod")],
-        )],
-    )
-}
-
-/// Drift of three resources, one of them in a secret value, one that no apply puts back.
-pub(super) fn drift() -> Notice {
-    let open = finding(
-        "aws_security_group.web",
-        Severity::High,
-        Origin::Unenforced,
-        vec![attribute(
-            &["ingress"],
-            Origin::Unenforced,
-            [
-                Value::List(vec![rule("10.0.0.0/8", "443")]),
-                Value::List(vec![rule("10.0.0.0/8", "443"), rule("0.0.0.0/0", "22")]),
-                Value::List(vec![rule("10.0.0.0/8", "443"), rule("0.0.0.0/0", "22")]),
-            ],
-        )],
-    );
-    let secret = finding(
-        "module.db[\"main\"].aws_ssm_parameter.password",
-        Severity::Medium,
-        Origin::Drift,
-        vec![attribute(
-            &["value"],
-            Origin::Drift,
-            [hidden("aa"), hidden("bb"), hidden("aa")],
-        )],
-    );
-    let check = check(
-        Verdict::Drifted,
-        vec![tags(), secret, open],
-        DecisionKind::Ask,
-        "aws_security_group.web: high severity change that an apply would absorb into the state",
-    );
-    Notice::Alert(alert(
-        AlertEvent::Opened,
-        AlertKind::Drift,
-        Severity::High,
-        check,
-    ))
-}
-
-/// A database deleted by hand while code is waiting.
-pub(super) fn deleted() -> Notice {
-    let mut database = finding(
-        "aws_db_instance.main",
-        Severity::Critical,
-        Origin::Drift,
-        vec![AttributeChange {
-            subject: Subject::Deleted,
-            ..attribute(&[], Origin::Drift, [Value::Null, Value::Null, Value::Null])
-        }],
-    );
-    database.action = FindingAction::Create;
-    database.irreversible = Some("AWS::RDS::DBInstance".to_owned());
-    let waiting = finding(
-        "aws_sqs_queue.jobs",
-        Severity::Medium,
-        Origin::Pending,
-        vec![attribute(
-            &["delay_seconds"],
-            Origin::Pending,
-            [
-                Value::Number(Number::parse("0")),
-                Value::Number(Number::parse("0")),
-                Value::Number(Number::parse("30")),
-            ],
-        )],
-    );
-    let check = check(
-        Verdict::DriftedAndPending,
-        vec![waiting, database],
-        DecisionKind::Ask,
-        "pending code blocks the repair: applying would also deploy it",
-    );
-    Notice::Alert(alert(
-        AlertEvent::Changed,
-        AlertKind::Drift,
-        Severity::Critical,
-        check,
-    ))
-}
-
-fn locked() -> StackCheck {
-    let mut check = check(
-        Verdict::Failed,
-        Vec::new(),
-        DecisionKind::Refuse,
-        "the plan failed or is incomplete",
-    );
-    check.failure = Some(Failure::new(
-        FailureKind::Locked,
-        "the state is locked by ci@runner-7\n(operation apply, since 2026-11-23 09:12 UTC)",
-        "Wait until that apply ends; if it is dead, release the lock with terraform force-unlock.",
-    ));
-    check
-}
-
-/// A stack whose state is locked.
-pub(super) fn failed() -> Notice {
-    Notice::Alert(alert(
-        AlertEvent::Opened,
-        AlertKind::Failed,
-        Severity::High,
-        locked(),
-    ))
-}
-
-/// Drift that somebody put right.
-pub(super) fn resolved() -> Notice {
-    let check = check(
-        Verdict::InSync,
-        Vec::new(),
-        DecisionKind::Nothing,
-        "in sync",
-    );
-    Notice::Alert(AlertNotice {
-        at: minutes_later(90),
-        resolution: Some(Resolution::PutBack),
-        ..alert(
-            AlertEvent::Resolved,
-            AlertKind::Drift,
-            Severity::High,
-            check,
-        )
-    })
-}
-
-fn repair(after: StackCheck) -> RepairNotice {
-    let before = check(
-        Verdict::Drifted,
-        vec![tags()],
-        DecisionKind::Apply,
-        "aws_s3_bucket.logs is drift and safe by rule",
-    );
-    RepairNotice {
-        run: RunId::from_uuid(id(3)),
-        stack: StackId::new("infra/live/web@prod"),
-        at: minutes_later(2),
-        before,
-        after,
-    }
-}
-
-/// A repair that worked.
-pub(super) fn repaired() -> Notice {
-    let after = check(
-        Verdict::InSync,
-        Vec::new(),
-        DecisionKind::Nothing,
-        "in sync",
-    );
-    Notice::Repaired(repair(after))
-}
-
-/// An apply after which the stack could not be planned.
-pub(super) fn unverified() -> Notice {
-    Notice::Repaired(repair(locked()))
-}
-
-/// The first look at a source.
-pub(super) fn first_sight() -> Notice {
-    let line = |stack: &str, verdict, severity, text: &str| SummaryLine {
-        stack: StackId::new(stack),
-        verdict,
-        severity,
-        since: Some(SEEN),
-        text: text.to_owned(),
-    };
-    Notice::Summary(SummaryNotice {
-        source: SourceName::new("infra"),
-        at: minutes_later(5),
-        stacks: vec![
-            line(
-                "infra/live/db",
-                Verdict::Failed,
-                Severity::High,
-                "credentials_refused: the backend refused the credentials",
-            ),
-            line(
-                "infra/live/web@prod",
-                Verdict::Drifted,
-                Severity::Low,
-                "aws_s3_bucket.logs: tags.Env",
-            ),
-        ],
-        counts: VerdictCounts::of([
-            Verdict::InSync,
-            Verdict::InSync,
-            Verdict::InSync,
-            Verdict::Drifted,
-            Verdict::Failed,
-        ]),
-    })
-}
+#[cfg(test)]
+pub(super) use self::alerts::id;
+use self::alerts::{SEEN, minutes_later};
 
 /// A kind of notice that can be shown and sent without anything having happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Specimen {
     /// Drift of several resources.
     Drift,
-    /// Something that holds data is deleted.
+    /// Something that holds data is deleted, and code waits: the trouble is another.
     Deleted,
-    /// A stack that cannot be checked.
-    Failed,
+    /// A trouble that is still there.
+    Reminded,
+    /// A trouble that nobody has acknowledged.
+    Escalated,
+    /// A trouble that somebody has taken on.
+    Acknowledged,
     /// Drift is gone.
     Resolved,
+    /// Drift is gone because Mooring repaired it.
+    ResolvedByRepair,
+    /// A stack with a trouble is no longer tracked.
+    Untracked,
+    /// A stack that cannot be checked.
+    Failed,
+    /// Code that waits for too long.
+    Pending,
+    /// An apply that was cut off.
+    Interrupted,
+    /// Several stacks with one trouble.
+    GroupBegins,
+    /// One more of them.
+    GroupGrows,
+    /// All of them are over.
+    GroupEnds,
     /// Mooring repaired something.
     Repaired,
     /// Mooring repaired something and cannot say whether it worked.
@@ -362,20 +60,45 @@ pub enum Specimen {
     Report,
     /// A report with nothing to say.
     CalmReport,
+    /// What came in quiet hours.
+    QuietHours,
+    /// What was more than a receiver takes.
+    RateLimit,
+    /// A receiver that takes no messages.
+    Unreachable,
+    /// It takes messages again.
+    ReachedAgain,
+    /// Messages that could not be delivered.
+    Undelivered,
 }
 
 impl Specimen {
     /// Each of them, in the order in which they tell a story.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 24] = [
         Self::Drift,
         Self::Deleted,
-        Self::Failed,
+        Self::Reminded,
+        Self::Escalated,
+        Self::Acknowledged,
         Self::Resolved,
+        Self::ResolvedByRepair,
+        Self::Untracked,
+        Self::Failed,
+        Self::Pending,
+        Self::Interrupted,
+        Self::GroupBegins,
+        Self::GroupGrows,
+        Self::GroupEnds,
         Self::Repaired,
         Self::Unverified,
         Self::FirstLook,
         Self::Report,
         Self::CalmReport,
+        Self::QuietHours,
+        Self::RateLimit,
+        Self::Unreachable,
+        Self::ReachedAgain,
+        Self::Undelivered,
     ];
 
     /// The stable word.
@@ -383,73 +106,168 @@ impl Specimen {
         match self {
             Self::Drift => "drift",
             Self::Deleted => "deleted",
-            Self::Failed => "failed",
+            Self::Reminded => "reminded",
+            Self::Escalated => "escalated",
+            Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
+            Self::ResolvedByRepair => "resolved-by-repair",
+            Self::Untracked => "untracked",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+            Self::Interrupted => "interrupted",
+            Self::GroupBegins => "group-begins",
+            Self::GroupGrows => "group-grows",
+            Self::GroupEnds => "group-ends",
             Self::Repaired => "repaired",
             Self::Unverified => "unverified",
             Self::FirstLook => "first-look",
             Self::Report => "report",
             Self::CalmReport => "calm-report",
+            Self::QuietHours => "quiet-hours",
+            Self::RateLimit => "rate-limit",
+            Self::Unreachable => "unreachable",
+            Self::ReachedAgain => "reached-again",
+            Self::Undelivered => "undelivered",
         }
     }
 
     pub(super) fn notice(self) -> Notice {
         match self {
-            Self::Drift => drift(),
-            Self::Deleted => deleted(),
-            Self::Failed => failed(),
-            Self::Resolved => resolved(),
-            Self::Repaired => repaired(),
-            Self::Unverified => unverified(),
-            Self::FirstLook => first_sight(),
+            Self::Drift => alerts::drift(),
+            Self::Deleted => alerts::deleted(),
+            Self::Reminded => alerts::reminded(),
+            Self::Escalated => alerts::escalated(),
+            Self::Acknowledged => alerts::acknowledged(),
+            Self::Resolved => alerts::resolved(),
+            Self::ResolvedByRepair => alerts::resolved_by_repair(),
+            Self::Untracked => alerts::untracked(),
+            Self::Failed => alerts::failed(),
+            Self::Pending => alerts::pending(),
+            Self::Interrupted => alerts::interrupted(),
+            Self::GroupBegins => many::group_begins(),
+            Self::GroupGrows => many::group_grows(),
+            Self::GroupEnds => many::group_ends(),
+            Self::Repaired => alerts::repaired(),
+            Self::Unverified => alerts::unverified(),
+            Self::FirstLook => many::first_sight(),
             Self::Report => reports::report(SEEN, "infra"),
             Self::CalmReport => reports::calm(SEEN, "infra"),
+            Self::QuietHours => many::quiet_hours(),
+            Self::RateLimit => many::rate_limit(),
+            Self::Unreachable => many::unreachable(),
+            Self::ReachedAgain => many::reached_again(),
+            Self::Undelivered => many::undelivered(),
         }
     }
 
     /// The notice as if it were about now and about stacks that nobody has. `trial` sets the alerts
     /// and runs of one trial apart from those of another.
     pub fn as_of(self, now: Timestamp, trial: Uuid) -> Notice {
-        let moved = |at: Timestamp| {
-            let moved = at.checked_add(now.duration_since(minutes_later(90)));
-            moved.unwrap_or(now)
-        };
-        let unowned =
-            |stack: &StackId| StackId::new(stack.as_str().replacen("infra/", "example/", 1));
+        let trial = Trial { now, id: trial };
         let mut notice = self.notice();
         match &mut notice {
-            Notice::Alert(alert) => {
-                // Failures are an alert of their own, as they are in life.
-                let kind = u128::from(alert.kind == AlertKind::Failed);
-                alert.alert = AlertId::from_uuid(Uuid::from_u128(trial.as_u128() ^ kind));
-                alert.stack = unowned(&alert.stack);
-                alert.at = moved(alert.at);
-                alert.opened_at = moved(alert.opened_at);
-                alert.since = alert.since.map(moved);
-                alert.check.stack = Some(alert.stack.clone());
-            }
+            Notice::Alert(alert) => trial.alert(alert),
             Notice::Repaired(repair) => {
-                repair.run = RunId::from_uuid(trial);
+                repair.run = RunId::from_uuid(trial.id);
                 repair.stack = unowned(&repair.stack);
-                repair.at = moved(repair.at);
+                trial.move_to_now(&mut repair.at);
                 repair.before.stack = Some(repair.stack.clone());
                 repair.after.stack = Some(repair.stack.clone());
+                trial.findings(&mut repair.before);
+                trial.findings(&mut repair.after);
             }
             Notice::Summary(summary) => {
-                summary.at = moved(summary.at);
+                trial.move_to_now(&mut summary.at);
                 summary.source = SourceName::new("example");
-                for line in &mut summary.stacks {
-                    line.stack = unowned(&line.stack);
-                    line.since = line.since.map(moved);
+                for SummaryLine { stack, since, .. } in &mut summary.stacks {
+                    *stack = unowned(stack);
+                    since.iter_mut().for_each(|since| trial.move_to_now(since));
+                }
+            }
+            Notice::Group(group) => {
+                group.group = format!("trial-{}", trial.id);
+                trial.move_to_now(&mut group.at);
+                for (member, n) in group.members.iter_mut().zip(4..) {
+                    member.alert = trial.nth(n);
+                    member.stack = unowned(&member.stack);
+                }
+                trial.alert(&mut group.example);
+            }
+            Notice::Digest(digest) => {
+                trial.move_to_now(&mut digest.at);
+                for line in &mut digest.lines {
+                    line.stack = line.stack.as_ref().map(unowned);
+                    trial.move_to_now(&mut line.at);
                 }
             }
             Notice::Report(_) if self == Self::CalmReport => {
                 return reports::calm(now, "example");
             }
             Notice::Report(_) => return reports::report(now, "example"),
-            // No specimen is one of these.
-            Notice::Group(_) | Notice::Digest(_) | Notice::Undelivered(_) => {}
+            Notice::Undelivered(lost) => {
+                lost.notifier = "example".to_owned();
+                trial.move_to_now(&mut lost.at);
+                if let Reach::Down(since) | Reach::Back(since) = &mut lost.news {
+                    trial.move_to_now(since);
+                }
+            }
         }
         notice
+    }
+}
+
+/// A stack that nobody has.
+fn unowned(stack: &StackId) -> StackId {
+    StackId::new(stack.as_str().replacen("infra/", "example/", 1))
+}
+
+/// Notices as if they were about now.
+struct Trial {
+    now: Timestamp,
+    id: Uuid,
+}
+
+impl Trial {
+    fn move_to_now(&self, at: &mut Timestamp) {
+        let moved = at.checked_add(self.now.duration_since(minutes_later(90)));
+        *at = moved.unwrap_or(self.now);
+    }
+
+    /// Alerts of different troubles are different ones, as they are in life.
+    fn nth(&self, n: u128) -> AlertId {
+        AlertId::from_uuid(Uuid::from_u128(self.id.as_u128() ^ n))
+    }
+
+    fn alert(&self, alert: &mut AlertNotice) {
+        let kind = match alert.kind {
+            AlertKind::Drift => 0,
+            AlertKind::Failed => 1,
+            AlertKind::Pending => 2,
+            AlertKind::Apply => 3,
+        };
+        alert.alert = self.nth(kind);
+        alert.stack = unowned(&alert.stack);
+        alert.check.stack = Some(alert.stack.clone());
+        self.move_to_now(&mut alert.at);
+        self.move_to_now(&mut alert.opened_at);
+        alert.since.iter_mut().for_each(|at| self.move_to_now(at));
+        if let Some(known) = &mut alert.acknowledged {
+            self.move_to_now(&mut known.at);
+            known.until.iter_mut().for_each(|at| self.move_to_now(at));
+        }
+        self.findings(&mut alert.check);
+    }
+
+    fn findings(&self, check: &mut StackCheck) {
+        for finding in &mut check.findings.resources {
+            let Background { since, declared } = &mut finding.background;
+            since.iter_mut().for_each(|at| self.move_to_now(at));
+            let changed = declared
+                .as_mut()
+                .and_then(|declared| declared.changed.as_mut());
+            if let Some(change) = changed {
+                self.move_to_now(&mut change.at);
+            }
+        }
     }
 }

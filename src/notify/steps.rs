@@ -2,64 +2,17 @@
 
 use crate::domain::alert::AlertKind;
 use crate::domain::finding::{Finding, FindingAction, Origin, Subject};
-use crate::domain::ids::StackId;
-use crate::domain::notice::{AlertNotice, ReportNotice, SummaryNotice};
+use crate::domain::notice::{AlertNotice, GroupNotice, ReportNotice, SummaryNotice};
 use crate::domain::policy::DecisionKind;
 use crate::domain::posture::{Filter, Posture};
-use crate::domain::stack::DEFAULT_WORKSPACE;
 
-use super::content::{Item, Section};
+use super::commands::{Place, acknowledge_cause, hear_less, quoted};
+use super::content::{Item, Section, concerned};
+use super::declared;
 
 pub(super) const TITLE: &str = "What you can do";
 /// The same of a report, which asks for nothing.
 const REPORT_TITLE: &str = "The whole report";
-
-/// Where to type commands about a stack.
-pub(super) struct Place {
-    stack: String,
-    /// In words, for example `live/web of infra (workspace prod)`.
-    directory: String,
-}
-
-impl Place {
-    /// The place of a stack, read from its identity.
-    pub(super) fn of(stack: &StackId, workspace: &str) -> Self {
-        let id = stack.as_str();
-        let path = id.rsplit_once('#').map_or(id, |(path, _)| path);
-        let path = path
-            .strip_suffix(workspace)
-            .and_then(|path| path.strip_suffix('@'))
-            .unwrap_or(path);
-        let place = match path.split_once('/') {
-            Some((source, "" | ".")) => format!("the root of {source}"),
-            Some((source, dir)) => format!("{dir} of {source}"),
-            None => path.to_owned(),
-        };
-        let directory = if workspace == DEFAULT_WORKSPACE {
-            place
-        } else {
-            format!("{place} (workspace {workspace})")
-        };
-        Self {
-            stack: quoted(id),
-            directory,
-        }
-    }
-
-    fn show(&self) -> Item {
-        Item::sentence("See all of it:").with_line(format!("mooring show {}", self.stack))
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "/._@-+=:".contains(c);
-    if !word.is_empty() && word.chars().all(harmless) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
 
 /// What an apply of the whole plan would destroy or create empty.
 fn losses(alert: &AlertNotice) -> Option<Item> {
@@ -84,12 +37,28 @@ fn losses(alert: &AlertNotice) -> Option<Item> {
     )))
 }
 
-pub(super) fn for_trouble(alert: &AlertNotice, place: &Place) -> Section {
+pub(super) fn for_trouble(alert: &AlertNotice) -> Section {
+    let place = Place::of(&alert.stack, &alert.check);
+    steps(alert, &place, place.acknowledge())
+}
+
+/// What can be done about stacks with one cause: all that one of them asks for, and taking on the lot.
+pub(super) fn for_group(group: &GroupNotice) -> Section {
+    let example = &group.example;
+    let place = Place::of(&example.stack, &example.check);
+    let mut section = steps(example, &place, acknowledge_cause(&group.key));
+    if group.members.len() > 1 {
+        section.more = Some("The same goes for the others, each with its own commands.".to_owned());
+    }
+    section
+}
+
+fn steps(alert: &AlertNotice, place: &Place<'_>, acknowledge: Item) -> Section {
     let mut items: Vec<Item> = losses(alert).into_iter().collect();
     match alert.kind {
         AlertKind::Drift => items.extend(drift(alert, place)),
         AlertKind::Pending => items.extend([
-            Item::sentence(format!("Deploy it: terraform apply in {}", place.directory)),
+            place.terraform("Deploy it", "apply"),
             Item::sentence("Or take the change back in Git."),
         ]),
         AlertKind::Failed => {
@@ -104,18 +73,28 @@ pub(super) fn for_trouble(alert: &AlertNotice, place: &Place) -> Section {
             items.push(Item::sentence(
                 "Until then nobody knows whether this stack has drifted.",
             ));
+            items.push(place.look_again());
         }
-        AlertKind::Apply => items.push(Item::sentence(format!(
-            "Look at the state, its lock and a fresh plan in {} before anything else is applied; \
-             Mooring applies nothing there until somebody has.",
-            place.directory
-        ))),
+        AlertKind::Apply => items.extend([
+            Item::sentence(
+                "Look at the state, its lock and a fresh plan before anything else is applied; \
+                 Mooring applies nothing there until somebody has.",
+            ),
+            place.terraform("Make a plan", "plan"),
+            place.resume(),
+        ]),
+    }
+    if alert.acknowledged.is_none() {
+        items.push(acknowledge);
     }
     items.push(place.show());
+    if alert.kind == AlertKind::Drift {
+        items.extend(hear_less(&concerned(alert)));
+    }
     Section::new(TITLE, items)
 }
 
-fn drift(alert: &AlertNotice, place: &Place) -> Vec<Item> {
+fn drift(alert: &AlertNotice, place: &Place<'_>) -> Vec<Item> {
     let findings = &alert.check.findings;
     let mut items = Vec::new();
     if let Some(finding) = findings.resources.iter().find(|f| is_told_unenforced(f)) {
@@ -143,23 +122,23 @@ fn drift(alert: &AlertNotice, place: &Place) -> Vec<Item> {
         ));
     } else if findings.has_drift() {
         let deploys = if findings.has_pending() {
-            ". This also deploys the code that is waiting"
+            " (this also deploys the code that is waiting)"
         } else {
             ""
         };
-        items.push(Item::sentence(format!(
-            "Put it back: terraform apply in {}{deploys}.",
-            place.directory
-        )));
+        items.push(place.terraform(&format!("Put it back{deploys}"), "apply"));
         let keep = if drifted_by_deletion(alert) {
             "Or leave it gone: take it out of the code"
         } else {
             "Or keep it: write it into the code"
         };
-        items.push(Item::sentence(format!(
-            "{keep} in {} and merge.",
-            place.directory
-        )));
+        let mut drifted = findings.resources.iter().filter(|f| f.is_drift());
+        let declared = drifted.find_map(|f| f.background.declared.as_ref());
+        let code = declared.map_or_else(
+            || place.directory.clone(),
+            |declared| declared::place(&declared.place),
+        );
+        items.push(Item::sentence(format!("{keep} in {code} and merge.")));
     }
     if findings.has_failing_check() {
         items.push(Item::sentence(
@@ -187,7 +166,7 @@ fn is_told_unenforced(finding: &Finding) -> bool {
         && finding.severity >= super::content::UNENFORCED_FROM
 }
 
-pub(super) fn after_repair(place: &Place, over: bool) -> Section {
+pub(super) fn after_repair(place: &Place<'_>, over: bool) -> Section {
     let words = if over {
         "Nothing has to be done. If somebody needed the change, write it into the code."
     } else {
@@ -249,40 +228,4 @@ fn report_command(posture: &Posture) -> String {
         add("severity", severity.as_str());
     }
     command
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_read_from_a_stacks_identity() {
-        for (id, workspace, words) in [
-            ("infra/live/web", "default", "live/web of infra"),
-            (
-                "infra/live/web@prod",
-                "prod",
-                "live/web of infra (workspace prod)",
-            ),
-            (
-                "infra/a@b@prod#blue",
-                "prod",
-                "a@b of infra (workspace prod)",
-            ),
-            ("infra/.", "default", "the root of infra"),
-            (".", "default", "."),
-        ] {
-            assert_eq!(Place::of(&StackId::new(id), workspace).directory, words);
-        }
-    }
-
-    #[test]
-    fn a_command_can_be_pasted_whatever_a_directory_is_called() {
-        assert_eq!(quoted("infra/live/web@prod"), "infra/live/web@prod");
-        assert_eq!(
-            quoted("infra/a b;rm -rf 'x'"),
-            r"'infra/a b;rm -rf '\''x'\'''"
-        );
-        assert_eq!(quoted("infra/a#b"), "'infra/a#b'");
-    }
 }

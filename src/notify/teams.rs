@@ -8,6 +8,7 @@ use crate::secret::SecretSource;
 use super::chat::{self, NOT_ALL};
 use super::content::{Content, Item};
 use super::http::HttpSender;
+use super::line::Spot;
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
 use super::{Channel, Letter, Notifier, Pending, Preview};
@@ -164,9 +165,25 @@ fn entry(item: &Item) -> Vec<Value> {
     };
     let mut parts = vec![paragraph("Small", &runs)];
     for line in &item.lines {
-        parts.push(paragraph("None", &[run("\u{2003}"), mono(line)]));
+        let mut runs = vec![run("\u{2003}")];
+        match line.spot() {
+            Some(spot) => {
+                runs.push(link(spot));
+                runs.extend(Some(run(&spot.rest)).filter(|_| !spot.rest.is_empty()));
+            }
+            None => runs.push(mono(line)),
+        }
+        parts.push(paragraph("None", &runs));
     }
     parts
+}
+
+fn link(spot: &Spot) -> Value {
+    let mut place = mono(&spot.place);
+    if let Some(url) = &spot.link {
+        place["selectAction"] = json!({"type": "Action.OpenUrl", "url": url});
+    }
+    place
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{AttributeChange, Finding};
 use crate::domain::notice::{Notice, Reach, SummaryLine, VerdictCounts};
+use crate::domain::place::{Declared, LastChange};
 use crate::domain::posture::{AlertCounts, Posture};
 use crate::secret::SecretSource;
 
@@ -214,6 +215,9 @@ struct Body<'a> {
     /// Of an alert: its id.
     #[serde(skip_serializing_if = "Option::is_none")]
     alert: Option<String>,
+    /// Of an alert: who owns the stack's directory, as `CODEOWNERS` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owners: Option<&'a [String]>,
     /// Of an alert: when it was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     opened_at: Option<Timestamp>,
@@ -287,9 +291,25 @@ struct FindingBody<'a> {
     action: &'static str,
     origin: &'static str,
     severity: &'static str,
+    /// Why it matters that much; may be empty.
+    severity_reason: &'a str,
+    /// Since when it has been found.
+    since: Option<Timestamp>,
+    /// Where it is declared, and who last changed that.
+    location: Option<Location<'a>>,
     irreversible: bool,
     suppressed: bool,
     attributes: Vec<AttributeBody>,
+}
+
+/// A block of the configuration; the file is relative to the root of the repository.
+#[derive(Debug, Serialize)]
+struct Location<'a> {
+    file: &'a str,
+    line: u32,
+    end_line: u32,
+    url: Option<&'a str>,
+    last_change: Option<&'a LastChange>,
 }
 
 /// One difference: as recorded, as it is, as Git wants it. Masked values are `"(sensitive)"`.
@@ -355,6 +375,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         notifier: None,
         kind: None,
         alert: None,
+        owners: None,
         opened_at: None,
         detail: None,
         resolution: None,
@@ -375,6 +396,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             event: Some(alert.event.as_str()),
             kind: Some(alert.kind.as_str()),
             alert: Some(alert.alert.to_string()),
+            owners: Some(&alert.audience.owners),
             opened_at: Some(alert.opened_at),
             detail: alert.detail.as_deref(),
             resolution: alert.resolution,
@@ -492,9 +514,22 @@ fn finding(finding: &Finding) -> FindingBody<'_> {
         action: finding.action.as_str(),
         origin: finding.origin.as_str(),
         severity: finding.severity.as_str(),
+        severity_reason: &finding.severity_reason,
+        since: finding.background.since,
+        location: finding.background.declared.as_ref().map(location),
         irreversible: finding.irreversible.is_some(),
         suppressed: finding.suppressed.is_some(),
         attributes: finding.attributes.iter().map(attribute).collect(),
+    }
+}
+
+fn location(declared: &Declared) -> Location<'_> {
+    Location {
+        file: &declared.place.file,
+        line: declared.place.first,
+        end_line: declared.place.last,
+        url: declared.link.as_deref(),
+        last_change: declared.changed.as_ref(),
     }
 }
 

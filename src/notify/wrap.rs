@@ -1,9 +1,9 @@
-//! Plain text in lines of 78 columns. Values are never broken: somebody may copy them.
+//! Plain text in lines of 72 columns. Values are never broken: somebody may copy them.
 
 use unicode_width::UnicodeWidthStr;
 
-/// The longest line that RFC 5322 wishes for.
-const COLUMNS: usize = 78;
+/// What still fits into 80 when somebody answers and it is quoted a few times.
+const COLUMNS: usize = 72;
 
 /// The text with `first` before its first line and `rest` before the others.
 pub(super) fn wrap(text: &str, first: &str, rest: &str) -> String {

@@ -20,7 +20,7 @@ use super::context::Context;
 use super::look::Sighting;
 use super::resolve::Tracked;
 use super::step::{Next, advance, duration, finish};
-use super::{baseline, fresh, news};
+use super::{background, baseline, fresh, news};
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -87,15 +87,18 @@ pub async fn conclude(
 ) -> Result<Next, StoreError> {
     let now = context.now();
     let Ending {
-        check,
+        mut check,
         ledger,
         state,
         backend,
         interrupted,
         outcome,
-        repaired,
+        mut repaired,
         code_moved,
     } = ending;
+    for check in [Some(&mut check), repaired.as_mut()].into_iter().flatten() {
+        background::add(context, tracked, &record, &ledger, check).await;
+    }
     record.observe(check.clone(), now);
     record.observe_state(state);
     record.backend = backend.or(record.backend);

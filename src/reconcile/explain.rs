@@ -129,6 +129,7 @@ fn explained(reading: &Reading) -> StackCheck {
         duration_ms: 0,
         failure: incomplete.then(|| Failure::new(FailureKind::IncompletePlan, message, hint)),
         digest: None,
+        recipe: None,
         findings,
         decision,
     }

@@ -1,7 +1,8 @@
 //! `check`: one look at every stack below a directory of somebody's own, without configuration and
 //! without a trace in their tree.
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
@@ -11,13 +12,14 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::discover::{Found, discover};
+use crate::discover::{Found, discover, places};
 use crate::domain::check::StackCheck;
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
 use crate::domain::history::History;
-use crate::domain::ids::{CommitId, StackId};
+use crate::domain::ids::{Address, CommitId, StackId};
+use crate::domain::place::{Declared, Recipe};
 use crate::domain::policy::{Policy, decide};
 use crate::domain::rules::Rules;
 use crate::domain::stack::DEFAULT_WORKSPACE;
@@ -64,6 +66,8 @@ pub enum Progress {
 struct Shared {
     request: Request,
     root: PathBuf,
+    /// The repository around it; the directory itself outside of one.
+    tree: PathBuf,
     engine: Result<Engine, Failure>,
     env: Environment,
     key: DigestKey,
@@ -182,6 +186,7 @@ async fn prepare(mut request: Request, cancel: CancellationToken) -> Result<Shar
         key: DigestKey::new(random_key().map_err(|error| no_cache(&request.cache, &error))?),
         request,
         root,
+        tree,
         engine,
         env,
         commit,
@@ -254,7 +259,57 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
             .states
             .claim(state, &StackId::new(found.dir.as_str()));
     }
+    let seen = located(shared, found, seen).await;
     (as_check(shared, found, workspace, seen), state)
+}
+
+fn engine_name(shared: &Shared) -> String {
+    let program = shared.engine.as_ref().ok();
+    let name = program.and_then(|engine| engine.program.file_name());
+    name.map_or_else(
+        || "terraform".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// The stack's directory in the repository.
+fn in_tree(shared: &Shared, found: &Found) -> String {
+    let dir = shared.root.join(&found.dir);
+    let dir = dir.strip_prefix(&shared.tree).unwrap_or(&dir);
+    let parts: Vec<_> = dir.components().filter_map(plain).collect();
+    if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
+    }
+}
+
+fn plain(part: Component<'_>) -> Option<Cow<'_, str>> {
+    match part {
+        Component::Normal(name) => Some(name.to_string_lossy()),
+        _ => None,
+    }
+}
+
+/// The look with the place in the code of each finding. What was planned in a copy is in the tree all
+/// the same.
+async fn located(shared: &Shared, found: &Found, mut seen: Sighting) -> Sighting {
+    let findings = &mut seen.findings.resources;
+    if findings.is_empty() {
+        return seen;
+    }
+    let addresses: Vec<Address> = findings.iter().map(|f| f.address.clone()).collect();
+    let (tree, dir) = (shared.tree.clone(), in_tree(shared, found));
+    let places = tokio::task::spawn_blocking(move || places(&tree, &dir, &addresses));
+    let places = places.await.unwrap_or_default();
+    for finding in findings {
+        finding.background.declared = places.get(&finding.address).map(|place| Declared {
+            place: place.clone(),
+            link: None,
+            changed: None,
+        });
+    }
+    seen
 }
 
 /// The state file of a stack that was planned in a copy without it: it is outside of what is copied.
@@ -282,6 +337,13 @@ fn state_left_behind(state: &Path) -> Failure {
 
 fn as_check(shared: &Shared, found: &Found, workspace: String, seen: Sighting) -> StackCheck {
     let decision = decide(seen.verdict, &seen.findings, &Policy::default(), &[]);
+    let recipe = Recipe {
+        engine: engine_name(shared),
+        dir: in_tree(shared, found),
+        workspace: Some(workspace.clone()).filter(|name| name != DEFAULT_WORKSPACE),
+        var_files: Vec::new(),
+        backend_config: Vec::new(),
+    };
     StackCheck {
         stack: Some(StackId::new(found.dir.as_str())),
         workspace,
@@ -293,6 +355,7 @@ fn as_check(shared: &Shared, found: &Found, workspace: String, seen: Sighting) -
         failure: seen.failure,
         // Without an installation's key nothing can be approved, so there is nothing to name.
         digest: None,
+        recipe: Some(recipe),
         findings: seen.findings,
         decision,
     }

@@ -6,6 +6,7 @@
 mod acknowledge;
 pub mod act;
 mod attempt;
+mod background;
 mod baseline;
 pub mod bells;
 mod cache;

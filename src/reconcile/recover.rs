@@ -114,6 +114,7 @@ pub fn unseen(record: &StackRecord) -> StackCheck {
         duration_ms: 0,
         failure: None,
         digest: None,
+        recipe: None,
         findings: Findings::default(),
         decision: Decision {
             kind: DecisionKind::Refuse,

@@ -1,10 +1,12 @@
 //! Which stacks a source has and how each is planned: discovery and configuration brought together.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::discover::{Found, Mark};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{SourceName, StackId};
+use crate::domain::place::Recipe;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::terraform::refuse_remote_execution;
 
@@ -29,6 +31,33 @@ pub struct Tracked {
     pub owners: Vec<String>,
     /// Why its configuration cannot be read, if it cannot.
     pub problem: Option<Failure>,
+}
+
+impl Tracked {
+    /// How a person plans it as Mooring does.
+    pub(super) fn recipe(&self) -> Recipe {
+        let settings = &self.settings;
+        let program = Path::new(&settings.engine).file_name();
+        let backend_config = settings.backend_config.iter();
+        Recipe {
+            engine: program.map_or_else(
+                || settings.engine.clone(),
+                |program| program.to_string_lossy().into_owned(),
+            ),
+            dir: self.dir.clone(),
+            workspace: Some(self.workspace.clone()).filter(|name| name != DEFAULT_WORKSPACE),
+            var_files: settings.var_files.clone(),
+            backend_config: backend_config.map(|entry| without_value(entry)).collect(),
+        }
+    }
+}
+
+/// An entry for a backend: a file as it is, of a value its name alone.
+fn without_value(entry: &str) -> String {
+    match entry.split_once('=') {
+        Some((name, _)) => format!("{name}=…"),
+        None => entry.to_owned(),
+    }
 }
 
 /// What makes two stacks of one directory.

@@ -64,6 +64,7 @@ pub(super) fn check_of(tracked: &Tracked, seen: &Sighting, commit: &CommitId) ->
         duration_ms: seen.duration_ms,
         failure: seen.failure.clone(),
         digest: seen.digest.clone(),
+        recipe: Some(tracked.recipe()),
         findings: seen.findings.clone(),
         decision: Decision {
             kind: DecisionKind::Refuse,

@@ -86,6 +86,7 @@ fn as_check(record: &SourceRecord) -> StackCheck {
         duration_ms: 0,
         failure: record.failure.clone(),
         digest: None,
+        recipe: None,
         findings: Findings::default(),
         decision: Decision {
             kind,

@@ -1,5 +1,6 @@
 //! The JSON report, version 1. Fields may be added; none changes its meaning.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -8,6 +9,7 @@ use crate::domain::check::StackCheck;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Note, Origin};
 use crate::domain::finding::{OutputFinding, Severity, Verdict};
+use crate::domain::place::{Declared, LastChange};
 use crate::domain::plan::{Check, Mode};
 use crate::domain::policy::Decision;
 use crate::domain::why::why;
@@ -91,8 +93,27 @@ pub struct FindingReport<'a> {
     pub suppressed_reason: Option<&'a str>,
     /// Terraform's reason or the history behind it.
     pub reason: Option<&'a str>,
+    /// Since when it has been found; null if only this look knows of it.
+    pub since: Option<Timestamp>,
+    /// Where the block stands that declares it, if a tree is at hand.
+    pub location: Option<LocationReport<'a>>,
     /// The differences.
     pub attributes: Vec<AttributeReport>,
+}
+
+/// A block of the configuration.
+#[derive(Debug, Clone, Serialize)]
+pub struct LocationReport<'a> {
+    /// Its file, relative to the root of the repository.
+    pub file: &'a str,
+    /// Its first line, from 1.
+    pub line: u32,
+    /// Its last line.
+    pub end_line: u32,
+    /// Where it can be looked at as it was planned.
+    pub url: Option<&'a str>,
+    /// Who last changed a line of it: author, time, commit and the first line of its message.
+    pub last_change: Option<&'a LastChange>,
 }
 
 /// One difference with its three sides; masked values are `(sensitive)`, those known only after
@@ -170,7 +191,19 @@ fn finding(finding: &Finding) -> FindingReport<'_> {
         suppressed: finding.suppressed.is_some(),
         suppressed_reason: finding.suppressed.as_deref(),
         reason: finding.reason.as_deref(),
+        since: finding.background.since,
+        location: finding.background.declared.as_ref().map(location),
         attributes: finding.attributes.iter().map(attribute).collect(),
+    }
+}
+
+fn location(declared: &Declared) -> LocationReport<'_> {
+    LocationReport {
+        file: &declared.place.file,
+        line: declared.place.first,
+        end_line: declared.place.last,
+        url: declared.link.as_deref(),
+        last_change: declared.changed.as_ref(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::finding::{
     Subject, Verdict,
 };
 use crate::domain::ids::{Address, ChangeDigest, CommitId, Fingerprint, StackId};
+use crate::domain::place::Background;
 use crate::domain::plan::{Check, CheckStatus, Mode};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::value::{AttributePath, Number, Value};
@@ -56,6 +57,7 @@ pub(super) fn finding(
         severity_reason: "something changed".to_owned(),
         irreversible: None,
         suppressed: None,
+        background: Background::default(),
         reason: None,
         attributes,
     }
@@ -72,6 +74,7 @@ pub(super) fn check(stack: &str, verdict: Verdict) -> StackCheck {
         duration_ms: 1750,
         failure: None,
         digest: None,
+        recipe: None,
         findings: Findings::default(),
         decision: Decision {
             kind: DecisionKind::Nothing,

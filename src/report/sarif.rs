@@ -20,6 +20,7 @@ use super::fit::cut;
 use super::words;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Finding, Severity, Verdict};
+use crate::domain::place::BlockPlace;
 use crate::domain::plan::CheckStatus;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 
@@ -88,6 +89,8 @@ fn descriptor(rule: &Rule) -> Descriptor {
 
 /// What a result is about, before it is written down.
 struct Subject<'a> {
+    /// The block that declares it.
+    place: Option<&'a BlockPlace>,
     rule: &'static Rule,
     severity: Severity,
     /// The object: an address, an output, or the stack itself.
@@ -103,6 +106,7 @@ fn results(check: &StackCheck) -> Vec<(Severity, Outcome)> {
     let findings = &check.findings;
     let title = words::title(check);
     let of_stack = |rule, severity, line: String| Subject {
+        place: None,
         rule,
         severity,
         name: &title,
@@ -126,6 +130,7 @@ fn results(check: &StackCheck) -> Vec<(Severity, Outcome)> {
     subjects.extend(findings.resources.iter().map(subject));
     for output in &findings.outputs {
         subjects.push(Subject {
+            place: None,
             rule: &rules::OUTPUT,
             severity: Severity::Low,
             name: &output.name,
@@ -144,6 +149,7 @@ fn results(check: &StackCheck) -> Vec<(Severity, Outcome)> {
         let mut lines = vec![format!("the check {}", words::status(failing.status))];
         lines.extend(failing.messages.iter().cloned());
         subjects.push(Subject {
+            place: None,
             rule: &rules::CHECK,
             severity: Severity::High,
             name: &failing.address,
@@ -172,7 +178,9 @@ fn subject(finding: &Finding) -> Subject<'_> {
     let mut lines = vec![head.join(", ")];
     lines.extend(words::reasons(finding));
     lines.extend(words::differences(finding, LINES));
+    let declared = finding.background.declared.as_ref();
     Subject {
+        place: declared.map(|declared| &declared.place),
         rule: rules::rule(finding),
         severity: finding.severity,
         name: finding.address.as_str(),
@@ -185,6 +193,7 @@ fn subject(finding: &Finding) -> Subject<'_> {
 
 fn outcome(check: &StackCheck, subject: Subject<'_>) -> Outcome {
     let Subject {
+        place,
         rule,
         severity,
         name,
@@ -211,14 +220,7 @@ fn outcome(check: &StackCheck, subject: Subject<'_>) -> Outcome {
         rank: rank(severity),
         message: Message { text },
         locations: [Location {
-            physical_location: directory(check).map(|uri| PhysicalLocation {
-                artifact_location: ArtifactLocation {
-                    uri,
-                    uri_base_id: "%SRCROOT%",
-                },
-                // Code scanning shows no result without a line.
-                region: Region { start_line: 1 },
-            }),
+            physical_location: physical(check, place),
             logical_locations: [LogicalLocation {
                 fully_qualified_name: terminal(name),
                 kind,
@@ -241,8 +243,27 @@ fn outcome(check: &StackCheck, subject: Subject<'_>) -> Outcome {
     }
 }
 
-/// The directory of a stack, as a URI; none of a plan file.
-fn directory(check: &StackCheck) -> Option<String> {
+/// The block that declares something, or else the directory of its stack; none of a plan file.
+fn physical(check: &StackCheck, place: Option<&BlockPlace>) -> Option<PhysicalLocation> {
+    let (path, region) = match place {
+        Some(place) => (place.file.as_str(), Region::lines(place.first, place.last)),
+        // Code scanning shows no result without a line.
+        None => (directory(check)?, Region::lines(1, 1)),
+    };
+    Some(PhysicalLocation {
+        artifact_location: ArtifactLocation {
+            uri: uri(path),
+            uri_base_id: "%SRCROOT%",
+        },
+        region,
+    })
+}
+
+/// The directory of a stack; none of a plan file.
+fn directory(check: &StackCheck) -> Option<&str> {
+    if let Some(recipe) = &check.recipe {
+        return Some(&recipe.dir);
+    }
     let id = check.stack.as_ref()?.as_str();
     let path = match id.rsplit_once('#') {
         // The name is the last part, and the directory itself may have such a sign in it.
@@ -250,10 +271,14 @@ fn directory(check: &StackCheck) -> Option<String> {
         _ => id,
     };
     let suffix = format!("@{}", check.workspace);
-    let path = match path.strip_suffix(&suffix) {
+    Some(match path.strip_suffix(&suffix) {
         Some(directory) if check.workspace != DEFAULT_WORKSPACE => directory,
         _ => path,
-    };
+    })
+}
+
+/// A path as a relative URI.
+fn uri(path: &str) -> String {
     let mut uri = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
@@ -262,7 +287,7 @@ fn directory(check: &StackCheck) -> Option<String> {
             uri.push_str(&format!("%{byte:02X}"));
         }
     }
-    Some(uri)
+    uri
 }
 
 /// A line of a message. Nothing in it is an embedded link.

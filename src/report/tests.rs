@@ -97,6 +97,7 @@ fn json_has_the_fixed_shape() {
             "origin": "drift", "severity": "critical", "severity_reason": "something changed",
             "irreversible": true, "irreversible_reason": "messages",
             "suppressed": false, "suppressed_reason": null, "reason": null,
+            "since": null, "location": null,
             "attributes": [{"path": "<deleted>", "origin": "drift", "state": null, "real": null,
                 "want": null, "sensitive": false, "unknown": false, "forces_replacement": false,
                 "why": "the state has it, the refresh did not find it, and the configuration \

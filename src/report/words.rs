@@ -9,6 +9,7 @@ use crate::domain::finding::{
     AttributeChange, Finding, FindingAction, Findings, Note, Origin, OutputFinding, Subject,
     Verdict,
 };
+use crate::domain::place::Declared;
 use crate::domain::plan::CheckStatus;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::domain::value::{SENSITIVE, UNKNOWN, Value};
@@ -154,6 +155,17 @@ pub(super) fn reasons(finding: &Finding) -> Vec<String> {
     }
     let lost = finding.irreversible.iter();
     reasons.extend(lost.map(|why| format!("may lose data: {why}")));
+    if let Some(Declared { place, changed, .. }) = &finding.background.declared {
+        let who = changed.as_ref().map(|change| {
+            let (author, subject) = (&change.author, &change.subject);
+            format!(
+                ", last changed by {author} ({} {subject:?})",
+                change.commit.short()
+            )
+        });
+        let who = who.unwrap_or_default();
+        reasons.push(format!("declared in {}:{}{who}", place.file, place.first));
+    }
     reasons
 }
 

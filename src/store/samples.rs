@@ -26,6 +26,7 @@ use crate::domain::notice::{
     AlertNotice, Audience, Notice, RepairNotice, ReportNotice, SummaryLine, SummaryNotice,
     VerdictCounts,
 };
+use crate::domain::place::Background;
 use crate::domain::plan::{Check, CheckStatus, Mode};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::posture::Posture;
@@ -118,6 +119,7 @@ pub(super) fn check(stack: &str) -> StackCheck {
         duration_ms: 1750,
         failure: Some(failure()),
         digest: Some(ChangeDigest::new("d1")),
+        recipe: None,
         findings: Findings {
             resources: vec![Finding {
                 address: Address::new("aws_sqs_queue.jobs"),
@@ -132,6 +134,7 @@ pub(super) fn check(stack: &str) -> StackCheck {
                 severity_reason: "a port".to_owned(),
                 irreversible: Some("rows".to_owned()),
                 suppressed: Some("noise".to_owned()),
+                background: Background::default(),
                 reason: Some("tainted".into()),
                 attributes: vec![
                     AttributeChange {

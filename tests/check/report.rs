@@ -152,3 +152,46 @@ fn reasons_are_told_when_asked_for() {
         assert!(joined(&told.out).contains(reason), "{format}: {}", told.out);
     }
 }
+
+/// As code scanning wants it: the file and the line in the repository, wherever the check began, and
+/// though the stack is planned in a copy.
+#[test]
+fn findings_are_located_in_the_repository() {
+    let tree = Tree::new();
+    tree.write(
+        "live/web/main.tf",
+        "module \"m\" {\n  source = \"../../modules/m\"\n}\noutput \"o\" {\n  value = 1\n}\n",
+    );
+    tree.write(
+        "modules/m/main.tf",
+        "\nresource \"terraform_data\" \"x\" {\n  input = 1\n}\n",
+    );
+    tree.commit();
+    let report = |format| {
+        let ran = tree.check(&["live", "--format", format]);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        serde_json::from_str::<Json>(&ran.out).unwrap()
+    };
+    let json = report("json");
+    let stack = json["stacks"].as_array().unwrap();
+    let stack = stack.iter().find(|stack| stack["stack"] == "web").unwrap();
+    let location = &stack["findings"][0]["location"];
+    assert_eq!(location["file"], "modules/m/main.tf");
+    assert_eq!(
+        (&location["line"], &location["end_line"]),
+        (&2.into(), &4.into())
+    );
+    let sarif = report("sarif");
+    let places: Vec<String> = sarif["runs"][0]["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| {
+            let place = &result["locations"][0]["physicalLocation"];
+            let (uri, region) = (&place["artifactLocation"]["uri"], &place["region"]);
+            format!("{} {}-{}", uri, region["startLine"], region["endLine"])
+        })
+        .collect();
+    // An output stands for its stack.
+    assert_eq!(places, ["\"modules/m/main.tf\" 2-4", "\"live/web\" 1-1"]);
+}

@@ -7,11 +7,12 @@ use crate::domain::finding::Severity;
 use crate::domain::notice::AlertNotice;
 use crate::domain::policy::DecisionKind;
 
-use super::super::steps::{self, Place};
+use super::super::steps;
 use super::super::words::clean;
 use super::{
     Brief, Content, Item, MOST_ATTRIBUTES, MOST_FINDINGS, Section, and_more, as_found, brief,
-    concerns, facts, failure, lasting, listed, minute, plural, reasons, verdict_words, worst_first,
+    concerned, concerns, facts, failure, lasting, listed, minute, plural, reasons, verdict_words,
+    worst_first,
 };
 
 /// (word for the subject, words for the headline)
@@ -67,13 +68,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         AlertEvent::Acknowledged => tag.push("acknowledged".to_owned()),
         AlertEvent::Opened | AlertEvent::Resolved => {}
     }
-    let concerned = worst_first(
-        check
-            .findings
-            .resources
-            .iter()
-            .filter(|f| concerns(alert.kind, f)),
-    );
+    let concerned = concerned(alert);
     let mut names: Vec<String> = concerned.iter().map(|f| f.address.to_string()).collect();
     if names.is_empty() {
         names = other_names(alert);
@@ -86,6 +81,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         ));
     }
     facts.extend(life(alert, zone));
+    facts.extend(owners(alert));
     facts.extend(alert.detail.clone());
     if let (AlertKind::Pending, Some(since)) = (alert.kind, alert.since) {
         facts.push(format!("Waiting in Git since {}", minute(since, zone)));
@@ -104,10 +100,13 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         Some(span) => format!(", {span} ago"),
         None => String::new(),
     };
+    let held = alert.detail.as_deref().unwrap_or_default();
     let brief = Brief::new(alert.severity.as_str(), &alert.stack, &words)
-        .with("Event", brief::event(alert.event))
+        .with("Event", happened(alert))
+        .with("Why", held)
         .with("What", &about)
-        .with("Since", format!("{}{for_how_long}", minute(since, zone)));
+        .with("Since", format!("{}{for_how_long}", minute(since, zone)))
+        .with("Owners", few(&alert.audience.owners));
     Content {
         subject: format!("[{}] {}{colon}{about}", tag.join(", "), alert.stack),
         headline: format!(
@@ -118,13 +117,37 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         facts,
         sections: vec![
             failure(check),
-            with_outputs_and_checks(alert, listed("What changed", &concerned, as_found)),
+            with_outputs_and_checks(
+                alert,
+                listed("What changed", &concerned, as_found, alert.at),
+            ),
             decided(alert),
-            steps::for_trouble(alert, &Place::of(&alert.stack, &check.workspace)),
+            steps::for_trouble(alert),
         ],
         severity: alert.severity,
         over: false,
         brief,
+    }
+}
+
+/// Two names at a glance, or one and how many others.
+fn few(names: &[String]) -> String {
+    match names {
+        [one, other] => format!("{one}, {other}"),
+        names => and_more(names),
+    }
+}
+
+/// Whose the stack is, as the repository says.
+fn owners(alert: &AlertNotice) -> Option<String> {
+    let owners = &alert.audience.owners;
+    (!owners.is_empty()).then(|| clean(&format!("Owners: {}", owners.join(", "))))
+}
+
+fn happened(alert: &AlertNotice) -> String {
+    match (&alert.acknowledged, alert.event) {
+        (Some(known), AlertEvent::Acknowledged) => format!("{} has taken it on", known.by),
+        (_, event) => brief::event(event).to_owned(),
     }
 }
 
@@ -277,7 +300,7 @@ pub(super) fn resolved(alert: &AlertNotice, zone: &TimeZone) -> Content {
         facts: vec![now, lasted],
         sections: vec![
             failure(check),
-            listed("What is still there", &left, as_found),
+            listed("What is still there", &left, as_found, alert.at),
         ],
         severity: alert.severity,
         over: true,

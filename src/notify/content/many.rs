@@ -8,10 +8,10 @@ use crate::domain::notice::{
     DigestLine, DigestNotice, DigestReason, GroupMember, GroupNotice, Reach, UndeliveredNotice,
 };
 
-use super::super::steps::{self, Place};
+use super::super::steps;
 use super::{
-    Brief, Content, Item, Section, and_more, as_found, brief, concerns, failure,
-    grouped as thousands, lasting, listed, minute, plural, worst_first,
+    Brief, Content, Item, Section, and_more, as_found, brief, concerned, failure,
+    grouped as thousands, lasting, listed, minute, plural,
 };
 
 /// Stacks listed in one message.
@@ -43,14 +43,7 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
         _ => {}
     }
     let example = &group.example;
-    let concerned = worst_first(
-        example
-            .check
-            .findings
-            .resources
-            .iter()
-            .filter(|finding| concerns(group.kind, finding)),
-    );
+    let concerned = concerned(example);
     let mut sections = vec![stacks(&group.members, over)];
     if !over {
         sections.push(failure(&example.check));
@@ -58,11 +51,9 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
             "For example, in the first of them",
             &concerned,
             as_found,
+            group.at,
         ));
-        sections.push(steps::for_trouble(
-            example,
-            &Place::of(&example.stack, &example.check.workspace),
-        ));
+        sections.push(steps::for_group(group));
     }
     let happened = if over { "" } else { brief::event(group.event) };
     let places = group.members.iter().map(|member| member.stack.to_string());

@@ -6,7 +6,8 @@ use crate::domain::alert::AlertKind;
 use crate::domain::finding::{Finding, Severity, Verdict};
 use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice, VerdictCounts};
 
-use super::super::steps::{self, Place};
+use super::super::commands::Place;
+use super::super::steps;
 use super::{
     Brief, Content, Item, Section, and_more, as_found, as_repaired, concerns, facts, failure,
     grouped, listed, minute, plural, reasons, verdict_words, worst_first,
@@ -57,7 +58,7 @@ pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
         about.push(format!("{} still there", grouped(left.len())));
     }
     let how = if unchecked { as_found } else { as_repaired };
-    let place = Place::of(&repair.stack, &after.workspace);
+    let place = Place::of(&repair.stack, after);
     let over = left.is_empty() && after.verdict == Verdict::InSync;
     let now = verdict_words(after.verdict);
     let brief = Brief::new(tag, &repair.stack, words)
@@ -73,9 +74,9 @@ pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
         facts: vec![facts(repair.at, zone, after), format!("Run {}", repair.run)],
         sections: vec![
             failure(after),
-            listed(title, &done, how),
+            listed(title, &done, how, repair.at),
             Section::new("Why that was allowed", reasons(&repair.before)),
-            listed("What is still there", &left, as_found),
+            listed("What is still there", &left, as_found, repair.at),
             steps::after_repair(&place, over),
         ],
         severity: Severity::Info,

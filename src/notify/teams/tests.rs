@@ -61,6 +61,10 @@ fn check(element: &Value, within: &str) {
                 assert!(!parts.is_empty());
                 parts.iter().for_each(|part| check(part, key));
             }
+            ("TextRun", "selectAction") => {
+                assert_eq!(value["type"], "Action.OpenUrl");
+                assert!(value["url"].as_str().unwrap().starts_with("https://"));
+            }
             (_, key) => {
                 let (_, words) = rules.iter().find(|(known, _)| *known == key).unwrap();
                 let value = value.as_str().unwrap();

@@ -136,9 +136,23 @@ fn an_alert_is_sent_with_its_facts() {
             "deposed": null,
             "importing": false,
             "irreversible": false,
+            "location": {
+              "end_line": 18,
+              "file": "live/web/storage.tf",
+              "last_change": {
+                "at": "2025-10-19T10:00:00Z",
+                "author": "Bea <b@x>",
+                "commit": "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334",
+                "subject": "Tag *all* buckets"
+              },
+              "line": 4,
+              "url": "https://github.com/acme/infra/blob/0123456789abcdef0123456789abcdef01234567/live/web/storage.tf#L4-L18"
+            },
             "origin": "drift",
             "previous_address": null,
             "severity": "low",
+            "severity_reason": "tags say something about it and change nothing",
+            "since": "2026-11-23T09:48:00Z",
             "suppressed": false,
             "type": "aws_s3_bucket"
           },
@@ -158,11 +172,14 @@ fn an_alert_is_sent_with_its_facts() {
             "deposed": null,
             "importing": false,
             "irreversible": false,
+            "location": null,
             "origin": "drift",
             "previous_address": null,
             "severity": "medium",
+            "severity_reason": "",
+            "since": null,
             "suppressed": false,
-            "type": "module"
+            "type": "aws_ssm_parameter"
           }
         ],
         "outputs": [],
@@ -176,6 +193,10 @@ fn an_alert_is_sent_with_its_facts() {
       "kind": "drift",
       "notice": "alert",
       "opened_at": "2026-11-23T10:00:00Z",
+      "owners": [
+        "@acme/web",
+        "@acme/platform"
+      ],
       "severity": "high",
       "stack": "infra/live/web@prod",
       "title": "[drifted, high] infra/live/web@prod: aws_security_group.web and 2 more",

@@ -109,6 +109,16 @@ pub(super) struct ArtifactLocation {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Region {
     pub(super) start_line: u32,
+    pub(super) end_line: u32,
+}
+
+impl Region {
+    pub(super) const fn lines(first: u32, last: u32) -> Self {
+        Self {
+            start_line: first,
+            end_line: last,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
