@@ -1,6 +1,10 @@
 //! A week in the life of two hundred stacks on a paused clock: what people were told, as one log.
 
 mod receivers;
+#[allow(
+    clippy::semicolon_if_nothing_returned,
+    reason = "what happens reads better without"
+)]
 mod story;
 mod world;
 
@@ -64,6 +68,9 @@ enum Doing {
 const BEGIN: &str = "2026-06-01T00:00:00Z";
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
+/// Something that is yet to happen in the world.
+type Later = Box<dyn Fn(&mut Week)>;
+
 /// An estate, the daemon that looks after it, and those whom it tells.
 struct Week {
     directory: tempfile::TempDir,
@@ -75,7 +82,7 @@ struct Week {
     /// When the daemon has something to do next.
     busy_at: Option<Timestamp>,
     /// What is yet to happen in the world besides the story.
-    later: Vec<(Timestamp, Box<dyn Fn(&mut Week)>)>,
+    later: Vec<(Timestamp, Later)>,
     /// What happened in the world, for the log.
     happened: Vec<(Timestamp, String)>,
 }
@@ -266,7 +273,7 @@ impl Week {
             .unwrap();
         let wait = self.due[&index].duration_since(self.now()).as_mins();
         self.later(wait + minutes, move |week| {
-            week.stack(dir).put_back(address)
+            week.stack(dir).put_back(address);
         });
     }
 
