@@ -6,11 +6,12 @@ use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
 use mooring::domain::alert::{AlertEvent, AlertKind, Resolution};
+use mooring::domain::audience::Audience;
 use mooring::domain::check::StackCheck;
 use mooring::domain::finding::{Findings, Severity, Verdict};
 use mooring::domain::ids::{AlertId, MessageId, StackId};
 use mooring::domain::message::Addressee;
-use mooring::domain::notice::{AlertNotice, Audience, Notice};
+use mooring::domain::notice::{AlertNotice, Notice};
 use mooring::domain::policy::{Decision, DecisionKind};
 use mooring::notify::settings::{ChannelSettings, NotifierSettings, NotifySettings, Value};
 use mooring::notify::{Delivery, Notifiers};

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use mooring::domain::counts::VerdictCounts;
 use mooring::domain::ids::{MessageId, SourceName};
-use mooring::domain::notice::{Notice, SummaryNotice, VerdictCounts};
+use mooring::domain::notice::{Notice, SummaryNotice};
 use mooring::notify::settings::{
     ChannelSettings, NotifierSettings, NotifySettings, SmtpAuth, SmtpSettings, SmtpTls, Value,
 };

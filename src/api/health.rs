@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::notice::VerdictCounts;
+use crate::domain::counts::VerdictCounts;
 use crate::telemetry::metrics;
 
 use super::Api;

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::domain::alert::AlertKind;
 use crate::domain::check::StackCheck;
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::StackId;
-use crate::domain::notice::VerdictCounts;
 use crate::domain::source::SourceRecord;
 use crate::reconcile::handle::StackView;
 use crate::reconcile::recover::unseen;

@@ -179,8 +179,9 @@ impl Message {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::counts::VerdictCounts;
     use super::super::ids::SourceName;
-    use super::super::notice::{SummaryNotice, VerdictCounts};
+    use super::super::notice::SummaryNotice;
     use super::*;
 
     fn message(id: u128) -> Message {

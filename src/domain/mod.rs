@@ -4,6 +4,7 @@
 pub mod alert;
 pub mod approval;
 mod assess;
+pub mod audience;
 pub mod background;
 pub mod backoff;
 pub mod brief;
@@ -16,6 +17,7 @@ mod compare;
 pub mod compose;
 pub mod confirm;
 pub mod content;
+pub mod counts;
 pub mod digest;
 pub mod document;
 pub mod effect;
@@ -56,5 +58,6 @@ pub mod tables;
 pub mod tell;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod timing;
 pub mod value;
 pub mod why;

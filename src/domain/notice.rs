@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution};
+use super::audience::Audience;
 use super::cause::Cause;
 use super::check::StackCheck;
+use super::counts::VerdictCounts;
 use super::finding::{Severity, Verdict};
 use super::ids::{AlertId, RunId, SourceName, StackId};
 use super::posture::{AlertCounts, Posture};
@@ -166,17 +168,6 @@ pub struct AlertNotice {
     pub audience: Audience,
     /// The stack as seen now.
     pub check: StackCheck,
-}
-
-/// Whom news of a stack concerns.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Audience {
-    /// The source of the stack; none if that is not known.
-    pub source: Option<SourceName>,
-    /// The labels of the stack.
-    pub labels: BTreeMap<String, String>,
-    /// Who owns its directory, as the repository says.
-    pub owners: Vec<String>,
 }
 
 /// The same happened to alerts of several stacks.
@@ -347,42 +338,4 @@ pub struct SummaryLine {
     pub since: Option<Timestamp>,
     /// One line: what is wrong.
     pub text: String,
-}
-
-/// How many stacks have each verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct VerdictCounts {
-    /// All of them.
-    pub stacks: usize,
-    /// In sync.
-    pub in_sync: usize,
-    /// Drifted.
-    pub drifted: usize,
-    /// Pending.
-    pub pending: usize,
-    /// Drifted and pending.
-    pub drifted_and_pending: usize,
-    /// Failed.
-    pub failed: usize,
-    /// Not checked recently enough.
-    pub unknown: usize,
-}
-
-impl VerdictCounts {
-    /// Counts verdicts.
-    pub fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
-        let mut counts = Self::default();
-        for verdict in verdicts {
-            counts.stacks += 1;
-            match verdict {
-                Verdict::InSync => counts.in_sync += 1,
-                Verdict::Drifted => counts.drifted += 1,
-                Verdict::Pending => counts.pending += 1,
-                Verdict::DriftedAndPending => counts.drifted_and_pending += 1,
-                Verdict::Failed => counts.failed += 1,
-                Verdict::Unknown => counts.unknown += 1,
-            }
-        }
-        counts
-    }
 }

@@ -27,9 +27,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::alert::AlertKind;
+use super::counts::VerdictCounts;
 use super::finding::{Severity, Verdict};
 use super::ids::{SourceName, StackId};
-use super::notice::VerdictCounts;
 
 /// How many of the alerts that are open longest are named.
 const OLDEST: usize = 10;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::audience::Audience;
 use super::ids::SourceName;
-use super::notice::Audience;
 use super::pattern::NamePattern;
 use super::posture::{Filter, StackLine, StackNow};
 

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::alert::AlertKind;
+use super::audience::Audience;
 use super::finding::Severity;
 use super::hours::Hours;
-use super::notice::{Audience, Notice};
+use super::notice::Notice;
 use super::selection::Selection;
 
 /// Some news, and who gets it.

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::alert::{
-    Acknowledgement, Alert, AlertEvent, AlertKind, Resolution, Sight, Timings, Trouble, advance,
-    news,
+    Acknowledgement, Alert, AlertEvent, AlertKind, Resolution, Sight, Trouble, advance, news,
 };
+use super::audience::Audience;
 use super::cause;
 use super::check::StackCheck;
 use super::content::{AttributeKey, content, parts, tells_drift};
 use super::finding::{Finding, Severity, Verdict};
 use super::ids::AlertId;
-use super::notice::{AlertNotice, Audience};
+use super::notice::AlertNotice;
 use super::stack::StackRecord;
+use super::timing::Timings;
 
 /// The alerts of a stack after a look, with what to tell about those that moved.
 #[derive(Debug, Default)]

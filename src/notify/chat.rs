@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::domain::finding::Severity;
 
 use super::Delivery;
-use super::content::{Content, Item, Section};
+use super::content::Content;
+use super::section::{Item, Section};
 use super::words::cut;
 
 /// What stands where a service's limit ends a message.

@@ -8,7 +8,8 @@ use crate::domain::ids::StackId;
 use crate::domain::place::Recipe;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 
-use super::content::{Item, UNENFORCED_FROM};
+use super::concern::UNENFORCED_FROM;
+use super::section::Item;
 
 /// How long a trouble is taken on for, if the reader has no other wish.
 const ACKNOWLEDGED_FOR: &str = "8h";

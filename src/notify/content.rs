@@ -18,8 +18,10 @@ use crate::domain::severity::NOTHING_SPECIAL;
 
 pub(super) use self::brief::{Brief, Fact};
 pub(super) use self::report::is_calm;
+use super::concern::{concerned, concerns, worst_first};
 use super::declared;
 use super::line::Line;
+use super::section::{Item, LONGEST_LABEL, Section};
 use super::words::{clean, cut, difference, had_happened, nature, put_back};
 
 /// Findings listed in one message.
@@ -30,14 +32,6 @@ const MOST_ATTRIBUTES: usize = 5;
 const MOST_LINES: usize = 40;
 /// Reasons listed of one decision.
 const MOST_REASONS: usize = 5;
-/// Longest free text taken over from elsewhere (error messages, messages of checks).
-const LONGEST_TEXT: usize = 600;
-/// Longest address or name shown.
-const LONGEST_LABEL: usize = 250;
-/// Unenforced changes below this severity are everyday noise of providers; a message leaves them
-/// to the report.
-pub(super) const UNENFORCED_FROM: Severity = Severity::Medium;
-
 /// A message in words, on single lines without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Content {
@@ -55,77 +49,6 @@ pub(super) struct Content {
     pub(super) over: bool,
     /// The same at a glance.
     pub(super) brief: Brief,
-}
-
-/// A titled list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Section {
-    pub(super) title: &'static str,
-    pub(super) items: Vec<Item>,
-    /// What is left out.
-    pub(super) more: Option<String>,
-}
-
-impl Section {
-    pub(super) const fn new(title: &'static str, items: Vec<Item>) -> Self {
-        Self {
-            title,
-            items,
-            more: None,
-        }
-    }
-}
-
-/// One entry: what it is about, a sentence, details.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Item {
-    /// An address or a stack, empty for a plain sentence.
-    pub(super) label: String,
-    pub(super) text: String,
-    /// Details, or a command to type.
-    pub(super) lines: Vec<Line>,
-}
-
-impl Item {
-    pub(super) fn sentence(text: impl AsRef<str>) -> Self {
-        Self {
-            text: cut(&clean(text.as_ref()), LONGEST_TEXT),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn labelled(label: impl AsRef<str>, text: impl AsRef<str>) -> Self {
-        Self {
-            label: cut(&clean(label.as_ref()), LONGEST_LABEL),
-            ..Self::sentence(text)
-        }
-    }
-
-    /// What it is about and the sentence, each in a channel's form.
-    pub(super) fn head(
-        &self,
-        label: impl FnOnce(&str) -> String,
-        text: impl FnOnce(&str) -> String,
-    ) -> String {
-        match (self.label.is_empty(), self.text.is_empty()) {
-            (true, _) => text(&self.text),
-            (false, true) => label(&self.label),
-            (false, false) => format!("{} – {}", label(&self.label), text(&self.text)),
-        }
-    }
-
-    /// All of it as plain text, each detail on a line below.
-    pub(super) fn plain(&self) -> String {
-        let lines = self.lines.iter().map(|line| format!("\n    {line}"));
-        let head = self.head(str::to_owned, str::to_owned);
-        std::iter::once(head).chain(lines).collect()
-    }
-
-    pub(super) fn with_line(mut self, line: impl AsRef<str>) -> Self {
-        let line = cut(&clean(line.as_ref()), LONGEST_TEXT);
-        self.lines.push(Line::from(line));
-        self
-    }
 }
 
 /// What a notice says, with times in UTC.
@@ -210,32 +133,6 @@ fn facts(at: Timestamp, zone: &TimeZone, check: &StackCheck) -> String {
     }
     facts.push(format!("workspace {}", check.workspace));
     clean(&facts.join(", "))
-}
-
-/// Whether a finding is what this kind of alert is about.
-fn concerns(kind: AlertKind, finding: &Finding) -> bool {
-    let unenforced = finding.origin == Origin::Unenforced
-        && finding.suppressed.is_none()
-        && finding.severity >= UNENFORCED_FROM;
-    match kind {
-        AlertKind::Drift => finding.is_drift() || unenforced,
-        AlertKind::Pending => finding.is_pending() && finding.origin != Origin::Drift,
-        AlertKind::Failed | AlertKind::Apply => {
-            finding.is_drift() || finding.is_pending() || unenforced
-        }
-    }
-}
-
-fn worst_first<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<&'a Finding> {
-    let mut findings: Vec<&Finding> = findings.collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings
-}
-
-/// The findings that an alert is about, the gravest first.
-pub(super) fn concerned(alert: &AlertNotice) -> Vec<&Finding> {
-    let findings = alert.check.findings.resources.iter();
-    worst_first(findings.filter(|finding| concerns(alert.kind, finding)))
 }
 
 /// How findings are told.

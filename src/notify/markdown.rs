@@ -2,7 +2,8 @@
 //! anybody, or refers to another issue.
 
 use super::chat::code;
-use super::content::{Content, Item};
+use super::content::Content;
+use super::section::Item;
 use super::words::cut;
 
 /// Characters after which these services look for a name or a number to refer to.

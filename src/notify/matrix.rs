@@ -11,9 +11,10 @@ use crate::domain::finding::Severity;
 use crate::domain::notice::{Notice, Turn};
 use crate::secret::{Masker, SecretSource};
 
-use super::content::{Content, Item, Section};
+use super::content::Content;
 use super::http::HttpSender;
 use super::rest::{Answer, Request, below, credential};
+use super::section::{Item, Section};
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
 use super::{Channel, Delivery, Letter, Notifier, NotifyError, Pending, Preview, read_secret};

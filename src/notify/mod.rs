@@ -5,6 +5,7 @@
 
 mod chat;
 mod commands;
+mod concern;
 mod content;
 mod declared;
 mod discord;
@@ -22,6 +23,7 @@ mod pagerduty;
 mod preview;
 mod render;
 mod rest;
+mod section;
 pub mod settings;
 mod slack;
 mod slack_bot;

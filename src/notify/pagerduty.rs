@@ -9,10 +9,11 @@ use crate::domain::finding::Severity;
 use crate::domain::notice::{Notice, Turn};
 use crate::secret::{Masker, SecretSource};
 
-use super::content::{Content, Item};
+use super::content::Content;
 use super::http::HttpSender;
 use super::line::Line;
 use super::rest::{Request, below};
+use super::section::Item;
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
 use super::{Channel, Delivery, Letter, Notifier, Pending, Preview, read_secret};

@@ -9,8 +9,9 @@ use crate::domain::finding::Severity;
 use crate::domain::notice::{Notice, Reach};
 use crate::report::posture;
 
-use super::content::{Brief, Content, Item, Section, is_calm};
+use super::content::{Brief, Content, is_calm};
 use super::line::Line;
+use super::section::{Item, Section};
 use super::templates::{Part, Templates};
 use super::wrap::wrap;
 

@@ -7,7 +7,8 @@ use crate::domain::ids::MessageId;
 use crate::domain::notice::Notice;
 use crate::secret::SecretSource;
 
-use super::content::{Brief, Content, Item, Section};
+use super::content::{Brief, Content};
+use super::section::{Item, Section};
 use super::settings::{self, ChannelSettings, NotifierSettings, NotifySettings, form};
 use super::specimens::{Specimen, id};
 use super::{Delivery, Notifiers};

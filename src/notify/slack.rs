@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::secret::SecretSource;
 
-use super::content::{Content, Item, Section};
+use super::content::Content;
 use super::http::HttpSender;
+use super::section::{Item, Section};
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
 use super::{Channel, Delivery, Letter, Notifier, Pending, Preview};

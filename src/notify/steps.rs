@@ -7,8 +7,9 @@ use crate::domain::policy::DecisionKind;
 use crate::domain::posture::{Filter, Posture};
 
 use super::commands::{Place, acknowledge_cause, hear_less, quoted};
-use super::content::{Item, Section, concerned};
+use super::concern::concerned;
 use super::declared;
+use super::section::{Item, Section};
 
 pub(super) const TITLE: &str = "What you can do";
 /// The same of a report, which asks for nothing.
@@ -163,7 +164,7 @@ fn drifted_by_deletion(alert: &AlertNotice) -> bool {
 fn is_told_unenforced(finding: &Finding) -> bool {
     finding.origin == Origin::Unenforced
         && finding.suppressed.is_none()
-        && finding.severity >= super::content::UNENFORCED_FROM
+        && finding.severity >= super::concern::UNENFORCED_FROM
 }
 
 pub(super) fn after_repair(place: &Place<'_>, over: bool) -> Section {

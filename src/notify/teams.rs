@@ -6,9 +6,10 @@ use crate::domain::finding::Severity;
 use crate::secret::SecretSource;
 
 use super::chat::{self, NOT_ALL};
-use super::content::{Content, Item};
+use super::content::Content;
 use super::http::HttpSender;
 use super::line::Spot;
+use super::section::Item;
 use super::settings::{Field, FieldKind, Form};
 use super::words::cut;
 use super::{Channel, Letter, Notifier, Pending, Preview};

@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::domain::check::StackCheck;
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{AttributeChange, Finding};
-use crate::domain::notice::{Notice, Reach, SummaryLine, VerdictCounts};
+use crate::domain::notice::{Notice, Reach, SummaryLine};
 use crate::domain::place::{Declared, LastChange};
 use crate::domain::posture::{AlertCounts, Posture};
 use crate::secret::SecretSource;

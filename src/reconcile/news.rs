@@ -2,13 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::alert::{Alert, AlertEvent, RETURNS_WITHIN, Timing};
+use crate::domain::alert::{Alert, AlertEvent, RETURNS_WITHIN};
+use crate::domain::audience::Audience;
 use crate::domain::compose::Envelope;
 use crate::domain::ids::StackId;
-use crate::domain::notice::{AlertNotice, Audience, Notice};
+use crate::domain::notice::{AlertNotice, Notice};
 use crate::domain::route::{Receivers, receivers};
 use crate::domain::stack::StackRecord;
 use crate::domain::tell::Told;
+use crate::domain::timing::Timing;
 use crate::store::{Addressed, AlertEntry, StoreError};
 
 use super::context::Context;

@@ -8,7 +8,6 @@ use globset::{GlobMatcher, GlobSet};
 use jiff::SignedDuration;
 
 use crate::artifacts::settings::ArtifactSettings;
-use crate::domain::alert::Timings;
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
@@ -18,6 +17,7 @@ use crate::domain::report::Each;
 use crate::domain::route::Route;
 use crate::domain::rules::Rules;
 use crate::domain::schedule::Schedule;
+use crate::domain::timing::Timings;
 use crate::git::settings::SourceLocation;
 use crate::notify::settings::NotifySettings;
 use crate::secret::SecretSource;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use crate::domain::alert::{AlertKind, Resolution, Sight, Trouble, advance};
+use crate::domain::audience::Audience;
 use crate::domain::cause::of_failure;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Findings, Severity, Verdict};
 use crate::domain::ids::StackId;
-use crate::domain::notice::{AlertNotice, Audience};
+use crate::domain::notice::AlertNotice;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::DEFAULT_WORKSPACE;

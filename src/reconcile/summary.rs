@@ -1,8 +1,9 @@
 //! What the first sight of a source found, in one message.
 
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::SourceName;
-use crate::domain::notice::{Notice, SummaryLine, SummaryNotice, VerdictCounts};
+use crate::domain::notice::{Notice, SummaryLine, SummaryNotice};
 use crate::domain::posture::headline;
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};

@@ -9,8 +9,10 @@ use uuid::Uuid;
 use super::Addressed;
 use crate::domain::alert::{Alert, AlertEvent, AlertKind, Trouble};
 use crate::domain::approval::{Approver, Binding, Intent};
+use crate::domain::audience::Audience;
 use crate::domain::check::StackCheck;
 use crate::domain::compose::Envelope;
+use crate::domain::counts::VerdictCounts;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{
     AttributeChange, Evidence, Finding, FindingAction, Findings, Note, Origin, OutputFinding,
@@ -23,8 +25,7 @@ use crate::domain::ids::{
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{
-    AlertNotice, Audience, Notice, RepairNotice, ReportNotice, SummaryLine, SummaryNotice,
-    VerdictCounts,
+    AlertNotice, Notice, RepairNotice, ReportNotice, SummaryLine, SummaryNotice,
 };
 use crate::domain::place::Background;
 use crate::domain::plan::{Check, CheckStatus, Mode};

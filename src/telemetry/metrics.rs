@@ -13,10 +13,10 @@ use metrics_exporter_prometheus::{
 
 use crate::domain::alert::AlertKind;
 use crate::domain::channel::Circuit;
+use crate::domain::counts::VerdictCounts;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::{Finding, Origin, Severity};
 use crate::domain::ids::SourceName;
-use crate::domain::notice::VerdictCounts;
 use crate::domain::run::{Outcome, Trigger};
 
 const RUNS: &str = "mooring_runs_total";

@@ -15,13 +15,14 @@ use super::super::written::{
 };
 use super::Checks;
 use super::values::Steps;
-use crate::domain::alert::{AlertKind, BySeverity, Timings};
+use crate::domain::alert::AlertKind;
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
 use crate::domain::pattern::{NamePattern, StackPattern};
 use crate::domain::route::{Condition, Route, Subject};
 use crate::domain::selection::Selection;
+use crate::domain::timing::{BySeverity, Timings};
 use crate::reconcile::settings::{MannerSettings, TellingSettings};
 
 /// Instead of a duration.

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::alert::AlertKind;
+use crate::domain::audience::Audience;
 use crate::domain::cause::Cause;
 use crate::domain::ids::StackId;
-use crate::domain::notice::Audience;
 use crate::domain::testing;
 
 const MANNER: Manner = Manner {

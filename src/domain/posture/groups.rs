@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{AlertSeen, Listed, Scope, StackNow, Window};
+use crate::domain::counts::VerdictCounts;
 use crate::domain::ids::StackId;
-use crate::domain::notice::VerdictCounts;
 
 /// The posture by source, by owner and by the values of labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

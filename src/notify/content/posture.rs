@@ -3,8 +3,9 @@
 use jiff::tz::TimeZone;
 
 use crate::domain::alert::AlertKind;
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Finding, Severity, Verdict};
-use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice, VerdictCounts};
+use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice};
 
 use super::super::commands::Place;
 use super::super::steps;

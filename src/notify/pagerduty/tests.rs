@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use wiremock::matchers::{body_partial_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::super::content::{Brief, Section, content};
+use super::super::content::{Brief, content};
 use super::super::samples;
+use super::super::section::Section;
 use super::super::style::Style;
 use super::*;
 

@@ -6,13 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution};
+use crate::domain::audience::Audience;
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict,
 };
 use crate::domain::ids::{Address, AlertId, CommitId, Fingerprint, RunId, SourceName, StackId};
-use crate::domain::notice::{AlertNotice, Audience, Notice, RepairNotice};
+use crate::domain::notice::{AlertNotice, Notice, RepairNotice};
 use crate::domain::place::{Background, BlockPlace, Declared, LastChange, Recipe};
 use crate::domain::plan::Mode;
 use crate::domain::policy::{Decision, DecisionKind};

@@ -1,11 +1,12 @@
 //! Made-up notices about several stacks, or about Mooring itself.
 
 use crate::domain::alert::{AlertEvent, AlertKind};
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::{AlertId, SourceName, StackId};
 use crate::domain::notice::{
     AlertNotice, DigestLine, DigestNotice, DigestReason, GroupMember, GroupNotice, Notice, Reach,
-    SummaryLine, SummaryNotice, UndeliveredNotice, VerdictCounts,
+    SummaryLine, SummaryNotice, UndeliveredNotice,
 };
 use crate::domain::policy::DecisionKind;
 

@@ -3,10 +3,12 @@
 use tempfile::TempDir;
 
 use crate::domain::alert::{AlertEvent, AlertKind};
+use crate::domain::audience::Audience;
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::Severity;
 use crate::domain::ids::{AlertId, MessageId, SourceName, StackId};
 use crate::domain::message::Addressee;
-use crate::domain::notice::{AlertNotice, Audience, Reach, SummaryNotice, VerdictCounts};
+use crate::domain::notice::{AlertNotice, Reach, SummaryNotice};
 use crate::reconcile::fixture::{HANGS, Receiver, context};
 use crate::reconcile::{composer, messages};
 use crate::store::MessageFilter;

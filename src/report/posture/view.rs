@@ -3,9 +3,9 @@
 
 use super::super::words as common;
 use super::words::{NONE, by, kind, long, maybe_long, minute, spread};
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::SourceName;
-use crate::domain::notice::VerdictCounts;
 use crate::domain::pattern::{NamePattern, StackPattern};
 use crate::domain::posture::{
     Acknowledgement, Filter, FixedBy, Group, Listed, Measure, OpenAlert, Posture, Seconds, Spread,
