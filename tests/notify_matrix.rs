@@ -129,6 +129,7 @@ fn notice(event: AlertEvent) -> Notice {
         stack: StackId::new("infra/live/<b>@room"),
         severity: Severity::High,
         at,
+        looked_at: None,
         opened_at: at,
         since: None,
         detail: None,

@@ -132,6 +132,8 @@ pub struct Alert {
     pub spoken_at: Timestamp,
     /// When others were told because nobody had acknowledged it.
     pub escalated_at: Option<Timestamp>,
+    /// Since when nobody has it any more, if somebody had.
+    pub free_since: Option<Timestamp>,
     /// Who has taken it on.
     pub acknowledged: Option<Acknowledgement>,
     /// Whether it seems to be over.
@@ -211,6 +213,7 @@ impl Alert {
             changed_at: now,
             spoken_at: now,
             escalated_at: None,
+            free_since: None,
             acknowledged: None,
             lull: None,
             returns: Vec::new(),
@@ -291,7 +294,8 @@ impl Alert {
             return acknowledged.until;
         }
         let escalation = timing.escalate.filter(|_| self.escalated_at.is_none());
-        let escalation = escalation.and_then(|wait| after(opened_at, wait));
+        let free_since = self.free_since.unwrap_or(opened_at);
+        let escalation = escalation.and_then(|wait| after(free_since, wait));
         let reminder = timing.remind.and_then(|wait| after(self.spoken_at, wait));
         [escalation, reminder].into_iter().flatten().min()
     }
@@ -325,14 +329,16 @@ pub fn tick(alert: Alert, timing: &Timing, now: Timestamp) -> Option<(Alert, Ale
     if spoken.acknowledged.is_some() {
         let alert = Alert {
             acknowledged: None,
+            free_since: Some(now),
             ..spoken
         };
         return Some((alert, AlertEvent::Reminded));
     }
+    let free_since = spoken.free_since.unwrap_or(opened_at);
     let escalates = spoken.escalated_at.is_none()
         && timing
             .escalate
-            .and_then(|wait| after(opened_at, wait))
+            .and_then(|wait| after(free_since, wait))
             .is_some_and(|at| at <= now);
     if escalates {
         let alert = Alert {
@@ -346,30 +352,36 @@ pub fn tick(alert: Alert, timing: &Timing, now: Timestamp) -> Option<(Alert, Ale
 
 /// What is told of an alert because others of the same cause are spoken of now, ahead of its own
 /// time, so that people hear once of a cause and not once for each stack. None if it does not
-/// belong there.
+/// belong there, or if less than half of its own wait is over.
 pub fn along(
     alert: Alert,
     event: AlertEvent,
     timing: &Timing,
     now: Timestamp,
 ) -> Option<(Alert, AlertEvent)> {
-    let told = alert.opened_at.is_some() && !alert.is_over() && alert.lull.is_none();
-    if !told || alert.acknowledged.is_some() {
+    let opened_at = alert.opened_at?;
+    if alert.is_over() || alert.lull.is_some() || alert.acknowledged.is_some() {
         return None;
     }
+    let half_over = |wait: Option<SignedDuration>, from: Timestamp| {
+        wait.is_some_and(|wait| now.duration_since(from) >= wait / 2)
+    };
+    let free_since = alert.free_since.unwrap_or(opened_at);
+    let escalates = alert.escalated_at.is_none() && half_over(timing.escalate, free_since);
+    let reminds = half_over(timing.remind, alert.spoken_at);
     let spoken = Alert {
         spoken_at: now,
         ..alert
     };
     match event {
-        AlertEvent::Escalated if timing.escalate.is_some() && spoken.escalated_at.is_none() => {
+        AlertEvent::Escalated if escalates => {
             let alert = Alert {
                 escalated_at: Some(now),
                 ..spoken
             };
             Some((alert, AlertEvent::Escalated))
         }
-        AlertEvent::Reminded if timing.remind.is_some() => Some((spoken, AlertEvent::Reminded)),
+        AlertEvent::Reminded if reminds => Some((spoken, AlertEvent::Reminded)),
         _ => None,
     }
 }
@@ -436,6 +448,7 @@ fn returning(alert: Alert, now: Timestamp) -> Option<Alert> {
         opened_at: None,
         changed_at: now,
         escalated_at: None,
+        free_since: None,
         acknowledged: None,
         lull: None,
         returns,
@@ -473,6 +486,10 @@ fn seen_again(
         // One that comes and goes is not told anew each time it comes.
         lull: None,
         acknowledged: known.acknowledged.clone().filter(|_| !grew),
+        free_since: match known.acknowledged {
+            Some(_) if grew => Some(now),
+            _ => known.free_since,
+        },
         ..known.clone()
     };
     if alert.opened_at.is_none() {

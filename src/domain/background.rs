@@ -17,7 +17,7 @@ const MOST_LOOKED_UP: usize = 20;
 
 /// Takes over what earlier looks know of the findings of this one. `record` does not know of this
 /// look yet, `ledger` does. Gives back, the gravest first, the addresses whose place is yet to be
-/// looked up: those that are new, or differ in another way than before.
+/// looked up: those that are new, differ in another way than before, or stand in another commit.
 pub fn remember(
     check: &mut StackCheck,
     record: &StackRecord,
@@ -32,9 +32,10 @@ pub fn remember(
     for finding in &mut check.findings.resources {
         let before = known.get(&key(finding)).copied();
         finding.background.since = Some(since(finding, before, record, ledger, now));
-        let before = before.filter(|before| same_difference(before, finding));
+        // Another commit may have the block elsewhere, and by another hand.
+        let before = before.filter(|before| same_commit && same_difference(before, finding));
         let declared = before.and_then(|before| before.background.declared.clone());
-        let nowhere = declared.is_none() && before.is_some() && same_commit;
+        let nowhere = declared.is_none() && before.is_some();
         if declared.is_none() && !nowhere && finding.suppressed.is_none() && counts(finding) {
             sought.push((finding.severity, finding.address.clone()));
         }

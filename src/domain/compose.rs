@@ -448,6 +448,11 @@ impl<'m> Composer<'m> {
             kind: example.kind,
             severity: example.severity,
             at: worst.iter().map(|alert| alert.at).max().unwrap_or(self.now),
+            since: worst
+                .iter()
+                .map(|alert| alert.opened_at)
+                .min()
+                .unwrap_or(self.now),
             key: cause.to_owned(),
             cause: match &example.cause {
                 Some(cause) => cause.words.clone(),

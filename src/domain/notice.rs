@@ -140,6 +140,9 @@ pub struct AlertNotice {
     pub severity: Severity,
     /// When this event happened.
     pub at: Timestamp,
+    /// When the stack was looked at, if that was not when this happened.
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
     /// When the alert was opened.
     pub opened_at: Timestamp,
     /// Since when the stack has been like this, if that is known.
@@ -183,6 +186,8 @@ pub struct GroupNotice {
     pub severity: Severity,
     /// When the last of it happened.
     pub at: Timestamp,
+    /// Since when the first of these stacks is in this trouble.
+    pub since: Timestamp,
     /// The key of what they have in common.
     pub key: String,
     /// What they have in common, in words.

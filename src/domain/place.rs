@@ -63,7 +63,10 @@ pub struct Recipe {
     pub workspace: Option<String>,
     /// Variable files, relative to the directory.
     pub var_files: Vec<String>,
-    /// What `init` is given as `-backend-config`: files, and names of values. The values themselves
-    /// may be credentials and are not kept.
+    /// Files that `init` is given as `-backend-config`.
     pub backend_config: Vec<String>,
+    /// Whether that is all. Backend settings by value and variables in the environment may be secrets
+    /// and are not kept; without them a plan is another one, or of another state.
+    #[serde(default)]
+    pub complete: bool,
 }

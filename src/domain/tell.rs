@@ -140,6 +140,7 @@ pub fn as_told(
         stack: alert.stack.clone(),
         severity: alert.trouble.severity,
         at: now,
+        looked_at: None,
         opened_at: alert.begun_at(),
         since: None,
         detail: None,

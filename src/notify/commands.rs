@@ -57,29 +57,37 @@ impl<'a> Place<'a> {
         let Some(recipe) = self.recipe else {
             return Item::sentence(format!("{what}: terraform {verb} in {}.", self.directory));
         };
+        if !recipe.complete {
+            return Item::sentence(format!(
+                "{what}: {} {verb} in {}, with the variables and backend settings that Mooring \
+                 has for it.",
+                recipe.engine, self.directory
+            ));
+        }
         let mut item = Item::sentence(format!("{what}, in a clone of {}:", self.source));
         for command in commands(recipe, verb) {
-            item = item.with_line(command);
+            item = item.with_command(command);
         }
         item
     }
 
     pub(super) fn show(&self) -> Item {
-        Item::sentence("See all of it:").with_line(format!("mooring show {}", self.stack))
+        Item::sentence("See all of it:").with_command(format!("mooring show {}", self.stack))
     }
 
     pub(super) fn acknowledge(&self) -> Item {
         let command = format!("mooring ack {} --for {ACKNOWLEDGED_FOR}", self.stack);
-        Item::sentence("Take it on, so that nobody is reminded meanwhile:").with_line(command)
+        Item::sentence("Take it on, so that nobody is reminded meanwhile:").with_command(command)
     }
 
     pub(super) fn look_again(&self) -> Item {
-        Item::sentence("Have it looked at again:").with_line(format!("mooring plan {}", self.stack))
+        Item::sentence("Have it looked at again:")
+            .with_command(format!("mooring plan {}", self.stack))
     }
 
     pub(super) fn resume(&self) -> Item {
         let command = format!("mooring resume {}", self.stack);
-        Item::sentence("When all is well, let repairs go on:").with_line(command)
+        Item::sentence("When all is well, let repairs go on:").with_command(command)
     }
 }
 
@@ -113,12 +121,12 @@ pub(super) fn acknowledge_cause(key: &str) -> Item {
         "mooring ack --cause {} --for {ACKNOWLEDGED_FOR}",
         quoted(key)
     );
-    Item::sentence("Take all of it on, so that nobody is reminded meanwhile:").with_line(command)
+    Item::sentence("Take all of it on, so that nobody is reminded meanwhile:").with_command(command)
 }
 
 /// A word as a shell takes it.
 pub(super) fn quoted(word: &str) -> Cow<'_, str> {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "/._@-+=:…".contains(c);
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "/._@-+=:".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         Cow::Borrowed(word)
     } else {
@@ -162,7 +170,7 @@ fn rule(finding: &Finding) -> Option<Item> {
     } else {
         return None;
     };
-    Some(Item::labelled(&finding.address, text).with_line(line))
+    Some(Item::labelled(&finding.address, text).with_command(line))
 }
 
 /// A pattern for this attribute alone, as YAML takes it; none if it has signs that mean something in
@@ -230,6 +238,7 @@ mod tests {
             workspace: None,
             var_files: Vec::new(),
             backend_config: Vec::new(),
+            complete: true,
         }
     }
 
@@ -241,17 +250,50 @@ mod tests {
             dir: "live/my web".to_owned(),
             workspace: Some("prod".to_owned()),
             var_files: vec!["prod.tfvars".to_owned(), "../all;x.tfvars".to_owned()],
-            backend_config: vec!["prod.hcl".to_owned(), "key=…".to_owned()],
+            backend_config: vec!["prod.hcl".to_owned()],
+            complete: true,
         };
         assert_eq!(
             commands(&whole, "apply"),
             [
-                "TF_WORKSPACE=prod tofu '-chdir=live/my web' init -backend-config=prod.hcl \
-                 -backend-config=key=…",
+                "TF_WORKSPACE=prod tofu '-chdir=live/my web' init -backend-config=prod.hcl",
                 "TF_WORKSPACE=prod tofu '-chdir=live/my web' apply -var-file=prod.tfvars \
                  '-var-file=../all;x.tfvars'",
             ]
         );
+    }
+
+    /// Without its backend settings it would be a plan of another state.
+    #[test]
+    fn what_is_not_all_is_no_command() {
+        let mut check = check(Vec::new());
+        check.recipe = Some(Recipe {
+            complete: false,
+            ..recipe()
+        });
+        let stack = StackId::new("infra/live/web");
+        let item = Place::of(&stack, &check).terraform("Put it back", "apply");
+        assert_eq!(
+            item.text,
+            "Put it back: terraform apply in live/web of infra, with the variables and backend \
+             settings that Mooring has for it."
+        );
+        assert!(item.lines.is_empty());
+    }
+
+    /// A backtick becomes another character in chats, and then a quote ends where it should not.
+    #[test]
+    fn what_cannot_be_shown_as_it_is_typed_is_not_shown() {
+        for dir in ["a`touch x`", "a\nb", "a\u{202e}b", &"long/".repeat(200)] {
+            let check = check(Vec::new());
+            let stack = StackId::new(format!("infra/{dir}"));
+            let item = Place::of(&stack, &check).show();
+            let line = item.lines[0].to_string();
+            assert_eq!(
+                line,
+                "(a name in this command cannot be shown as it has to be typed)"
+            );
+        }
     }
 
     #[test]

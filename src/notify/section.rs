@@ -71,6 +71,18 @@ impl Item {
         std::iter::once(head).chain(lines).collect()
     }
 
+    /// A command to type. One that would not be shown as it has to be typed is not shown at all: what
+    /// a shell makes of the rest may be something else.
+    pub(super) fn with_command(self, command: impl AsRef<str>) -> Self {
+        let command = command.as_ref();
+        let long = command.chars().count() > LONGEST_TEXT;
+        if long || command.contains('`') || clean(command) != command {
+            return self
+                .with_line("(a name in this command cannot be shown as it has to be typed)");
+        }
+        self.with_line(command)
+    }
+
     pub(super) fn with_line(mut self, line: impl AsRef<str>) -> Self {
         let line = cut(&clean(line.as_ref()), LONGEST_TEXT);
         self.lines.push(Line::from(line));

@@ -184,8 +184,8 @@ pub(super) fn after_summary(summary: &SummaryNotice) -> Section {
     Section::new(
         TITLE,
         vec![
-            Item::sentence("See them all:").with_line("mooring stacks"),
-            Item::sentence("Begin with the worst:").with_line(command),
+            Item::sentence("See them all:").with_command("mooring stacks"),
+            Item::sentence("Begin with the worst:").with_command(command),
         ],
     )
 }
@@ -193,11 +193,11 @@ pub(super) fn after_summary(summary: &SummaryNotice) -> Section {
 /// How the same report is made again, and where the kept one is.
 pub(super) fn after_report(report: &ReportNotice) -> Section {
     let mut items = vec![
-        Item::sentence("Make it again, in any form:").with_line(report_command(&report.posture)),
+        Item::sentence("Make it again, in any form:").with_command(report_command(&report.posture)),
     ];
     if report.kept {
         let command = format!("mooring report --kept {}", report.id);
-        items.push(Item::sentence("See it as it was:").with_line(command));
+        items.push(Item::sentence("See it as it was:").with_command(command));
     }
     Section::new(REPORT_TITLE, items)
 }

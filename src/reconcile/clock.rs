@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::alert::{Alert, AlertEvent, along, tick};
+use crate::domain::alert::{Alert, AlertEvent, AlertKind, along, tick};
+use crate::domain::finding::Verdict;
 use crate::domain::notice::AlertNotice;
 use crate::store::{Conclusion, StoreError};
 
@@ -77,11 +78,18 @@ pub(super) async fn strike(
         let mut entries = Vec::new();
         let mut told = Vec::new();
         match tick(alert.clone(), &timing, now) {
-            Some((alert, event)) => {
-                let first = as_told(&alert, event, notice, now);
-                entries.push(news::entry(context, alert.clone(), first.clone()));
+            Some((moved_to, event)) => {
+                let notice = looked_at(context, notice).await?;
+                let first = as_told(&moved_to, event, notice, now);
+                entries.push(news::entry(context, moved_to.clone(), first.clone()));
                 told.push(first);
-                for (alert, notice) in companions(context, &alert, event, now).await? {
+                let alone = alert.acknowledged.is_some();
+                let others = if alone {
+                    Vec::new()
+                } else {
+                    companions(context, &moved_to, event, now).await?
+                };
+                for (alert, notice) in others {
                     moved.insert(alert.id);
                     entries.push(news::entry(context, alert, notice.clone()));
                     told.push(notice);
@@ -119,14 +127,34 @@ async fn companions(
     let Some(cause) = first.trouble.cause.as_ref().map(|cause| &cause.key) else {
         return Ok(Vec::new());
     };
-    let open = context.store.open_alerts_as_told().await?.into_iter();
-    let others = open.filter_map(|(alert, notice)| {
+    let mut others = Vec::new();
+    for (alert, notice) in context.store.open_alerts_as_told().await? {
         let same = alert.trouble.cause.as_ref().map(|cause| &cause.key) == Some(cause);
-        let notice = notice.filter(|_| same && alert.id != first.id)?;
+        let Some(notice) = notice.filter(|_| same && alert.id != first.id) else {
+            continue;
+        };
         let timing = news::timing(context, &alert, &notice);
-        let (alert, event) = along(alert, event, &timing, now)?;
-        let notice = as_told(&alert, event, notice, now);
-        Some((alert, notice))
-    });
-    Ok(others.collect())
+        if let Some((alert, event)) = along(alert, event, &timing, now) {
+            let notice = looked_at(context, notice).await?;
+            let notice = as_told(&alert, event, notice, now);
+            others.push((alert, notice));
+        }
+    }
+    Ok(others)
+}
+
+/// What is told of an alert, with what the last look at its stack saw. One that failed saw nothing of
+/// drift or of waiting code.
+async fn looked_at(context: &Context, notice: AlertNotice) -> Result<AlertNotice, StoreError> {
+    let sees = matches!(notice.kind, AlertKind::Drift | AlertKind::Pending);
+    let record = context.store.stack(&notice.stack).await?;
+    let last = record.and_then(|record| record.last.zip(record.checked_at));
+    Ok(match last {
+        Some((check, at)) if !sees || check.verdict != Verdict::Failed => AlertNotice {
+            check,
+            looked_at: Some(at),
+            ..notice
+        },
+        _ => notice,
+    })
 }

@@ -343,6 +343,7 @@ fn as_check(shared: &Shared, found: &Found, workspace: String, seen: Sighting) -
         workspace: Some(workspace.clone()).filter(|name| name != DEFAULT_WORKSPACE),
         var_files: Vec::new(),
         backend_config: Vec::new(),
+        complete: true,
     };
     StackCheck {
         stack: Some(StackId::new(found.dir.as_str())),

@@ -103,7 +103,7 @@ pub(super) fn of_alerts(
         .collect()
 }
 
-/// Other news of a stack for everybody whom it concerns.
+/// Other news of a stack, or of a source, for everybody whom it concerns.
 pub(super) fn of_stack(
     context: &Context,
     notice: &Notice,

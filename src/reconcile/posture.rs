@@ -138,6 +138,7 @@ mod tests {
             opened_at: Some(minute(33)),
             spoken_at: minute(33),
             escalated_at: None,
+            free_since: None,
             acknowledged: None,
             lull: None,
             returns: Vec::new(),

@@ -39,6 +39,10 @@ impl Tracked {
         let settings = &self.settings;
         let program = Path::new(&settings.engine).file_name();
         let backend_config = settings.backend_config.iter();
+        let by_value = |entry: &&String| entry.contains('=');
+        let environment = settings.plan_env.keys().chain(settings.apply_env.keys());
+        let mut matters = environment
+            .filter(|name| name.starts_with("TF_VAR_") || name.starts_with("TF_CLI_ARGS"));
         Recipe {
             engine: program.map_or_else(
                 || settings.engine.clone(),
@@ -47,16 +51,9 @@ impl Tracked {
             dir: self.dir.clone(),
             workspace: Some(self.workspace.clone()).filter(|name| name != DEFAULT_WORKSPACE),
             var_files: settings.var_files.clone(),
-            backend_config: backend_config.map(|entry| without_value(entry)).collect(),
+            complete: matters.next().is_none() && !backend_config.clone().any(|e| by_value(&e)),
+            backend_config: backend_config.filter(|e| !by_value(e)).cloned().collect(),
         }
-    }
-}
-
-/// An entry for a backend: a file as it is, of a value its name alone.
-fn without_value(entry: &str) -> String {
-    match entry.split_once('=') {
-        Some((name, _)) => format!("{name}=…"),
-        None => entry.to_owned(),
     }
 }
 

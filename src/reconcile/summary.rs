@@ -1,5 +1,6 @@
 //! What the first sight of a source found, in one message.
 
+use crate::domain::audience::Audience;
 use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::SourceName;
@@ -43,8 +44,11 @@ pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), S
         stacks: lines,
         counts,
     });
-    let everybody: Vec<String> = context.notifiers.names().map(str::to_owned).collect();
-    let news = news::addressed(everybody, &notice, now);
+    let audience = Audience {
+        source: Some(source.clone()),
+        ..Audience::default()
+    };
+    let news = news::of_stack(context, &notice, &audience, now);
     let (key, told) = (baseline::key(source), now.to_string());
     let conclusion = Conclusion {
         news: &news,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::domain::alert::AlertEvent;
+use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::brief::brief;
 use crate::domain::ids::AlertId;
 use crate::domain::notice::{AlertNotice, DigestLine, DigestNotice, DigestReason, Notice};
@@ -82,7 +82,22 @@ fn line(alert: &AlertNotice) -> DigestLine {
         event: alert.event.as_str().to_owned(),
         severity: alert.severity,
         at: alert.at,
-        text: brief(&alert.check),
+        text: match alert.event {
+            AlertEvent::Resolved => over(alert).to_owned(),
+            _ => brief(&alert.check),
+        },
+    }
+}
+
+/// How a trouble ended. What else is with its stack is not what this is about.
+fn over(alert: &AlertNotice) -> &'static str {
+    match (alert.kind, alert.resolution) {
+        (_, Some(Resolution::Untracked)) => Resolution::Untracked.words(),
+        (AlertKind::Drift, Some(resolution)) => resolution.words(),
+        (AlertKind::Drift, None) => "no longer changed outside Git",
+        (AlertKind::Failed, _) => "can be checked again",
+        (AlertKind::Pending, _) => "no code is waiting any more",
+        (AlertKind::Apply, _) => "repairs may go on",
     }
 }
 

@@ -39,6 +39,7 @@ fn news(
         stack: StackId::new(format!("infra/{alert}")),
         severity,
         at: second(at),
+        looked_at: None,
         opened_at: second(at),
         since: None,
         detail: None,

@@ -73,7 +73,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
     if names.is_empty() {
         names = other_names(alert);
     }
-    let mut facts = vec![facts(alert.at, zone, check)];
+    let mut facts = vec![facts(alert.looked_at.unwrap_or(alert.at), zone, check)];
     if alert.event == AlertEvent::Changed {
         facts.push(format!(
             "It is another trouble than last told; open since {}",
@@ -157,7 +157,7 @@ fn life(alert: &AlertNotice, zone: &TimeZone) -> Vec<String> {
     match alert.event {
         AlertEvent::Reminded => facts.push(format!("Open since {}", minute(alert.opened_at, zone))),
         AlertEvent::Escalated => facts.push(format!(
-            "Open since {}, and nobody has acknowledged it",
+            "Open since {}, and nobody has it",
             minute(alert.opened_at, zone)
         )),
         _ => {}
@@ -239,7 +239,8 @@ fn with_outputs_and_checks(alert: &AlertNotice, mut section: Section) -> Section
     section
 }
 
-fn decided(alert: &AlertNotice) -> Section {
+/// What Mooring does about a trouble.
+pub(super) fn does(alert: &AlertNotice) -> Section {
     if alert.kind == AlertKind::Failed {
         let words = "It changes nothing, and looks again on schedule.";
         return Section::new(brief::DOES, vec![Item::sentence(words)]);
@@ -252,8 +253,15 @@ fn decided(alert: &AlertNotice) -> Section {
         DecisionKind::Ask => "It changes nothing by itself: a person has to decide.",
         DecisionKind::Refuse => "It changes nothing.",
     };
-    let mut section = Section::new(brief::DOES, vec![Item::sentence(first)]);
-    section.items.extend(reasons(check));
+    Section::new(brief::DOES, vec![Item::sentence(first)])
+}
+
+/// What Mooring does about a trouble, and why.
+fn decided(alert: &AlertNotice) -> Section {
+    let mut section = does(alert);
+    if alert.kind != AlertKind::Failed {
+        section.items.extend(reasons(&alert.check));
+    }
     section
 }
 

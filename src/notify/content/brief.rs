@@ -63,10 +63,8 @@ pub(super) fn complete(content: &mut Content) {
 }
 
 fn in_a_line(item: &Item) -> String {
-    match item.lines.first() {
-        Some(line) => format!("{} {line}", item.text),
-        None => item.text.clone(),
-    }
+    // A command stands below, whole, where it can be copied.
+    item.text.strip_suffix(':').unwrap_or(&item.text).to_owned()
 }
 
 /// What happened to a trouble; empty if it is new, which goes without saying.
@@ -75,7 +73,7 @@ pub(super) const fn event(event: AlertEvent) -> &'static str {
         AlertEvent::Opened | AlertEvent::Resolved => "",
         AlertEvent::Changed => "it is another trouble than last told",
         AlertEvent::Reminded => "it is still there",
-        AlertEvent::Escalated => "nobody has taken it on",
+        AlertEvent::Escalated => "nobody has it",
         AlertEvent::Acknowledged => "somebody has taken it on",
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
             as_found,
             group.at,
         ));
+        sections.push(super::alert::does(example));
         sections.push(steps::for_group(group));
     }
     let happened = if over { "" } else { brief::event(group.event) };
@@ -62,6 +63,14 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
     let brief = Brief::new(badge, &count, word)
         .with("Event", happened)
         .with("Cause", cause)
+        .with(
+            "Since",
+            if over {
+                String::new()
+            } else {
+                minute(group.since, zone)
+            },
+        )
         .with("Where", and_more(&places));
     let (subject, headline) = if over {
         (
@@ -241,12 +250,14 @@ fn what_to_do(lost: &UndeliveredNotice) -> Vec<Item> {
         Reach::Back(_) => Vec::new(),
     };
     if lost.given_up > 0 {
-        steps.push(Item::sentence("See what was given up:").with_line(format!(
-            "mooring messages --state given_up --notifier {name}"
-        )));
+        steps.push(
+            Item::sentence("See what was given up:").with_command(format!(
+                "mooring messages --state given_up --notifier {name}"
+            )),
+        );
         steps.push(
             Item::sentence("Once it works again, have it sent:")
-                .with_line(format!("mooring messages retry --all --notifier {name}")),
+                .with_command(format!("mooring messages retry --all --notifier {name}")),
         );
     }
     steps

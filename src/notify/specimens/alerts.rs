@@ -144,6 +144,7 @@ pub(super) fn check(
             workspace: Some("prod".to_owned()),
             var_files: vec!["prod.tfvars".to_owned()],
             backend_config: Vec::new(),
+            complete: true,
         }),
         findings: Findings {
             resources,
@@ -169,6 +170,7 @@ pub(super) fn alert(
         stack: StackId::new("infra/live/web@prod"),
         severity,
         at: SEEN,
+        looked_at: None,
         opened_at: SEEN,
         since: None,
         detail: None,

@@ -43,6 +43,7 @@ fn critical() -> Notice {
         stack: StackId::new("infra/web"),
         severity: Severity::Critical,
         at: begin(),
+        looked_at: None,
         opened_at: begin(),
         since: None,
         detail: None,

@@ -118,6 +118,7 @@ fn alert(n: u128, dir: &str, opened: Timestamp, resolved: Option<Timestamp>) -> 
         opened_at: Some(opened),
         spoken_at: opened,
         escalated_at: None,
+        free_since: None,
         acknowledged: None,
         lull: None,
         returns: Vec::new(),
