@@ -197,7 +197,9 @@ fn what_messages_tell_to_type_can_be_typed() {
         }
     }
     let verbs: BTreeSet<String> = commands.iter().map(|line| words(line)[1].clone()).collect();
-    let expected = ["ack", "plan", "resume", "show", "stacks"];
+    let expected = [
+        "ack", "messages", "plan", "report", "resume", "show", "stacks",
+    ];
     assert!(verbs.iter().eq(expected), "{verbs:?}");
     for command in commands {
         let mut arguments = words(&command).split_off(1);

@@ -232,8 +232,9 @@ impl Alert {
     }
 
     /// Whether it keeps coming back, so that its end is told only when it lasts.
-    pub fn comes_and_goes(&self) -> bool {
-        self.returns.len() >= COMES_AND_GOES_FROM
+    pub fn comes_and_goes(&self, now: Timestamp) -> bool {
+        let lately = |at: &&Timestamp| now.duration_since(**at) <= RETURNS_WITHIN;
+        self.returns.iter().filter(lately).count() >= COMES_AND_GOES_FROM
     }
 
     /// The trouble is over. People who were never told of it are not told of its end.
@@ -411,7 +412,7 @@ pub fn advance(
             Some(opened(alert, timing, now))
         }
         (Some(alert), Sight::Absent(resolution)) if open => {
-            if alert.opened_at.is_some() && alert.comes_and_goes() {
+            if alert.opened_at.is_some() && alert.comes_and_goes(now) {
                 let lull = alert.lull.clone().unwrap_or(Lull {
                     since: now,
                     resolution: *resolution,

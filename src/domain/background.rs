@@ -150,7 +150,7 @@ mod tests {
         let mut moved = look(&[("t.a", "x"), ("t.b", "x")]);
         moved.commit = Some(CommitId::new("c2"));
         let sought = remember(&mut moved, &record, &[], at(20));
-        assert_eq!(sought, [Address::new("t.b")], "another commit may have it");
+        assert_eq!(sought.len(), 2, "another commit may have it elsewhere");
     }
 
     #[test]

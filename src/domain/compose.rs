@@ -146,6 +146,25 @@ struct Piece<'e> {
     alert: Option<&'e AlertNotice>,
     /// All of it.
     envelopes: Vec<EnvelopeId>,
+    /// Whether its beginning was held back until now.
+    begins: bool,
+}
+
+impl Piece<'_> {
+    fn alone(&self) -> Composed {
+        let mut notice = self.first.notice.clone();
+        if let Notice::Alert(alert) = &mut notice
+            && self.begins
+            && alert.event == AlertEvent::Changed
+        {
+            alert.event = AlertEvent::Opened;
+            alert.news.clear();
+        }
+        Composed {
+            notice,
+            envelopes: self.envelopes.clone(),
+        }
+    }
 }
 
 struct Composer<'m> {
@@ -184,11 +203,22 @@ impl<'m> Composer<'m> {
     /// What is told of the alert that an envelope is about. One that joined a cause since its last
     /// message and is over is told with those that are over.
     fn piece<'e>(&self, first: &'e Envelope, waiting: &[&'e Envelope]) -> Piece<'e> {
-        let single = Piece {
+        let mut single = Piece {
             first,
             alert: alert_of(&first.notice),
-            envelopes: vec![first.id],
+            envelopes: Vec::new(),
+            begins: false,
         };
+        // What was held back of an alert that gets through now is told with it, not after it.
+        for held in waiting.iter().take_while(|other| other.id < first.id) {
+            let other = alert_of(&held.notice);
+            if let Some(other) = other.filter(|o| single.alert.is_some_and(|a| a.alert == o.alert))
+            {
+                single.begins |= other.event == AlertEvent::Opened;
+                single.envelopes.push(held.id);
+            }
+        }
+        single.envelopes.push(first.id);
         let Some(alert) = single
             .alert
             .filter(|alert| alert.event == AlertEvent::Opened)
@@ -210,6 +240,7 @@ impl<'m> Composer<'m> {
                 first,
                 alert: Some(*last),
                 envelopes: own.iter().map(|(id, _)| *id).collect(),
+                begins: false,
             },
             _ => single,
         }
@@ -305,7 +336,7 @@ impl<'m> Composer<'m> {
         for piece in live {
             match piece.alert.and_then(|alert| self.bucket(alert)) {
                 Some(bucket) => buckets.entry(bucket).or_default().push(piece),
-                None => self.messages.push(alone(piece.first)),
+                None => self.messages.push(piece.alone()),
             }
         }
         // By the time of their first news, so that the end of a trouble comes after its beginning.
@@ -321,7 +352,12 @@ impl<'m> Composer<'m> {
         told.or_else(|| alert.cause.as_ref().map(|cause| cause.key.clone()))
     }
 
+    /// With what a piece is told; none if by itself. What is critical waits for nothing.
     fn bucket(&self, alert: &AlertNotice) -> Option<Bucket> {
+        let over = alert.event == AlertEvent::Resolved;
+        if alert.severity == Severity::Critical && !over {
+            return None;
+        }
         Some((self.cause_of(alert)?, alert.event))
     }
 
@@ -357,8 +393,9 @@ impl<'m> Composer<'m> {
         };
         let holds = pieces.iter().any(behind) || due.is_some_and(|due| due > self.now);
         if holds {
+            let later = due.filter(|due| *due > self.now);
             for piece in pieces {
-                self.hold(piece.first, due);
+                self.hold(piece.first, later);
             }
         }
         holds
@@ -372,7 +409,7 @@ impl<'m> Composer<'m> {
         self.desk
             .tell_singly(cause, over, ids.map(|alert| alert.alert), self.now);
         self.messages
-            .extend(pieces.iter().map(|piece| alone(piece.first)));
+            .extend(pieces.iter().map(|piece| piece.alone()));
     }
 
     /// When the first of these has waited for others; none if it does not wait.
@@ -476,7 +513,8 @@ impl<'m> Composer<'m> {
                 self.messages = within(std::mem::take(&mut self.messages), room, self.now);
             }
         }
-        let sent = self.messages.len();
+        let counts = |message: &&Composed| can_wait(&message.notice);
+        let sent = self.messages.iter().filter(counts).count();
         self.desk.sent.extend(std::iter::repeat_n(self.now, sent));
         Composition {
             messages: self.messages,

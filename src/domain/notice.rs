@@ -1,7 +1,5 @@
 //! What people are told: one value per message, from which every channel renders its own form.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -11,6 +11,7 @@ use super::audience::Audience;
 use super::cause;
 use super::check::StackCheck;
 use super::content::{AttributeKey, content, parts, tells_drift};
+use super::failure::Failure;
 use super::finding::{Finding, Severity, Verdict};
 use super::ids::AlertId;
 use super::notice::AlertNotice;
@@ -171,6 +172,12 @@ impl AlertNotice {
     }
 }
 
+/// A trouble that is one failure: another kind of it is another trouble.
+pub fn of_failure_alone(failure: &Failure) -> BTreeMap<String, String> {
+    let kind = failure.kind.as_str().to_owned();
+    BTreeMap::from([(kind.clone(), kind)])
+}
+
 fn sights(situation: &Situation<'_>) -> [(AlertKind, Sight); 4] {
     let check = situation.check;
     let unstable = &situation.record.doubt.unstable;
@@ -180,7 +187,7 @@ fn sights(situation: &Situation<'_>) -> [(AlertKind, Sight); 4] {
         Some(failure) if failed => Sight::Present(Trouble {
             content: failure.kind.as_str().to_owned(),
             severity: Severity::High,
-            parts: BTreeMap::new(),
+            parts: of_failure_alone(failure),
             cause: Some(cause::of_failure(failure)),
         }),
         _ => over.clone(),

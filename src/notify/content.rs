@@ -10,10 +10,10 @@ mod report;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::domain::alert::{AlertEvent, AlertKind};
+use crate::domain::alert::AlertEvent;
 use crate::domain::check::StackCheck;
-use crate::domain::finding::{Finding, Origin, Severity, Verdict};
-use crate::domain::notice::{AlertNotice, Notice};
+use crate::domain::finding::{Finding, Severity, Verdict};
+use crate::domain::notice::Notice;
 use crate::domain::severity::NOTHING_SPECIAL;
 
 pub(super) use self::brief::{Brief, Fact};

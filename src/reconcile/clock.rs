@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::domain::alert::{Alert, AlertEvent, AlertKind, along, tick};
 use crate::domain::finding::Verdict;
+use crate::domain::ids::AlertId;
 use crate::domain::notice::AlertNotice;
 use crate::store::{Conclusion, StoreError};
 
@@ -70,10 +71,12 @@ pub(super) async fn strike(
 ) -> Result<Option<Timestamp>, StoreError> {
     let _one_at_a_time = context.telling.lock().await;
     let mut moved = BTreeSet::new();
+    let mut open = None;
     for (alert, notice) in context.store.due_alerts(now).await? {
         let Some(notice) = notice.filter(|_| !moved.contains(&alert.id)) else {
             continue;
         };
+        moved.insert(alert.id);
         let timing = news::timing(context, &alert, &notice);
         let mut entries = Vec::new();
         let mut told = Vec::new();
@@ -83,11 +86,15 @@ pub(super) async fn strike(
                 let first = as_told(&moved_to, event, notice, now);
                 entries.push(news::entry(context, moved_to.clone(), first.clone()));
                 told.push(first);
-                let alone = alert.acknowledged.is_some();
-                let others = if alone {
-                    Vec::new()
+                let again = matches!(event, AlertEvent::Reminded | AlertEvent::Escalated);
+                let others = if again && alert.acknowledged.is_none() {
+                    if open.is_none() {
+                        open = Some(context.store.open_alerts_as_told().await?);
+                    }
+                    let open = open.as_deref().unwrap_or_default();
+                    companions(context, &moved_to, event, open, &moved, now).await?
                 } else {
-                    companions(context, &moved_to, event, now).await?
+                    Vec::new()
                 };
                 for (alert, notice) in others {
                     moved.insert(alert.id);
@@ -122,20 +129,26 @@ async fn companions(
     context: &Context,
     first: &Alert,
     event: AlertEvent,
+    open: &[(Alert, Option<AlertNotice>)],
+    moved: &BTreeSet<AlertId>,
     now: Timestamp,
 ) -> Result<Vec<(Alert, AlertNotice)>, StoreError> {
-    let Some(cause) = first.trouble.cause.as_ref().map(|cause| &cause.key) else {
+    let key = |alert: &Alert| alert.trouble.cause.as_ref().map(|cause| cause.key.clone());
+    let Some(cause) = key(first) else {
         return Ok(Vec::new());
     };
     let mut others = Vec::new();
-    for (alert, notice) in context.store.open_alerts_as_told().await? {
-        let same = alert.trouble.cause.as_ref().map(|cause| &cause.key) == Some(cause);
-        let Some(notice) = notice.filter(|_| same && alert.id != first.id) else {
+    for (alert, notice) in open {
+        let (Some(notice), true, false) = (
+            notice,
+            key(alert).as_deref() == Some(cause.as_str()),
+            moved.contains(&alert.id),
+        ) else {
             continue;
         };
-        let timing = news::timing(context, &alert, &notice);
-        if let Some((alert, event)) = along(alert, event, &timing, now) {
-            let notice = looked_at(context, notice).await?;
+        let timing = news::timing(context, alert, notice);
+        if let Some((alert, event)) = along(alert.clone(), event, &timing, now) {
+            let notice = looked_at(context, notice.clone()).await?;
             let notice = as_told(&alert, event, notice, now);
             others.push((alert, notice));
         }
@@ -143,14 +156,14 @@ async fn companions(
     Ok(others)
 }
 
-/// What is told of an alert, with what the last look at its stack saw. One that failed saw nothing of
-/// drift or of waiting code.
+/// What is told of drift or waiting code, with what the last look at the stack saw of it; one that
+/// failed saw nothing.
 async fn looked_at(context: &Context, notice: AlertNotice) -> Result<AlertNotice, StoreError> {
     let sees = matches!(notice.kind, AlertKind::Drift | AlertKind::Pending);
     let record = context.store.stack(&notice.stack).await?;
     let last = record.and_then(|record| record.last.zip(record.checked_at));
     Ok(match last {
-        Some((check, at)) if !sees || check.verdict != Verdict::Failed => AlertNotice {
+        Some((check, at)) if sees && check.verdict != Verdict::Failed => AlertNotice {
             check,
             looked_at: Some(at),
             ..notice

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::artifacts::{ArtifactId, ArtifactName, Shelf};
-use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
+use crate::domain::alert::{AlertEvent, AlertKind, Resolution, tick};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::RunId;
@@ -156,14 +156,24 @@ pub async fn conclude(
         memory: None,
     };
     context.store.conclude(&conclusion).await?;
-    context.news_bell.notify_one();
+    if !news.is_empty() {
+        context.news_bell.notify_one();
+    }
     let still = known
         .into_iter()
         .filter(|alert| told.alerts.iter().all(|(moved, _)| moved.id != alert.id));
     let open = told.alerts.iter().map(|(alert, _)| alert.clone());
     let wanted = open.chain(still).filter_map(|alert| {
         let notice = as_told(&alert, &check, &audience, now);
-        alert.wants_look_at(&news::timing(context, &alert, &notice))
+        let timing = news::timing(context, &alert, &notice);
+        match alert.wants_look_at(&timing)? {
+            at if at > now => Some(at),
+            // This look was it: the one after what time does next to the alert.
+            _ => {
+                let (then, _) = tick(alert.clone(), &timing, alert.next_tick(&timing)?)?;
+                then.wants_look_at(&timing)
+            }
+        }
     });
     let wanted = wanted.filter(|at| *at > now).min();
     Ok(wanted.map_or(Next::Rest, Next::LookAt))

@@ -79,6 +79,7 @@ async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreErro
         tracked: false,
         ..record
     };
+    let _one_at_a_time = context.telling.lock().await;
     let audience = news::audience(&record);
     let check = record.last.clone().unwrap_or_else(|| unseen(&record));
     let mut told = Told::default();

@@ -1,7 +1,5 @@
 //! A source that cannot be read is a trouble too: it alerts like a stack of the source's name.
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
 
 use crate::domain::alert::{AlertKind, Resolution, Sight, Trouble, advance};
@@ -14,7 +12,7 @@ use crate::domain::notice::AlertNotice;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::DEFAULT_WORKSPACE;
-use crate::domain::tell::as_told;
+use crate::domain::tell::{as_told, of_failure_alone};
 use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
@@ -25,6 +23,7 @@ const FAILURES_TOLD_FROM: u32 = 2;
 
 /// Opens, changes or ends the alert of a source.
 pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(), StoreError> {
+    let _one_at_a_time = context.telling.lock().await;
     let now = context.now();
     let id = StackId::new(record.name.as_str());
     let sight = match &record.failure {
@@ -33,7 +32,7 @@ pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(),
         Some(failure) => Sight::Present(Trouble {
             content: failure.kind.as_str().to_owned(),
             severity: Severity::High,
-            parts: BTreeMap::new(),
+            parts: of_failure_alone(failure),
             cause: Some(of_failure(failure)),
         }),
     };

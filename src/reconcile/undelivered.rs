@@ -13,6 +13,9 @@ use crate::store::{Conclusion, StoreError};
 use super::context::Context;
 use super::news;
 
+/// When nobody can be told of an outage, or others of the same server are told of already, it is
+/// tried again after this time.
+const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// How long nothing more is said of messages to a receiver that were given up.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
@@ -111,11 +114,17 @@ pub(super) async fn outage(
         Err(next) => return Ok(next),
     };
     let notifier = &channel.notifier;
+    // Those behind one server fail together; only one of them speaks.
+    let _one_at_a_time = context.telling.lock().await;
     let (reach, to) = match news {
-        OutageNews::Down(since) if is_known(context, notifier).await? => {
-            (Reach::Down(since), Vec::new())
+        OutageNews::Down(since) => {
+            let known = is_known(context, notifier).await?;
+            let others = reached(context, notifier).await?;
+            if known || others.is_empty() {
+                return Ok(now.checked_add(ASKED_AGAIN_AFTER).ok());
+            }
+            (Reach::Down(since), others)
         }
-        OutageNews::Down(since) => (Reach::Down(since), reached(context, notifier).await?),
         OutageNews::Back(since) => {
             let known = remembered(context, notifier).await?;
             (

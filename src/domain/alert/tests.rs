@@ -181,7 +181,7 @@ fn what_comes_and_goes_is_told_over_only_when_it_stays_away() {
     assert_eq!(life.tick(&AT_ONCE, hours(25)), Some(Resolved));
     let first = life.0.clone().unwrap();
     assert_eq!(life.look(&present, &AT_ONCE, hours(100)), Some(Opened));
-    assert!(life.0.unwrap().returns.is_empty() && first.comes_and_goes());
+    assert!(life.0.unwrap().returns.is_empty() && first.comes_and_goes(hours(20)));
 }
 
 #[test]

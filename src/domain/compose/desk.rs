@@ -128,6 +128,10 @@ impl Desk {
     ) -> Group {
         let group = self.group(cause, now);
         group.take(alerts, over, true);
+        if now.duration_since(group.spoken_at) > LONGEST_INTERVAL {
+            // What is left of an outbreak must not slow down the news of the next.
+            group.messages = 0;
+        }
         if spreads {
             group.messages += 1;
             group.spoken_at = now;
