@@ -185,6 +185,47 @@ fn what_comes_and_goes_is_told_over_only_when_it_stays_away() {
 }
 
 #[test]
+fn others_are_called_when_nobody_had_it_for_long_enough() {
+    let timing = Timing {
+        escalate: Some(SignedDuration::from_hours(1)),
+        ..AT_ONCE
+    };
+    let mut life = Life::default();
+    let present = |parts: &[(&str, &str)]| Sight::Present(trouble(parts, Severity::High));
+    life.look(&present(&[("a", "1")]), &timing, hours(0));
+    life.acknowledge(None, hours(0));
+    // It grows long after it was opened: whoever had it has an hour again.
+    let grown = present(&[("a", "1"), ("b", "1")]);
+    let event = life.look(&grown, &timing, hours(5));
+    assert_eq!(event, Some(AlertEvent::Changed));
+    assert_eq!(life.tick(&timing, hours(5)), None);
+    assert_eq!(life.tick(&timing, hours(6)), Some(AlertEvent::Escalated));
+
+    let mut life = Life::default();
+    life.look(&present(&[("a", "1")]), &timing, hours(0));
+    life.acknowledge(Some(hours(3)), hours(0));
+    assert_eq!(life.tick(&timing, hours(3)), Some(AlertEvent::Reminded));
+    assert_eq!(life.tick(&timing, hours(3)), None);
+    assert_eq!(life.tick(&timing, hours(4)), Some(AlertEvent::Escalated));
+}
+
+#[test]
+fn what_is_young_is_not_called_for_along_with_others() {
+    let timing = Timing {
+        escalate: Some(SignedDuration::from_hours(4)),
+        remind: Some(SignedDuration::from_hours(24)),
+        ..AT_ONCE
+    };
+    let mut life = Life::default();
+    life.look(&Sight::Present(drift()), &timing, hours(0));
+    let alert = life.0.unwrap();
+    let joins = |event, hour| along(alert.clone(), event, &timing, hours(hour)).is_some();
+    assert!(!joins(AlertEvent::Escalated, 1) && joins(AlertEvent::Escalated, 2));
+    assert!(!joins(AlertEvent::Reminded, 11) && joins(AlertEvent::Reminded, 12));
+    assert!(!joins(AlertEvent::Changed, 30));
+}
+
+#[test]
 fn what_is_new_is_said() {
     let before = trouble(&[("a", "1"), ("b", "1"), ("c", "1")], Severity::Low);
     let now = trouble(&[("a", "2"), ("c", "1"), ("d", "1")], Severity::Low);

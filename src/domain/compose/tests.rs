@@ -286,6 +286,98 @@ fn quiet_hours_hold_back_what_is_not_critical() {
 }
 
 #[test]
+fn what_becomes_critical_at_night_is_told_at_once_and_its_beginning_not_after_its_end() {
+    let night = Hours {
+        days: Vec::new(),
+        from: time(22, 0, 0, 0),
+        to: time(7, 0, 0, 0),
+        zone: TimeZone::UTC,
+    };
+    let mut receiver = Receiver::new(Manner {
+        quiet: Some(night),
+        ..MANNER
+    });
+    let hour = |hour: i64| hour * 3600;
+    let event = |id, alert, event, severity, at| news(id, alert, event, "api", severity, hour(at));
+    use AlertEvent::{Changed, Opened, Resolved};
+    use Severity::{Critical, Medium};
+    // One that was told by day, so that its cause is known, and one of the night.
+    receiver.at(hour(-4), vec![event(1, 1, Opened, Medium, -4)]);
+    receiver.wait(hour(-4), hour(-4) + 60);
+    receiver.at(
+        hour(0),
+        vec![
+            event(2, 1, Changed, Medium, 0),
+            event(3, 2, Opened, Medium, 0),
+        ],
+    );
+    receiver.at(
+        hour(2),
+        vec![
+            event(4, 1, Changed, Critical, 2),
+            event(5, 2, Changed, Critical, 2),
+        ],
+    );
+    receiver.at(hour(3), vec![event(6, 2, Resolved, Critical, 3)]);
+    receiver.wait(hour(3), hour(8));
+    assert_eq!(
+        receiver.lines(),
+        [
+            "-14370 opened infra/1",
+            "7200 changed infra/1",
+            "7200 opened infra/2",
+            "10800 resolved infra/2",
+        ]
+    );
+}
+
+#[test]
+fn a_cause_that_was_silent_for_long_is_news_again() {
+    let mut receiver = Receiver::new(MANNER);
+    let minutes = |n: i64| n * 60;
+    for alert in 0..20 {
+        let at = minutes(10 * i64::from(alert));
+        receiver.wait(at - minutes(10), at);
+        receiver.at(at, vec![opened(alert, "api", at)]);
+    }
+    receiver.wait(minutes(190), minutes(600));
+    let over = (0..19).map(|alert| {
+        let id = 1000 + u128::from(alert);
+        news(
+            id,
+            alert,
+            AlertEvent::Resolved,
+            "api",
+            Severity::High,
+            minutes(600),
+        )
+    });
+    receiver.at(minutes(600), over.collect());
+    receiver.wait(minutes(600), minutes(1000));
+    let before = receiver.sent.len();
+    // One is left. Twenty days later others come, over ten minutes.
+    let later = minutes(20 * 24 * 60);
+    for n in 0..10 {
+        let at = later + minutes(n);
+        let alert = u8::try_from(50 + n).unwrap();
+        let id = 5000 + u128::from(alert);
+        let new = news(id, alert, AlertEvent::Opened, "api", Severity::High, at);
+        receiver.at(at, vec![new]);
+        receiver.wait(at, at + 60);
+    }
+    receiver.wait(later + minutes(10), later + minutes(60));
+    let lines = receiver.lines().split_off(before);
+    assert_eq!(
+        lines,
+        [
+            "1728030 opened in 1 stacks, 2 of 21 open, because of api",
+            "1728330 opened in 5 stacks, 7 of 26 open, because of api",
+            "1728930 opened in 4 stacks, 11 of 30 open, because of api",
+        ]
+    );
+}
+
+#[test]
 fn a_limit_is_kept_and_says_what_it_left_out() {
     let mut receiver = Receiver::new(Manner {
         limit: Some(Limit {
