@@ -89,7 +89,7 @@ enum Command {
     Report(posture::PostureArgs),
     /// Tell the daemon that a held stack has been looked at, so that repairs may go on.
     Resume(remote::ResumeArgs),
-    /// Take the troubles of a stack on: nobody is reminded of them until they grow.
+    /// Take the troubles of a stack or of one cause on: nobody is reminded of them until they grow.
     Ack(ack::AckArgs),
     /// List what the daemon told people and what it could not, show it, or have it sent again.
     Messages(messages::MessagesArgs),

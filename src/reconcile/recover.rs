@@ -67,6 +67,7 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
         snapshot.unwrap_or_default(),
         log.unwrap_or_default()
     );
+    let _one_at_a_time = context.telling.lock().await;
     let Some(record) = context.store.stack(&run.stack).await? else {
         return context.store.save_run(&run).await;
     };

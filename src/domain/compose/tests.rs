@@ -23,6 +23,15 @@ fn second(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
 }
 
+fn night() -> Hours {
+    Hours {
+        days: Vec::new(),
+        from: time(22, 0, 0, 0),
+        to: time(7, 0, 0, 0),
+        zone: TimeZone::UTC,
+    }
+}
+
 /// News of an alert that is called by a number.
 fn news(
     id: u128,
@@ -252,14 +261,8 @@ fn a_cause_that_creeps_through_an_estate_is_a_few_messages() {
 
 #[test]
 fn quiet_hours_hold_back_what_is_not_critical() {
-    let night = Hours {
-        days: Vec::new(),
-        from: time(22, 0, 0, 0),
-        to: time(7, 0, 0, 0),
-        zone: TimeZone::UTC,
-    };
     let mut receiver = Receiver::new(Manner {
-        quiet: Some(night),
+        quiet: Some(night()),
         ..MANNER
     });
     let hour = |hour: i64| hour * 3600;
@@ -287,14 +290,8 @@ fn quiet_hours_hold_back_what_is_not_critical() {
 
 #[test]
 fn what_becomes_critical_at_night_is_told_at_once_and_its_beginning_not_after_its_end() {
-    let night = Hours {
-        days: Vec::new(),
-        from: time(22, 0, 0, 0),
-        to: time(7, 0, 0, 0),
-        zone: TimeZone::UTC,
-    };
     let mut receiver = Receiver::new(Manner {
-        quiet: Some(night),
+        quiet: Some(night()),
         ..MANNER
     });
     let hour = |hour: i64| hour * 3600;
