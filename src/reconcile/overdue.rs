@@ -9,6 +9,7 @@ use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
+use crate::domain::ids::StackId;
 use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
@@ -40,16 +41,30 @@ pub async fn watch(context: Arc<Context>) {
 pub(super) async fn round(context: &Context) -> Result<(), StoreError> {
     let now = context.now();
     for record in context.store.stacks().await? {
-        if record.tracked && record.last.is_some() && record.verdict(now) == Verdict::Unknown {
-            alert(context, &record, now).await?;
+        if is_overdue(&record, now) {
+            alert(context, &record.id, now).await?;
         }
     }
     Ok(())
 }
 
-async fn alert(context: &Context, record: &StackRecord, now: Timestamp) -> Result<(), StoreError> {
+fn is_overdue(record: &StackRecord, now: Timestamp) -> bool {
+    record.tracked && record.last.is_some() && record.verdict(now) == Verdict::Unknown
+}
+
+async fn alert(context: &Context, id: &StackId, now: Timestamp) -> Result<(), StoreError> {
     let _one_at_a_time = context.telling.lock().await;
-    let known = news::known(context, &record.id).await?;
+    // A look may have ended while others were told.
+    let Some(record) = context
+        .store
+        .stack(id)
+        .await?
+        .filter(|r| is_overdue(r, now))
+    else {
+        return Ok(());
+    };
+    let record = &record;
+    let known = news::known(context, id).await?;
     let open = |alert: &Alert| alert.kind == AlertKind::Failed && !alert.is_over();
     if known.iter().any(open) {
         return Ok(());

@@ -28,6 +28,16 @@ fn one(week: &mut Week, dir: &str, does: impl Fn(&mut Stack)) {
     does(week.stack(dir));
 }
 
+/// Somebody opens ports to the world, beside the one that is open to the network.
+fn opens(stack: &mut Stack, ports: &[u16]) {
+    let rule = |port: u16, cidr: &str| json!({"from_port": port, "to_port": port, "protocol": "tcp", "cidr_blocks": [cidr]});
+    let world = ports.iter().map(|port| rule(*port, "0.0.0.0/0"));
+    let rules: Vec<_> = std::iter::once(rule(443, "10.0.0.0/8"))
+        .chain(world)
+        .collect();
+    stack.moves(GROUP, "/ingress", rules.into());
+}
+
 /// The estate as Mooring finds it, and then the week.
 pub(super) fn story() -> Vec<Happening> {
     use Doing::{Acknowledge, Restart, World};
@@ -67,12 +77,7 @@ pub(super) fn story() -> Vec<Happening> {
             "Mon 13:00",
             "web/shop-03 is opened to the world on port 22",
             World(|week| {
-                one(week, "web/shop-03", |s| {
-                    s.moves(GROUP, "/ingress", json!([
-                {"from_port": 443, "to_port": 443, "protocol": "tcp", "cidr_blocks": ["10.0.0.0/8"]},
-                {"from_port": 22, "to_port": 22, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"]},
-            ]))
-                });
+                one(week, "web/shop-03", |s| opens(s, &[22]));
             }),
         ),
         (
@@ -88,13 +93,7 @@ pub(super) fn story() -> Vec<Happening> {
             "Mon 16:00",
             "somebody opens port 3389 as well",
             World(|week| {
-                one(week, "web/shop-03", |s| {
-                    s.moves(GROUP, "/ingress", json!([
-                {"from_port": 443, "to_port": 443, "protocol": "tcp", "cidr_blocks": ["10.0.0.0/8"]},
-                {"from_port": 22, "to_port": 22, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"]},
-                {"from_port": 3389, "to_port": 3389, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"]},
-            ]))
-                });
+                one(week, "web/shop-03", |s| opens(s, &[22, 3389]));
             }),
         ),
         (
