@@ -1,6 +1,6 @@
 //! Alerts: the life of one trouble of one stack. Only changed content speaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,8 @@ pub struct Alert {
     pub lull: Option<Lull>,
     /// When it came back after it had been told resolved, lately.
     pub returns: Vec<Timestamp>,
+    /// Who has been told of it since it was opened.
+    pub told_to: BTreeSet<String>,
     /// When and how it ended.
     pub resolved: Option<(Timestamp, Resolution)>,
 }
@@ -163,6 +165,15 @@ pub enum AlertEvent {
 }
 
 impl AlertEvent {
+    /// Whether everybody who was told of the alert hears of this, even if no route would tell them of
+    /// it by now: what they know is no longer so.
+    pub const fn concerns_all_told(self) -> bool {
+        match self {
+            Self::Changed | Self::Acknowledged | Self::Resolved => true,
+            Self::Opened | Self::Reminded | Self::Escalated => false,
+        }
+    }
+
     /// The stable word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -217,6 +228,7 @@ impl Alert {
             acknowledged: None,
             lull: None,
             returns: Vec::new(),
+            told_to: BTreeSet::new(),
             resolved: None,
         }
     }
@@ -453,6 +465,7 @@ fn returning(alert: Alert, now: Timestamp) -> Option<Alert> {
         acknowledged: None,
         lull: None,
         returns,
+        told_to: BTreeSet::new(),
         resolved: None,
         ..alert
     })

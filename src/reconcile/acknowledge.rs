@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::notice::AlertNotice;
+use crate::domain::tell::Told;
 use crate::store::Conclusion;
 
 use super::command::{Concern, Refusal};
@@ -31,7 +32,7 @@ pub(super) async fn acknowledge(
     now: Timestamp,
 ) -> Result<usize, Refusal> {
     let _one_at_a_time = context.telling.lock().await;
-    let (mut entries, mut told) = (Vec::new(), Vec::new());
+    let mut told = Told::default();
     for (alert, notice) in context.store.open_alerts_as_told().await? {
         let (true, true, Some(notice)) = (concern.holds(&alert), alert.opened_at.is_some(), notice)
         else {
@@ -43,19 +44,19 @@ pub(super) async fn acknowledge(
             at: now,
             ..notice.with(&alert)
         };
-        told.push(notice.clone());
-        entries.push(news::entry(context, alert, notice));
+        told.news.push(notice.clone());
+        told.alerts.push((alert, notice));
     }
-    if entries.is_empty() {
+    if told.alerts.is_empty() {
         return Err(Refusal::NothingOpen(concern.clone()));
     }
-    let news = news::of_alerts(context, &told, now);
+    let spread = news::spread(context, &told, now);
     let conclusion = Conclusion {
-        alerts: &entries,
-        news: &news,
+        alerts: &spread.entries,
+        news: &spread.news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;
     context.news_bell.notify_one();
-    Ok(entries.len())
+    Ok(told.alerts.len())
 }

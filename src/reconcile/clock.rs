@@ -11,6 +11,7 @@ use crate::domain::alert::{Alert, AlertEvent, AlertKind, along, tick};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::AlertId;
 use crate::domain::notice::AlertNotice;
+use crate::domain::tell::Told;
 use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
@@ -78,14 +79,13 @@ pub(super) async fn strike(
         };
         moved.insert(alert.id);
         let timing = news::timing(context, &alert, &notice);
-        let mut entries = Vec::new();
-        let mut told = Vec::new();
+        let mut told = Told::default();
         match tick(alert.clone(), &timing, now) {
             Some((moved_to, event)) => {
                 let notice = looked_at(context, notice).await?;
                 let first = as_told(&moved_to, event, notice, now);
-                entries.push(news::entry(context, moved_to.clone(), first.clone()));
-                told.push(first);
+                told.alerts.push((moved_to.clone(), first.clone()));
+                told.news.push(first);
                 let again = matches!(event, AlertEvent::Reminded | AlertEvent::Escalated);
                 let others = if again && alert.acknowledged.is_none() {
                     if open.is_none() {
@@ -98,16 +98,16 @@ pub(super) async fn strike(
                 };
                 for (alert, notice) in others {
                     moved.insert(alert.id);
-                    entries.push(news::entry(context, alert, notice.clone()));
-                    told.push(notice);
+                    told.alerts.push((alert, notice.clone()));
+                    told.news.push(notice);
                 }
             }
-            None => entries.push(news::entry(context, alert, notice)),
+            None => told.alerts.push((alert, notice)),
         }
-        let news = news::of_alerts(context, &told, now);
+        let spread = news::spread(context, &told, now);
         let conclusion = Conclusion {
-            alerts: &entries,
-            news: &news,
+            alerts: &spread.entries,
+            news: &spread.news,
             ..Conclusion::default()
         };
         context.store.conclude(&conclusion).await?;

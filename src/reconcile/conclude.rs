@@ -18,6 +18,7 @@ use crate::telemetry::metrics;
 
 use super::context::Context;
 use super::look::Sighting;
+use super::news::Spread;
 use super::resolve::Tracked;
 use super::step::{Next, advance, duration, finish};
 use super::{background, baseline, fresh, news};
@@ -132,11 +133,10 @@ pub async fn conclude(
     if !baseline_is_told {
         told.open_silently(now);
     }
-    let mut news = news::of_alerts(context, &told.news, now);
+    let Spread { entries, mut news } = news::spread(context, &told, now);
     if let Some(repair) = &repair {
         news.extend(news::of_stack(context, repair, &audience, now));
     }
-    let entries = news::entries(context, &told);
     // A trouble that stays the same would fill the disk with copies of itself. Kept first: once the
     // alert is stored nobody would come back for it.
     if moved {

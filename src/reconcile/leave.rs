@@ -92,12 +92,11 @@ async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreErro
         }
         told.alerts.push((alert, notice));
     }
-    let news = news::of_alerts(context, &told.news, now);
-    let entries = news::entries(context, &told);
+    let spread = news::spread(context, &told, now);
     let conclusion = Conclusion {
         stack: Some(&record),
-        alerts: &entries,
-        news: &news,
+        alerts: &spread.entries,
+        news: &spread.news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

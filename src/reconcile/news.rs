@@ -1,11 +1,13 @@
 //! From alerts and notices to news for receivers: who is told of what.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::alert::{Alert, AlertEvent, RETURNS_WITHIN};
 use crate::domain::audience::Audience;
 use crate::domain::compose::Envelope;
-use crate::domain::ids::StackId;
+use crate::domain::ids::{AlertId, StackId};
 use crate::domain::notice::{AlertNotice, Notice};
 use crate::domain::route::{Receivers, receivers};
 use crate::domain::stack::StackRecord;
@@ -32,14 +34,6 @@ pub(super) async fn known(context: &Context, stack: &StackId) -> Result<Vec<Aler
         .store
         .alerts_since(stack, since.unwrap_or(Timestamp::MIN))
         .await
-}
-
-/// Alerts to store, with the time at which they move by themselves.
-pub(super) fn entries(context: &Context, told: &Told) -> Vec<AlertEntry> {
-    let alerts = told.alerts.iter();
-    alerts
-        .map(|(alert, notice)| entry(context, alert.clone(), notice.clone()))
-        .collect()
 }
 
 /// An alert to store, with the time at which it moves by itself.
@@ -82,25 +76,64 @@ fn routed(context: &Context, notice: &Notice, audience: &Audience, now: Timestam
     )
 }
 
-/// News of alerts for everybody whom they concern.
-pub(super) fn of_alerts(
+/// What becomes of alerts that moved.
+#[derive(Debug, Default)]
+pub(super) struct Spread {
+    /// The alerts to store, with who has been told of them.
+    pub(super) entries: Vec<AlertEntry>,
+    /// The news of them.
+    pub(super) news: Vec<Addressed>,
+}
+
+/// The alerts that moved, to be stored, and the news of them for everybody whom it concerns.
+pub(super) fn spread(context: &Context, told: &Told, now: Timestamp) -> Spread {
+    let mut spread = Spread::default();
+    let mut heard: BTreeMap<AlertId, BTreeSet<String>> = BTreeMap::new();
+    for notice in &told.news {
+        let alert = told.alerts.iter().find(|(a, _)| a.id == notice.alert);
+        let before = alert.map(|(alert, _)| &alert.told_to);
+        let names = hearers(context, notice, before, now);
+        heard
+            .entry(notice.alert)
+            .or_default()
+            .extend(names.iter().cloned());
+        let notice = Notice::Alert(notice.clone());
+        spread.news.extend(addressed(names, &notice, now));
+    }
+    for (alert, notice) in &told.alerts {
+        let mut alert = alert.clone();
+        alert
+            .told_to
+            .extend(heard.remove(&alert.id).unwrap_or_default());
+        spread.entries.push(entry(context, alert, notice.clone()));
+    }
+    spread
+}
+
+/// Whom routes name for news of an alert, and who knows of the alert from `before` and has to hear
+/// that it is no longer so.
+fn hearers(
     context: &Context,
-    alerts: &[AlertNotice],
+    notice: &AlertNotice,
+    before: Option<&BTreeSet<String>>,
     now: Timestamp,
-) -> Vec<Addressed> {
-    let alerts = alerts.iter();
-    alerts
-        .flat_map(|alert| {
-            let notice = Notice::Alert(alert.clone());
-            let to = routed(context, &notice, &alert.audience, now);
-            let others = alert.escalated || alert.event == AlertEvent::Escalated;
-            let mut names = to.to;
-            if others {
-                names.extend(to.escalate_to);
-            }
-            addressed(names, &notice, now)
-        })
-        .collect()
+) -> BTreeSet<String> {
+    let to = routed(
+        context,
+        &Notice::Alert(notice.clone()),
+        &notice.audience,
+        now,
+    );
+    let mut names = to.to;
+    if notice.escalated || notice.event == AlertEvent::Escalated {
+        names.extend(to.escalate_to);
+    }
+    if notice.event.concerns_all_told() {
+        let still_there = |name: &&String| context.notifiers.names().any(|n| n == name.as_str());
+        let before = before.into_iter().flatten();
+        names.extend(before.filter(still_there).cloned());
+    }
+    names
 }
 
 /// Other news of a stack, or of a source, for everybody whom it concerns.
@@ -131,3 +164,8 @@ pub(super) fn addressed(
         })
         .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+#[path = "news_tests.rs"]
+mod tests;

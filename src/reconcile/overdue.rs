@@ -94,11 +94,10 @@ async fn alert(context: &Context, id: &StackId, now: Timestamp) -> Result<(), St
         audience: &audience,
     };
     let told = tell(&situation, &known, fresh::alert, now);
-    let news = news::of_alerts(context, &told.news, now);
-    let entries = news::entries(context, &told);
+    let spread = news::spread(context, &told, now);
     let conclusion = Conclusion {
-        alerts: &entries,
-        news: &news,
+        alerts: &spread.entries,
+        news: &spread.news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

@@ -142,6 +142,7 @@ mod tests {
             acknowledged: None,
             lull: None,
             returns: Vec::new(),
+            told_to: BTreeSet::new(),
             changed_at: minute(33),
             resolved: Some((minute(90), Resolution::Repaired)),
         };

@@ -89,13 +89,12 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
     };
     let known = news::known(context, &record.id).await?;
     let told = tell(&situation, &known, fresh::alert, now);
-    let news = news::of_alerts(context, &told.news, now);
-    let entries = news::entries(context, &told);
+    let spread = news::spread(context, &told, now);
     let conclusion = Conclusion {
         run: Some(&run),
         stack: Some(&record),
-        alerts: &entries,
-        news: &news,
+        alerts: &spread.entries,
+        news: &spread.news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

@@ -8,11 +8,10 @@ use crate::domain::cause::of_failure;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Findings, Severity, Verdict};
 use crate::domain::ids::StackId;
-use crate::domain::notice::AlertNotice;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::DEFAULT_WORKSPACE;
-use crate::domain::tell::{as_told, of_failure_alone};
+use crate::domain::tell::{Told, as_told, of_failure_alone};
 use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
@@ -53,11 +52,14 @@ pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(),
     };
     let mut notice = as_told(&alert, &as_check(record), &audience, now);
     notice.event = event.unwrap_or(notice.event);
-    let told: Vec<AlertNotice> = event.iter().map(|_| notice.clone()).collect();
-    let news = news::of_alerts(context, &told, now);
+    let told = Told {
+        news: event.iter().map(|_| notice.clone()).collect(),
+        alerts: vec![(alert, notice)],
+    };
+    let spread = news::spread(context, &told, now);
     let conclusion = Conclusion {
-        alerts: &[news::entry(context, alert, notice)],
-        news: &news,
+        alerts: &spread.entries,
+        news: &spread.news,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

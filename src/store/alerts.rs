@@ -1,6 +1,6 @@
 //! Alerts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ struct Details {
     acknowledged: Option<Acknowledgement>,
     lull: Option<Lull>,
     returns: Vec<Timestamp>,
+    #[serde(default)]
+    told_to: BTreeSet<String>,
 }
 
 impl Store {
@@ -184,6 +186,7 @@ fn details(alert: &Alert) -> Details {
         acknowledged: alert.acknowledged,
         lull: alert.lull,
         returns: alert.returns,
+        told_to: alert.told_to,
     }
 }
 
@@ -205,6 +208,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
         acknowledged: None,
         lull: None,
         returns: Vec::new(),
+        told_to: BTreeSet::new(),
     });
     Ok(Alert {
         id: columns.id("id")?,
@@ -227,6 +231,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
         acknowledged: details.acknowledged,
         lull: details.lull,
         returns: details.returns,
+        told_to: details.told_to,
         resolved: resolved_at.zip(columns.optional_word("resolution")?),
     })
 }

@@ -1,7 +1,7 @@
 //! Records with something in every field, for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -243,6 +243,7 @@ pub(super) fn alert(n: u128, stack: &str, kind: AlertKind) -> Alert {
         acknowledged: None,
         lull: None,
         returns: vec![at(1)],
+        told_to: BTreeSet::from(["team".to_owned()]),
         resolved: None,
     }
 }

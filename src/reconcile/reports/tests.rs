@@ -1,6 +1,6 @@
 //! Reports are made when they are due, once, and told to whom they concern.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::SignedDuration;
@@ -122,6 +122,7 @@ fn alert(n: u128, dir: &str, opened: Timestamp, resolved: Option<Timestamp>) -> 
         acknowledged: None,
         lull: None,
         returns: Vec::new(),
+        told_to: BTreeSet::new(),
         changed_at: opened,
         resolved: resolved.map(|at| (at, Resolution::PutBack)),
     }
