@@ -18,6 +18,7 @@ use crate::reconcile::context::{Context, Heads, States, Stop};
 use crate::reconcile::driver::Driver;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
+use crate::reconcile::pauses::{PauseError, PauseSwitch};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
@@ -58,6 +59,9 @@ pub enum StartError {
     /// A channel cannot be used.
     #[error("cannot use a channel to people: {0}")]
     Notify(#[from] NotifyError),
+    /// What is paused cannot be read.
+    #[error("what is paused is not known: {0}")]
+    Pauses(#[from] PauseError),
     /// The API cannot listen.
     #[error("cannot listen on {address}: {cause}")]
     Listen {
@@ -82,6 +86,9 @@ impl StartError {
             Self::InUse { .. } => "stop the other one, or set another data_dir".to_owned(),
             Self::Store(error) => error.hint().to_owned(),
             Self::Artifacts(error) => error.hint().to_owned(),
+            Self::Pauses(_) => {
+                "make the file readable, or delete it if nothing is to be paused".to_owned()
+            }
             Self::Notify(_) => "check notify, smtp and ca_file".to_owned(),
             Self::Listen { .. } => "set api.listen to a free address and port".to_owned(),
             Self::PartLost => "look into the log for why; start it again".to_owned(),
@@ -187,6 +194,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         );
     }
     let store = Store::open(&layout.database()).await?;
+    let pauses = PauseSwitch::open(layout.pauses())?;
     let states = States::default();
     for record in store
         .stacks()
@@ -214,6 +222,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         stop: Stop::default(),
         states,
         heads: Heads::default(),
+        pauses,
         time: Time::default(),
         telling: tokio::sync::Mutex::new(()),
         settings,

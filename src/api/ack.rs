@@ -76,6 +76,6 @@ pub(super) fn person(by: &str) -> Result<String, ApiError> {
     Ok(short(by))
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }

@@ -59,12 +59,23 @@ impl From<RenderError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::UnknownStack(_) | Refusal::UnknownMessage(_) | Refusal::UnknownNotifier(_) => {
-                Self::NotFound(refusal.to_string())
+            Refusal::UnknownStack(_)
+            | Refusal::UnknownSource(_)
+            | Refusal::UnknownMessage(_)
+            | Refusal::UnknownRequest(_)
+            | Refusal::UnknownNotifier(_) => Self::NotFound(refusal.to_string()),
+            Refusal::Ambiguous(_) | Refusal::NoSuchCommit(_) => {
+                Self::BadRequest(refusal.to_string())
             }
-            Refusal::Running(_) | Refusal::NothingOpen(_) | Refusal::NotGivenUp(..) => {
+            Refusal::NotKept(_) | Refusal::StillPaused(_) => {
+                tracing::error!("{refusal}");
                 Self::Conflict(refusal.to_string())
             }
+            Refusal::Running(_)
+            | Refusal::NotPaused(_)
+            | Refusal::NothingOpen(_)
+            | Refusal::Unfit(_)
+            | Refusal::NotGivenUp(..) => Self::Conflict(refusal.to_string()),
             Refusal::Stopping => Self::Stopping,
             Refusal::Store(error) => error.into(),
         }

@@ -6,7 +6,9 @@ mod auth;
 mod error;
 mod health;
 mod messages;
+mod pauses;
 mod report;
+mod requests;
 mod runs;
 mod stacks;
 
@@ -54,9 +56,17 @@ fn router(api: Api) -> Router {
         .route("/stacks", get(stacks::list))
         .route("/stacks/{stack}", get(stacks::show))
         .route("/stacks/{stack}/plan", post(stacks::plan))
+        .route("/stacks/{stack}/rollback", post(stacks::rollback))
         .route("/stacks/{stack}/resume", post(stacks::resume))
         .route("/stacks/{stack}/ack", post(ack::of_stack))
         .route("/causes/{cause}/ack", post(ack::of_cause))
+        .route("/pauses", get(pauses::list).post(pauses::pause))
+        .route("/pauses/end", post(pauses::end))
+        .route("/requests", get(requests::list))
+        .route("/requests/{request}", get(requests::show))
+        .route("/requests/{request}/approve", post(requests::approve))
+        .route("/requests/{request}/reject", post(requests::reject))
+        .route("/requests/{request}/revoke", post(requests::revoke))
         .route("/report", get(report::report))
         .route("/runs", get(runs::list))
         .route("/reports", get(artifacts::reports))

@@ -14,12 +14,14 @@ use crate::domain::check::StackCheck;
 use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::StackId;
+use crate::domain::request::Rollback;
 use crate::domain::source::SourceRecord;
 use crate::reconcile::handle::StackView;
 use crate::reconcile::recover::unseen;
 use crate::report::{self, Format, Options};
 
 use super::Api;
+use super::ack::{person, short};
 use super::error::ApiError;
 use super::runs::RunDto;
 
@@ -197,5 +199,30 @@ pub(super) async fn resume(
     Path(stack): Path<String>,
 ) -> Result<Response, ApiError> {
     let run = api.handle.resume(&StackId::new(stack)).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
+}
+
+/// To where, who wants it, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RollbackQuery {
+    to: String,
+    by: String,
+    reason: Option<String>,
+}
+
+/// `POST /api/v1/stacks/{stack}/rollback?to=…&by=…[&reason=…]`: plans an earlier commit and asks people
+/// about that.
+pub(super) async fn rollback(
+    State(api): State<Api>,
+    Path(stack): Path<String>,
+    Query(query): Query<RollbackQuery>,
+) -> Result<Response, ApiError> {
+    let rollback = Rollback {
+        by: person(&query.by)?,
+        reason: query.reason.as_deref().map(short),
+    };
+    let stack = StackId::new(stack);
+    let run = api.handle.roll_back(&stack, &query.to, rollback).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }

@@ -51,7 +51,7 @@ pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
     Ok(0)
 }
 
-fn end(duration: &str) -> Result<Timestamp, CliError> {
+pub(super) fn end(duration: &str) -> Result<Timestamp, CliError> {
     let wrong = || CliError::Usage {
         message: format!("`{duration}` is no time to come"),
         hint: "write for example `--for 4h` or `--for 48h`".to_owned(),

@@ -11,10 +11,13 @@ mod explain;
 mod messages;
 mod notify;
 mod output;
+mod pause;
 mod posture;
 mod progress;
 mod remote;
 mod report;
+mod requests;
+mod rollback;
 mod serve;
 mod signals;
 mod tables;
@@ -87,10 +90,22 @@ enum Command {
     Artifacts(artifacts::ArtifactsArgs),
     /// Report on the daemon's stacks over a time: how they are, what came, what was fixed and by whom.
     Report(posture::PostureArgs),
-    /// Tell the daemon that a held stack has been looked at, so that repairs may go on.
-    Resume(remote::ResumeArgs),
+    /// Change nothing in a stack, a source or anywhere until somebody says so, whatever is approved.
+    Pause(pause::PauseArgs),
+    /// End a pause; or say that a held stack has been looked at, so that repairs may go on.
+    Resume(pause::ResumeArgs),
     /// Take the troubles of a stack or of one cause on: nobody is reminded of them until they grow.
     Ack(ack::AckArgs),
+    /// List what people are asked: plans that wait for approval.
+    Requests(requests::RequestsArgs),
+    /// Have exactly the plan of a request applied.
+    ///
+    /// The stack is planned again first: what is applied is the plan that was asked about, or nothing.
+    Approve(requests::ApproveArgs),
+    /// Have the plan of a request left alone, even if it is approved already.
+    Reject(requests::RejectArgs),
+    /// Have a stack planned at an earlier commit, and people asked whether to go back to it.
+    Rollback(rollback::RollbackArgs),
     /// List what the daemon told people and what it could not, show it, or have it sent again.
     Messages(messages::MessagesArgs),
     /// Ask the daemon whether it is alive; for container health checks.
@@ -159,8 +174,13 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Artifacts(args) => block_on(artifacts::artifacts(args))?,
         Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Ack(args) => block_on(ack::ack(args))?,
+        Command::Requests(args) => block_on(requests::requests(args))?,
+        Command::Approve(args) => block_on(requests::approve(args))?,
+        Command::Reject(args) => block_on(requests::reject(args))?,
+        Command::Rollback(args) => block_on(rollback::rollback(args))?,
         Command::Messages(args) => block_on(messages::messages(args))?,
-        Command::Resume(args) => block_on(remote::resume(args))?,
+        Command::Pause(args) => block_on(pause::pause(args))?,
+        Command::Resume(args) => block_on(pause::resume(args))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }
 }

@@ -59,15 +59,6 @@ pub(super) struct PlanArgs {
     stack: String,
 }
 
-/// Arguments of `resume`.
-#[derive(Debug, Args)]
-pub(super) struct ResumeArgs {
-    #[command(flatten)]
-    server: ServerArgs,
-    /// The stack, as `mooring stacks` lists it.
-    stack: String,
-}
-
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
 pub(super) struct RunsArgs {
@@ -151,14 +142,6 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, CliError> {
     let path = ["stacks", args.stack.as_str(), "plan"];
     let answer = Client::new(&args.server)?.post(&path).await?;
     print(&format!("queued: run {}\n", text(&answer["run"])))?;
-    Ok(0)
-}
-
-/// `mooring resume`.
-pub(super) async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
-    let path = ["stacks", args.stack.as_str(), "resume"];
-    let answer = Client::new(&args.server)?.post(&path).await?;
-    print(&format!("resumed; queued: run {}\n", text(&answer["run"])))?;
     Ok(0)
 }
 

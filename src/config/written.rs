@@ -134,6 +134,8 @@ pub(super) struct Policy {
     pub confirm_after: Option<At<String>>,
     /// A stack not checked for this long is unknown. Default: 24h.
     pub max_age: Option<At<String>>,
+    /// How long people have to answer when they are asked. Default: 24h.
+    pub approval_expires: Option<At<String>>,
     /// Severities of findings; the first match wins, and before the built-in table.
     #[serde(default)]
     pub severities: Vec<SeverityEntry>,
@@ -162,6 +164,8 @@ pub(super) struct StackPolicy {
     pub confirm_after: Option<At<String>>,
     /// A stack not checked for this long is unknown.
     pub max_age: Option<At<String>>,
+    /// How long people have to answer when they are asked.
+    pub approval_expires: Option<At<String>>,
 }
 
 /// A rule that calls changes safe.

@@ -529,20 +529,18 @@ fn grows(before: &Trouble, now: &Trouble) -> bool {
             .any(|(name, hash)| before.parts.get(name) != Some(hash))
 }
 
-/// What is new in a trouble, one short sentence each.
-pub fn news(before: &Trouble, now: &Trouble) -> Vec<String> {
+/// What is new in the parts of a trouble or plan, one short sentence each.
+pub fn news(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
     let new = now
-        .parts
         .iter()
-        .filter_map(|(name, hash)| match before.parts.get(name) {
+        .filter_map(|(name, hash)| match before.get(name) {
             None => Some(format!("new: {name}")),
             Some(old) if old != hash => Some(format!("changed: {name}")),
             Some(_) => None,
         });
     let gone = before
-        .parts
         .keys()
-        .filter(|name| !now.parts.contains_key(*name))
+        .filter(|name| !now.contains_key(*name))
         .map(|name| format!("no longer: {name}"));
     new.chain(gone).collect()
 }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ChangeDigest, CommitId, Fingerprint, RunId, StackId};
+use super::ids::{ChangeDigest, CommitId, Fingerprint, RequestId, RunId, StackId};
 use super::policy::{Decision, DecisionKind};
+use super::request::Request;
 
 /// What an approval says yes to, beyond the changes themselves: two configurations can plan alike
 /// and act differently, so everything the plan was made from is part of it.
@@ -20,9 +21,39 @@ pub struct Binding {
     pub serial: u64,
     /// The commit the configuration came from.
     pub commit: Option<CommitId>,
-    /// Keyed hash over Git tree, variable values, engine, provider and module versions, backend and
-    /// workspace.
+    /// Keyed hash over variable values, engine, provider and module versions, backend and workspace.
     pub inputs: Fingerprint,
+}
+
+/// In what a plan is another than the one that people were asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// The changes.
+    Changes,
+    /// The state that is changed.
+    State,
+    /// The code.
+    Commit,
+    /// What the plan was made from besides the code.
+    Inputs,
+}
+
+impl Binding {
+    /// In what another plan differs. A higher serial does not: whoever wrote the state meanwhile
+    /// changed nothing that the plan changes, or its digest would be another.
+    pub fn differences(&self, present: &Self) -> Vec<Difference> {
+        let all = [
+            (Difference::Changes, self.digest == present.digest),
+            (
+                Difference::State,
+                self.stack == present.stack && self.lineage == present.lineage,
+            ),
+            (Difference::Commit, self.commit == present.commit),
+            (Difference::Inputs, self.inputs == present.inputs),
+        ];
+        let differing = all.into_iter().filter(|(_, same)| !same);
+        differing.map(|(difference, _)| difference).collect()
+    }
 }
 
 /// Who said yes.
@@ -31,6 +62,13 @@ pub struct Binding {
 pub enum Approver {
     /// Policy: every change in the plan is safe by rule.
     Policy,
+    /// People, who were asked about exactly this plan.
+    People {
+        /// The request.
+        request: RequestId,
+        /// Who said yes.
+        by: Vec<String>,
+    },
 }
 
 /// What is stored before an apply starts, so that an interrupted one is never taken for one that
@@ -64,6 +102,19 @@ impl ApprovedPlan {
         (decision.kind == DecisionKind::Apply).then_some(Self {
             binding,
             approver: Approver::Policy,
+        })
+    }
+
+    /// People's approval: exists only for a request that enough of them approved, that is neither used
+    /// nor taken back nor too old, and for the very plan that they were asked about.
+    pub fn by_people(request: &Request, present: Binding, now: Timestamp) -> Option<Self> {
+        let same = request.asked.binding.differences(&present).is_empty();
+        (same && request.is_live(now)).then(|| Self {
+            binding: present,
+            approver: Approver::People {
+                request: request.id,
+                by: request.approvers(),
+            },
         })
     }
 

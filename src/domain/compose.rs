@@ -563,6 +563,7 @@ const fn can_wait(notice: &Notice) -> bool {
     match notice {
         Notice::Alert(alert) => !matches!(alert.severity, Severity::Critical),
         Notice::Group(group) => !matches!(group.severity, Severity::Critical),
+        Notice::Request(request) => !matches!(request.severity, Severity::Critical),
         Notice::Repaired(_) | Notice::Digest(_) => true,
         Notice::Summary(_) | Notice::Report(_) | Notice::Undelivered(_) => false,
     }

@@ -140,6 +140,20 @@ time_id! {
     AlertId
 }
 time_id! {
+    /// One request for approval of one exact plan.
+    RequestId
+}
+
+impl RequestId {
+    /// The last eight digits, which are chance: enough to tell the open requests apart.
+    pub fn short(&self) -> String {
+        let text = self.to_string();
+        text.get(text.len().saturating_sub(8)..)
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+time_id! {
     /// One message in the outbox.
     MessageId
 }

@@ -9,9 +9,10 @@ use super::cause::Cause;
 use super::check::StackCheck;
 use super::counts::VerdictCounts;
 use super::finding::{Severity, Verdict};
-use super::ids::{AlertId, RunId, SourceName, StackId};
+use super::ids::{AlertId, RequestId, RunId, SourceName, StackId};
 use super::posture::{AlertCounts, Posture};
 use super::report::ReportId;
+use super::request::Request;
 
 /// A message to people, complete and free of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub enum Notice {
     Report(ReportNotice),
     /// What was held back for a while.
     Digest(DigestNotice),
+    /// Somebody said something of a request, or it came to nothing.
+    Request(RequestNotice),
     /// Messages to others cannot be delivered, or can again.
     Undelivered(UndeliveredNotice),
 }
@@ -41,6 +44,7 @@ impl Notice {
             Self::Alert(alert) => alert.severity,
             Self::Group(group) => group.severity,
             Self::Undelivered(_) => Severity::High,
+            Self::Request(request) => request.severity,
             Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => {
                 Severity::Info
             }
@@ -52,6 +56,7 @@ impl Notice {
         match self {
             Self::Alert(alert) => Some(&alert.stack),
             Self::Repaired(repair) => Some(&repair.stack),
+            Self::Request(request) => Some(&request.stack),
             Self::Group(_)
             | Self::Summary(_)
             | Self::Report(_)
@@ -73,6 +78,10 @@ impl Notice {
                 Reach::Down(_) => Turn::Begins,
                 Reach::Back(_) => Turn::Ends,
             },
+            Self::Request(request) => match request.alert {
+                Some(_) => Turn::GoesOn,
+                None => Turn::Alone,
+            },
             Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => Turn::Alone,
         }
     }
@@ -90,6 +99,10 @@ impl Notice {
                 }
             },
             Self::Repaired(repair) => format!("run-{}", repair.run),
+            Self::Request(request) => match request.alert {
+                Some(alert) => format!("alert-{alert}"),
+                None => format!("request-{}", request.request.id),
+            },
             Self::Summary(summary) => format!("summary-{}", summary.at.as_second()),
             Self::Report(report) => format!("report-{}", report.id),
         }
@@ -164,11 +177,107 @@ pub struct AlertNotice {
     /// Where it comes from, if others may have the same trouble from there.
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// What people are asked about it, if they are.
+    #[serde(default)]
+    pub request: Option<RequestLine>,
     /// Whom it concerns.
     #[serde(default)]
     pub audience: Audience,
     /// The stack as seen now.
     pub check: StackCheck,
+}
+
+/// A request that waits for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestLine {
+    /// Its id.
+    pub id: RequestId,
+    /// What is needed yet, one line for each requirement; nothing if it is approved.
+    pub missing: Vec<String>,
+    /// Until when they have time.
+    pub expires_at: Timestamp,
+}
+
+impl RequestLine {
+    /// A request as it stands; none if it is over.
+    pub fn of(request: &Request) -> Option<Self> {
+        (!request.state.is_over()).then(|| Self {
+            id: request.id,
+            missing: request.missing(),
+            expires_at: request.expires_at,
+        })
+    }
+}
+
+/// Somebody said something of a request, or it came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestNotice {
+    /// The request.
+    pub request: RequestLine,
+    /// The open alert about the same, whose conversation it belongs to.
+    pub alert: Option<AlertId>,
+    /// The stack.
+    pub stack: StackId,
+    /// What the alert about the same is about.
+    pub kind: AlertKind,
+    /// The worst severity in the plan.
+    pub severity: Severity,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub news: RequestNews,
+    /// What is asked instead, if something is.
+    pub next: Option<RequestLine>,
+    /// The plan that was asked about.
+    pub check: StackCheck,
+}
+
+/// What happened to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestNews {
+    /// Somebody wants an earlier commit back, and people are asked.
+    Asked,
+    /// Somebody said yes.
+    Approved {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Somebody said no.
+    Rejected {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Somebody took back their yes.
+    Revoked {
+        /// Who.
+        by: String,
+    },
+    /// What was asked is not what would be done now.
+    Void {
+        /// How it differs, one short sentence each.
+        differs: Vec<String>,
+    },
+    /// Its time was up.
+    Expired,
+}
+
+impl RequestNews {
+    /// The stable word.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Approved { .. } => "approved",
+            Self::Rejected { .. } => "rejected",
+            Self::Revoked { .. } => "revoked",
+            Self::Void { .. } => "void",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// The same happened to alerts of several stacks.

@@ -21,6 +21,10 @@ pub enum Trigger {
     FirstSight,
     /// A newly bad verdict is looked at again.
     Confirmation,
+    /// People approved a plan.
+    Approval,
+    /// A person wants to go back to an earlier commit.
+    Rollback,
 }
 
 impl Trigger {
@@ -32,6 +36,8 @@ impl Trigger {
             Self::Person => "person",
             Self::FirstSight => "first_sight",
             Self::Confirmation => "confirmation",
+            Self::Approval => "approval",
+            Self::Rollback => "rollback",
         }
     }
 }

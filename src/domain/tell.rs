@@ -14,7 +14,7 @@ use super::content::{AttributeKey, content, parts, tells_drift};
 use super::failure::Failure;
 use super::finding::{Finding, Severity, Verdict};
 use super::ids::AlertId;
-use super::notice::AlertNotice;
+use super::notice::{AlertNotice, RequestLine};
 use super::stack::StackRecord;
 use super::timing::Timings;
 
@@ -31,6 +31,16 @@ pub struct Told {
 const BASELINE: &str = "the baseline";
 
 impl Told {
+    /// Says of every trouble that a plan would mend what people are asked about it.
+    pub fn ask(&mut self, request: &Option<RequestLine>) {
+        let stored = self.alerts.iter_mut().map(|(_, notice)| notice);
+        for notice in stored.chain(&mut self.news) {
+            if matches!(notice.kind, AlertKind::Drift | AlertKind::Pending) {
+                notice.request.clone_from(request);
+            }
+        }
+    }
+
     /// What was found at the first sight of a source opens its alerts silently, because one summary
     /// says it all, and nobody is reminded of it until it grows. What Mooring itself did is told all
     /// the same, and what cannot be looked at is told again and again.
@@ -113,7 +123,8 @@ pub fn tell(
         if let Some(event) = event {
             notice.event = event;
             let last = before.filter(|_| event == AlertEvent::Changed);
-            notice.news = last.map_or_else(Vec::new, |b| news(&b.trouble, &alert.trouble));
+            notice.news =
+                last.map_or_else(Vec::new, |b| news(&b.trouble.parts, &alert.trouble.parts));
             told.news.push(notice.clone());
         }
         told.alerts.push((alert, notice));
@@ -151,6 +162,7 @@ pub fn as_told(
         returns: 0,
         escalated: false,
         cause: alert.trouble.cause.clone(),
+        request: None,
         audience: audience.clone(),
         check: check.clone(),
     }

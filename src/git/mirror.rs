@@ -1,6 +1,6 @@
 //! A repository that Mooring follows: a mirror of a remote one, or one on this machine as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
+use super::authors;
 use super::blame::{self, Limits};
 use super::checkout;
 use super::failure;
 use super::fetch::{self, Fetched};
-use super::reference::Wanted;
+use super::reference::{self, Wanted};
 use super::remote::Remote;
 use super::settings::SourceLocation;
 use crate::domain::failure::{Failure, FailureKind};
@@ -190,6 +191,28 @@ impl Mirror {
             interrupt,
         };
         blame::last_changes(self.repo(), commit, places, &limits)
+    }
+
+    /// The commit that a name means (a hash or the beginning of one, a tag, a branch, `HEAD~2`), if it
+    /// is `head` or one that came before it.
+    ///
+    /// # Errors
+    /// `RefNotFound` when there is none, or when it is not in the history of `head`.
+    pub fn commit_before(&self, name: &str, head: &CommitId) -> Result<CommitId, Failure> {
+        reference::commit_before(&self.repo(), name, head)
+    }
+
+    /// The addresses of those who wrote or committed what came between `since` and the commit, the
+    /// commit alone if `since` is not known. Of a long history the newest part is looked at.
+    ///
+    /// # Errors
+    /// `RefNotFound` when the commit is not here, `Internal`.
+    pub fn authors(
+        &self,
+        commit: &CommitId,
+        since: Option<&CommitId>,
+    ) -> Result<BTreeSet<String>, Failure> {
+        authors::authors(&self.repo(), commit, since)
     }
 
     /// Whether the commit is here.

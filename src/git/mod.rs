@@ -4,6 +4,7 @@
 //! Everything here blocks: call it from `spawn_blocking`. Submodules are left as empty places and
 //! LFS files as their pointers; neither is followed.
 
+mod authors;
 mod blame;
 mod checkout;
 mod failure;

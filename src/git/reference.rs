@@ -1,9 +1,41 @@
 //! Which ref is meant, and what to say when there is none of that name.
 
+use gix::ObjectId;
+
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::ids::CommitId;
 
 /// How many similar names a message lists.
 const SUGGESTIONS: usize = 5;
+
+/// The commit that a name means, if it is `head` or in its history.
+pub(super) fn commit_before(
+    repo: &gix::Repository,
+    name: &str,
+    head: &CommitId,
+) -> Result<CommitId, Failure> {
+    let missing = |message: String| {
+        Failure::new(
+            FailureKind::RefNotFound,
+            message,
+            "name a commit that the source was once at, by its hash or a tag",
+        )
+    };
+    let found = repo.rev_parse_single(name);
+    let commit = found
+        .ok()
+        .and_then(|id| id.object().ok()?.peel_to_commit().ok())
+        .ok_or_else(|| missing(format!("there is no commit {name:?} in the source")))?;
+    let tip = ObjectId::from_hex(head.as_str().as_bytes())
+        .map_err(|_| missing(format!("the commit {head} is not here")))?;
+    let base = repo.merge_base(tip, commit.id);
+    if base.is_ok_and(|base| base.is_some_and(|base| base == commit.id)) {
+        return Ok(CommitId::new(commit.id.to_string()));
+    }
+    Err(missing(format!(
+        "the commit {name:?} is not in the history of the source"
+    )))
+}
 
 /// A ref as asked for: a branch, a tag, a full name, or the remote's default.
 #[derive(Debug, Clone)]

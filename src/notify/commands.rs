@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Origin, Severity, Subject};
 use crate::domain::ids::StackId;
+use crate::domain::notice::RequestLine;
 use crate::domain::place::Recipe;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 
@@ -83,6 +84,21 @@ impl<'a> Place<'a> {
     pub(super) fn look_again(&self) -> Item {
         Item::sentence("Have it looked at again:")
             .with_command(format!("mooring plan {}", self.stack))
+    }
+
+    /// Yes or no to a plan, by the id of the request, which stands for that plan alone.
+    pub(super) fn decide(request: &RequestLine) -> Vec<Item> {
+        let id = request.id.short();
+        if request.missing.is_empty() {
+            let sentence = "It is approved. Take it back before it is applied:";
+            return vec![Item::sentence(sentence).with_command(format!("mooring reject {id}"))];
+        }
+        vec![
+            Item::sentence("Have exactly this plan applied:")
+                .with_command(format!("mooring approve {id}")),
+            Item::sentence("Or have it left alone:")
+                .with_command(format!("mooring reject {id} --reason '…'")),
+        ]
     }
 
     pub(super) fn resume(&self) -> Item {

@@ -6,6 +6,7 @@ mod brief;
 mod many;
 mod posture;
 mod report;
+mod request;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -66,6 +67,7 @@ pub(super) fn content_in(notice: &Notice, zone: &TimeZone) -> Content {
         Notice::Report(report) => report::told(report, zone),
         Notice::Group(group) => many::grouped(group, zone),
         Notice::Digest(digest) => many::digest(digest, zone),
+        Notice::Request(asked) => request::answered(asked, zone),
         Notice::Undelivered(lost) => many::undelivered(lost, zone),
     };
     content.subject = cut(&clean(&content.subject), 200);

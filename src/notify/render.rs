@@ -183,6 +183,10 @@ impl Tags {
                 kind: group.kind.as_str(),
                 event: group.event.as_str(),
             },
+            Notice::Request(request) => Self {
+                kind: "request",
+                event: request.news.as_str(),
+            },
             Notice::Summary(_) => Self {
                 kind: "summary",
                 event: "made",

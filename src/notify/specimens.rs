@@ -4,6 +4,7 @@
 mod alerts;
 mod many;
 mod reports;
+mod requests;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -44,6 +45,14 @@ pub enum Specimen {
     Pending,
     /// An apply that was cut off.
     Interrupted,
+    /// People are asked whether a plan may be applied.
+    Asked,
+    /// One of two people has said yes.
+    ApprovedInPart,
+    /// Somebody has said no.
+    Rejected,
+    /// What was approved is not what would be done now.
+    Void,
     /// Several stacks with one trouble.
     GroupBegins,
     /// One more of them.
@@ -74,7 +83,7 @@ pub enum Specimen {
 
 impl Specimen {
     /// Each of them, in the order in which they tell a story.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::Drift,
         Self::Deleted,
         Self::Reminded,
@@ -86,6 +95,10 @@ impl Specimen {
         Self::Failed,
         Self::Pending,
         Self::Interrupted,
+        Self::Asked,
+        Self::ApprovedInPart,
+        Self::Rejected,
+        Self::Void,
         Self::GroupBegins,
         Self::GroupGrows,
         Self::GroupEnds,
@@ -115,6 +128,10 @@ impl Specimen {
             Self::Failed => "failed",
             Self::Pending => "pending",
             Self::Interrupted => "interrupted",
+            Self::Asked => "asked",
+            Self::ApprovedInPart => "approved-in-part",
+            Self::Rejected => "rejected",
+            Self::Void => "void",
             Self::GroupBegins => "group-begins",
             Self::GroupGrows => "group-grows",
             Self::GroupEnds => "group-ends",
@@ -144,6 +161,10 @@ impl Specimen {
             Self::Failed => alerts::failed(),
             Self::Pending => alerts::pending(),
             Self::Interrupted => alerts::interrupted(),
+            Self::Asked => requests::asked(),
+            Self::ApprovedInPart => requests::approved_in_part(),
+            Self::Rejected => requests::rejected(),
+            Self::Void => requests::void(),
             Self::GroupBegins => many::group_begins(),
             Self::GroupGrows => many::group_grows(),
             Self::GroupEnds => many::group_ends(),
@@ -175,6 +196,17 @@ impl Specimen {
                 repair.after.stack = Some(repair.stack.clone());
                 trial.findings(&mut repair.before);
                 trial.findings(&mut repair.after);
+            }
+            Notice::Request(request) => {
+                request.alert = Some(trial.nth(0));
+                request.stack = unowned(&request.stack);
+                request.check.stack = Some(request.stack.clone());
+                trial.move_to_now(&mut request.at);
+                trial.move_to_now(&mut request.request.expires_at);
+                if let Some(next) = &mut request.next {
+                    trial.move_to_now(&mut next.expires_at);
+                }
+                trial.findings(&mut request.check);
             }
             Notice::Summary(summary) => {
                 trial.move_to_now(&mut summary.at);
@@ -254,6 +286,9 @@ impl Trial {
         if let Some(known) = &mut alert.acknowledged {
             self.move_to_now(&mut known.at);
             known.until.iter_mut().for_each(|at| self.move_to_now(at));
+        }
+        if let Some(request) = &mut alert.request {
+            self.move_to_now(&mut request.expires_at);
         }
         self.findings(&mut alert.check);
     }

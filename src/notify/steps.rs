@@ -56,6 +56,7 @@ pub(super) fn for_group(group: &GroupNotice) -> Section {
 
 fn steps(alert: &AlertNotice, place: &Place<'_>, acknowledge: Item) -> Section {
     let mut items: Vec<Item> = losses(alert).into_iter().collect();
+    items.extend(alert.request.iter().flat_map(Place::decide));
     match alert.kind {
         AlertKind::Drift => items.extend(drift(alert, place)),
         AlertKind::Pending => items.extend([

@@ -190,7 +190,7 @@ struct Body<'a> {
     id: String,
     /// Messages of one alert share it.
     conversation: String,
-    /// `alert`, `repaired`, `summary` or `report`.
+    /// `alert`, `repaired`, `request`, `summary` or `report`.
     notice: &'static str,
     /// One line for people.
     title: String,
@@ -207,6 +207,9 @@ struct Body<'a> {
     /// `resolved`; absent when messages to it were given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'static str>,
+    /// Of a request: its id. Of an alert: that of the request about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
     /// Of a receiver that cannot be reached: its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     notifier: Option<&'a str>,
@@ -377,6 +380,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
         kind: None,
         alert: None,
         owners: None,
+        request: None,
         opened_at: None,
         detail: None,
         resolution: None,
@@ -397,6 +401,7 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             event: Some(alert.event.as_str()),
             kind: Some(alert.kind.as_str()),
             alert: Some(alert.alert.to_string()),
+            request: alert.request.as_ref().map(|request| request.id.to_string()),
             owners: Some(&alert.audience.owners),
             opened_at: Some(alert.opened_at),
             detail: alert.detail.as_deref(),
@@ -411,6 +416,16 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             run: Some(repair.run.to_string()),
             before: Some(check(&repair.before)),
             check: Some(check(&repair.after)),
+            ..blank
+        },
+        Notice::Request(request) => Body {
+            notice: "request",
+            at: request.at,
+            stack: Some(request.stack.as_str()),
+            event: Some(request.news.as_str()),
+            kind: Some(request.kind.as_str()),
+            request: Some(request.request.id.to_string()),
+            check: Some(check(&request.check)),
             ..blank
         },
         Notice::Group(_) => Body {

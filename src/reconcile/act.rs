@@ -5,15 +5,18 @@ use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::ChangeDigest;
+use crate::domain::request::{Event, Request};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::secret::without_url_credentials;
 use crate::store::{Conclusion, StoreError};
 use crate::terraform::{Applied, Selections, Workdir};
 
+use super::asking::Asking;
 use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude, conclude_run, keep};
 use super::context::Context;
+use super::history::compared;
 use super::inputs::inputs;
 use super::look::{SavedPlan, Sighting};
 use super::prepare::for_apply;
@@ -36,13 +39,15 @@ pub async fn act(
     record: StackRecord,
     mut check: StackCheck,
     mut seen: Sighting,
+    asking: Asking,
 ) -> Result<Next, StoreError> {
     let Attempt {
         context, tracked, ..
     } = attempt;
     let plan = seen.plan.take();
     let state = plan.as_ref().and_then(|plan| plan.state.clone());
-    let ready = match ready(&attempt, &run, &check, plan).await {
+    let granted = asking.granted(context);
+    let ready = match ready(&attempt, &run, &check, plan, granted.as_ref()).await {
         Ok(ready) => ready,
         Err(_) if context.stop.plans.is_cancelled() => {
             conclude_run(context, &mut run, Outcome::Cancelled).await?;
@@ -54,6 +59,7 @@ pub async fn act(
             check.decision = postponed(&failure);
             let ending = Ending {
                 state,
+                asking,
                 ..Ending::looked(check, seen)
             };
             let next = conclude(context, tracked, run, record, ending).await?;
@@ -66,10 +72,12 @@ pub async fn act(
     let kept = Conclusion {
         run: Some(&run),
         ledger: Some((&tracked.id, &seen.ledger)),
+        requests: &asking.changed,
         ..Conclusion::default()
     };
     context.store.conclude(&kept).await?;
-    advance(&mut run, RunState::Applying, context.now());
+    let mut applying = run.clone();
+    advance(&mut applying, RunState::Applying, context.now());
     let intent = Intent {
         run: run.id,
         binding: ready.approved.binding().clone(),
@@ -78,7 +86,20 @@ pub async fn act(
         snapshot: ready.snapshot.clone(),
         at: context.now(),
     };
-    context.store.record_intent(&run, &intent).await?;
+    let used = granted.map(|request| request.after(Event::Use(run.id), context.now()));
+    let used = match used.transpose() {
+        Ok(used) => used,
+        Err(unfit) => return late(context, &mut run, &unfit).await,
+    };
+    let recorded = context
+        .store
+        .record_intent(&applying, &intent, used.as_ref())
+        .await;
+    match recorded {
+        Err(moved @ StoreError::Moved(_)) => return late(context, &mut run, &moved).await,
+        recorded => recorded?,
+    }
+    let run = applying;
     tracing::info!(digest = intent.binding.digest.as_str(), "applying");
     let log = context.layout.apply_log(&tracked.id, &run.id);
     let applied = ready
@@ -102,6 +123,7 @@ async fn ready(
     run: &Run,
     check: &StackCheck,
     plan: Option<SavedPlan>,
+    granted: Option<&Request>,
 ) -> Result<Ready, Failure> {
     let Attempt {
         context,
@@ -124,12 +146,16 @@ async fn ready(
             lineage: state.lineage,
             serial: state.serial,
             commit: Some((*commit).clone()),
-            inputs: inputs(context, tracked, workdir, commit, &plan.backend, selections)?,
+            inputs: inputs(context, tracked, workdir, &plan.backend, selections)?,
         })
     };
     let binding = bind(planned_from, digest.clone(), &plan.selections)?;
-    let approved = ApprovedPlan::by_policy(&check.decision, binding)
-        .ok_or_else(|| superseded("policy does not approve it"))?;
+    let approved = match granted {
+        Some(request) => ApprovedPlan::by_people(request, binding, context.now())
+            .ok_or_else(|| superseded("it is not what was approved"))?,
+        None => ApprovedPlan::by_policy(&check.decision, binding)
+            .ok_or_else(|| superseded("policy does not approve it"))?,
+    };
     let workdir_for_apply = for_apply(workdir, tracked)?;
     let state = workdir.state_pull(&context.stop.plans).await?;
     if !approved.covers(&bind(
@@ -142,8 +168,14 @@ async fn ready(
     if context.stop.plans.is_cancelled() {
         return Err(superseded("Mooring is stopping"));
     }
+    if let Some(pause) = context
+        .pauses
+        .of(&tracked.id, &tracked.source, context.now())
+    {
+        return Err(superseded(&pause.words()));
+    }
     context.states.claim(&plan.backend.identity, &tracked.id)?;
-    if context.heads.get(&tracked.source).as_ref() != Some(*commit) {
+    if !is_current(attempt, granted).await {
         return Err(superseded("Git has moved on since the plan"));
     }
     let kept = snapshot::keep(
@@ -158,6 +190,36 @@ async fn ready(
         workdir: workdir_for_apply,
         snapshot: relative.display().to_string(),
     })
+}
+
+/// Whether the commit is the source's, or, if people approved a plan of it, one that differs in
+/// nothing that the stack may read, or the one to go back to.
+async fn is_current(attempt: &Attempt<'_>, granted: Option<&Request>) -> bool {
+    let Attempt {
+        context,
+        tracked,
+        commit,
+        ..
+    } = attempt;
+    let back = granted.is_some_and(|request| request.asked.rollback.is_some());
+    match context.heads.get(&tracked.source) {
+        Some(head) if head == **commit || back => true,
+        Some(head) if granted.is_some() => {
+            compared(context, tracked, commit, &head).await == Some(false)
+        }
+        _ => false,
+    }
+}
+
+/// What was approved is so no longer, in the last moment: nothing has been changed.
+async fn late(
+    context: &Context,
+    run: &mut Run,
+    why: &(dyn std::fmt::Display + Sync),
+) -> Result<Next, StoreError> {
+    tracing::warn!("not applied: {why}");
+    conclude_run(context, run, Outcome::Cancelled).await?;
+    Ok(Next::LookAgain)
 }
 
 fn superseded(reason: &str) -> Failure {

@@ -2,6 +2,7 @@
 
 use crate::domain::failure::Failure;
 use crate::domain::ids::CommitId;
+use crate::domain::pause::Pause;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::terraform::Workdir;
 
@@ -19,6 +20,14 @@ pub struct Attempt<'a> {
     pub workdir: Workdir,
     /// The commit that was planned.
     pub commit: &'a CommitId,
+}
+
+/// The decision over findings that stand because nothing is to be changed for now.
+pub(super) fn paused(pause: &Pause) -> Decision {
+    Decision {
+        kind: DecisionKind::Alert,
+        reasons: vec![format!("it would be repaired, but {}", pause.words())],
+    }
 }
 
 /// The decision over findings that stand because the repair was not made.

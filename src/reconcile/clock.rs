@@ -9,14 +9,14 @@ use jiff::Timestamp;
 
 use crate::domain::alert::{Alert, AlertEvent, AlertKind, along, tick};
 use crate::domain::finding::Verdict;
-use crate::domain::ids::AlertId;
-use crate::domain::notice::AlertNotice;
+use crate::domain::ids::{AlertId, StackId};
+use crate::domain::notice::{AlertNotice, RequestLine};
 use crate::domain::tell::Told;
 use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
-use super::news;
 use super::pulse::Part;
+use super::{news, vote};
 
 /// The longest wait between two looks at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
@@ -71,6 +71,7 @@ pub(super) async fn strike(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
     let _one_at_a_time = context.telling.lock().await;
+    vote::expire(context, now).await?;
     let mut moved = BTreeSet::new();
     let mut open = None;
     for (alert, notice) in context.store.due_alerts(now).await? {
@@ -114,6 +115,17 @@ pub(super) async fn strike(
         context.news_bell.notify_one();
     }
     context.store.next_alert_at().await
+}
+
+/// When each open alert wants its stack looked at next.
+pub(super) async fn looks(context: &Context) -> Result<Vec<(StackId, Timestamp)>, StoreError> {
+    let open = context.store.open_alerts_as_told().await?;
+    let wanted = open.into_iter().filter_map(|(alert, notice)| {
+        let timing = news::timing(context, &alert, &notice?);
+        let at = alert.wants_look_at(&timing)?;
+        Some((alert.stack, at))
+    });
+    Ok(wanted.collect())
 }
 
 fn as_told(alert: &Alert, event: AlertEvent, notice: AlertNotice, now: Timestamp) -> AlertNotice {
@@ -160,6 +172,10 @@ async fn companions(
 /// failed saw nothing.
 async fn looked_at(context: &Context, notice: AlertNotice) -> Result<AlertNotice, StoreError> {
     let sees = matches!(notice.kind, AlertKind::Drift | AlertKind::Pending);
+    let asked = context.store.last_request(&notice.stack).await?;
+    let asked = asked.filter(|request| sees && request.asked.rollback.is_none());
+    let request = asked.as_ref().and_then(RequestLine::of);
+    let notice = AlertNotice { request, ..notice };
     let record = context.store.stack(&notice.stack).await?;
     let last = record.and_then(|record| record.last.zip(record.checked_at));
     Ok(match last {

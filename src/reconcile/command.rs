@@ -6,6 +6,8 @@ use tokio::sync::oneshot;
 
 use crate::domain::ids::{CommitId, MessageId, RunId, SourceName, StackId};
 use crate::domain::message::MessageState;
+use crate::domain::pause::Scope;
+use crate::domain::request::{Rollback, Unfit};
 use crate::store::StoreError;
 
 use super::resolve::Tracked;
@@ -30,6 +32,17 @@ pub enum Command {
     Source(SourceUpdate, oneshot::Sender<()>),
     /// Somebody wants a stack planned now.
     PlanNow(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+    /// A person wants a stack back as it was at a commit, named like Git names one.
+    Rollback(
+        StackId,
+        String,
+        Rollback,
+        oneshot::Sender<Result<RunId, Refusal>>,
+    ),
+    /// Something is no longer paused.
+    Unpaused(Scope),
+    /// People approved a plan of a stack.
+    Approved(StackId, oneshot::Sender<Result<RunId, Refusal>>),
     /// A person has looked at a held stack: repairs may go on.
     Resume(StackId, oneshot::Sender<Result<RunId, Refusal>>),
 }
@@ -64,6 +77,30 @@ pub enum Refusal {
     /// There is nothing that can be acknowledged.
     #[error("there is no open alert of {0}")]
     NothingOpen(Concern),
+    /// There is no such commit, or the source was never at it.
+    #[error("{0}")]
+    NoSuchCommit(String),
+    /// There is no such source.
+    #[error("there is no source {0}")]
+    UnknownSource(SourceName),
+    /// The pause cannot be kept in its file.
+    #[error("{0}; it holds until the daemon ends")]
+    NotKept(String),
+    /// The end of a pause cannot be kept in its file.
+    #[error("{0}; the pause goes on")]
+    StillPaused(String),
+    /// Nothing of this scope is paused.
+    #[error("{0} is not paused")]
+    NotPaused(Scope),
+    /// There is no such request.
+    #[error("there is no request {0}")]
+    UnknownRequest(String),
+    /// Several requests begin or end like this.
+    #[error("more than one request is called {0}: write all of its id")]
+    Ambiguous(String),
+    /// The request cannot take this answer.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// There is no such message.
     #[error("there is no message {0}")]
     UnknownMessage(MessageId),

@@ -1,7 +1,7 @@
 //! The end of a pass: what was seen is remembered, alerts move, messages go into the outbox. All in
 //! one transaction.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::artifacts::{ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution, tick};
@@ -16,6 +16,7 @@ use crate::domain::tell::{Situation, as_told, tell};
 use crate::store::{Conclusion, StoreError};
 use crate::telemetry::metrics;
 
+use super::asking::Asking;
 use super::context::Context;
 use super::look::Sighting;
 use super::news::Spread;
@@ -42,6 +43,8 @@ pub struct Ending {
     pub repaired: Option<StackCheck>,
     /// Whether what it reads in Git differs from the last look.
     pub code_moved: bool,
+    /// What people are asked about it.
+    pub asking: Asking,
 }
 
 impl Ending {
@@ -64,6 +67,7 @@ impl Ending {
             outcome,
             repaired: None,
             code_moved: false,
+            asking: Asking::default(),
         }
     }
 }
@@ -96,6 +100,7 @@ pub async fn conclude(
         outcome,
         mut repaired,
         code_moved,
+        asking,
     } = ending;
     for check in [Some(&mut check), repaired.as_mut()].into_iter().flatten() {
         background::add(context, tracked, &record, &ledger, check).await;
@@ -123,17 +128,25 @@ pub async fn conclude(
         check: &check,
         repaired: repaired.is_some(),
         code_moved,
-        pending_after: duration(tracked.settings.policy.pending_after),
+        pending_after: match asking.line() {
+            // Whoever is asked hears of it now.
+            Some(_) => SignedDuration::ZERO,
+            None => duration(tracked.settings.policy.pending_after),
+        },
         timings: &timings,
         audience: &audience,
     };
     let mut told = tell(&situation, &known, fresh::alert, now);
+    told.ask(&asking.line());
     let repair = repaired.and_then(|before| repair(&told.news, run.id, before, &check, now));
     let moved = !told.news.is_empty();
     if !baseline_is_told {
         told.open_silently(now);
     }
     let Spread { entries, mut news } = news::spread(context, &told, now);
+    for notice in &asking.news {
+        news.extend(news::of_stack(context, notice, &audience, now));
+    }
     if let Some(repair) = &repair {
         news.extend(news::of_stack(context, repair, &audience, now));
     }
@@ -153,6 +166,7 @@ pub async fn conclude(
         ledger: Some((&record.id, &ledger)),
         alerts: &entries,
         news: &news,
+        requests: &asking.changed,
         memory: None,
     };
     context.store.conclude(&conclusion).await?;

@@ -16,6 +16,7 @@ use crate::store::Store;
 
 use super::bells::Bells;
 use super::layout::Layout;
+use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
 use super::settings::Settings;
 use super::time::Time;
@@ -47,6 +48,8 @@ pub struct Context {
     pub states: States,
     /// Where each source is in Git.
     pub heads: Heads,
+    /// What is not to be changed for now.
+    pub pauses: PauseSwitch,
     /// What time it is.
     pub time: Time,
     /// Held while it is decided who is told what, so that a baseline and a look never pass each

@@ -10,6 +10,8 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::domain::ids::{RunId, SourceName, StackId};
+use crate::domain::pause::Scope;
+use crate::domain::request::Rollback;
 use crate::domain::run::{Run, RunState, Trigger};
 use crate::store::StoreError;
 use crate::telemetry::{metrics, run_span};
@@ -21,7 +23,7 @@ use super::pass::{first_record, pass};
 use super::pulse::Part;
 use super::resolve::Tracked;
 use super::step::{Next, duration};
-use super::{leave, recover, summary};
+use super::{clock, leave, recover, rollback, summary};
 
 /// The clock is looked at this often at least, so that a jump of it is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -65,6 +67,8 @@ pub struct Driver {
     /// Runs that broke off and whose end cannot be recorded yet, with the reason: until it is, their
     /// stacks are left alone, because an apply may have been among what they did.
     unsettled: BTreeMap<StackId, (Run, String)>,
+    /// Who wants which rollback that is queued. A restart forgets them: nobody was asked yet.
+    wanted: BTreeMap<RunId, Rollback>,
 }
 
 impl Driver {
@@ -77,6 +81,7 @@ impl Driver {
             active: BTreeSet::new(),
             running: JoinSet::new(),
             unsettled: BTreeMap::new(),
+            wanted: BTreeMap::new(),
         }
     }
 
@@ -110,6 +115,13 @@ impl Driver {
             Command::PlanNow(stack, reply) => {
                 let _gone = reply.send(self.plan_now(&stack).await);
             }
+            Command::Rollback(stack, to, rollback, reply) => {
+                let _gone = reply.send(self.roll_back(&stack, &to, rollback).await);
+            }
+            Command::Unpaused(scope) => self.take_up(&scope).await,
+            Command::Approved(stack, reply) => {
+                let _gone = reply.send(self.run_now(&stack, Trigger::Approval).await);
+            }
             Command::Resume(stack, reply) => {
                 let _gone = reply.send(self.resume(&stack).await);
             }
@@ -117,10 +129,36 @@ impl Driver {
     }
 
     async fn plan_now(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
+        self.run_now(stack, Trigger::Person).await
+    }
+
+    async fn run_now(&mut self, stack: &StackId, trigger: Trigger) -> Result<RunId, Refusal> {
         if !self.stacks.contains_key(stack) {
             return Err(Refusal::UnknownStack(stack.clone()));
         }
-        Ok(self.enqueue(stack, Trigger::Person).await?)
+        Ok(self.enqueue(stack, trigger).await?)
+    }
+
+    async fn roll_back(
+        &mut self,
+        stack: &StackId,
+        to: &str,
+        rollback: Rollback,
+    ) -> Result<RunId, Refusal> {
+        let Some(followed) = self.stacks.get(stack) else {
+            return Err(Refusal::UnknownStack(stack.clone()));
+        };
+        let queued = self.queue.iter().any(|run| run.stack == *stack);
+        if queued || self.active.contains(stack) {
+            return Err(Refusal::Running(stack.clone()));
+        }
+        let commit = rollback::commit_named(&self.context, &followed.tracked, to).await?;
+        let id = self.enqueue(stack, Trigger::Rollback).await?;
+        if let Some(run) = self.queue.iter_mut().find(|run| run.id == id) {
+            run.commit = Some(commit);
+        }
+        self.wanted.insert(id, rollback);
+        Ok(id)
     }
 
     async fn resume(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
@@ -153,9 +191,15 @@ impl Driver {
         if let Err(error) = leave::leave(&self.context, &update).await {
             tracing::error!("cannot remember which stacks left: {error}");
         }
+        let mut new = BTreeSet::new();
         for tracked in update.stacks {
+            if !self.stacks.contains_key(&tracked.id) {
+                new.insert(tracked.id.clone());
+            }
             self.follow(tracked, &update.touched).await;
         }
+        self.take_up_looks(&new).await;
+        self.take_up_approvals().await;
         self.enqueue_due().await;
         self.tell_baseline(&update.source).await;
     }
@@ -198,6 +242,55 @@ impl Driver {
                 broken: 0,
             },
         );
+    }
+
+    /// Stacks that an alert wants looked at before people are told are, after a restart too.
+    async fn take_up_looks(&mut self, new: &BTreeSet<StackId>) {
+        let looks = match clock::looks(&self.context).await {
+            Ok(looks) => looks,
+            Err(error) => {
+                tracing::error!("cannot read which looks are awaited: {error}");
+                return;
+            }
+        };
+        for (stack, at) in looks.into_iter().filter(|(stack, _)| new.contains(stack)) {
+            let due = self.stacks.get(&stack).and_then(|followed| followed.due);
+            if due.is_none_or(|due| at < due) {
+                self.wait_for(&stack, Trigger::Confirmation, Some(at));
+            }
+        }
+    }
+
+    /// What was approved while nobody could act on it is looked at now.
+    async fn take_up_approvals(&mut self) {
+        let live = match self.context.store.live_requests().await {
+            Ok(live) => live,
+            Err(error) => {
+                tracing::error!("cannot read what was approved: {error}");
+                return;
+            }
+        };
+        let now = self.context.now();
+        for request in live.iter().filter(|request| request.is_live(now)) {
+            self.wait_for(&request.stack, Trigger::Approval, Some(now));
+        }
+    }
+
+    /// What was held back by a pause is looked at now.
+    async fn take_up(&mut self, scope: &Scope) {
+        let now = self.context.now();
+        let drifting = match self.context.store.stacks().await {
+            Ok(records) => records.into_iter().filter(|r| r.drift_since.is_some()),
+            Err(error) => {
+                tracing::error!("cannot read which stacks were paused: {error}");
+                return;
+            }
+        };
+        for record in drifting.filter(|record| scope.holds(&record.id, &record.source)) {
+            self.wait_for(&record.id, Trigger::Person, Some(now));
+        }
+        self.take_up_approvals().await;
+        self.enqueue_due().await;
     }
 
     async fn enqueue_due(&mut self) {
@@ -278,9 +371,17 @@ impl Driver {
         let span = run_span(&run.id, &run.stack);
         self.active.insert(run.stack.clone());
         let (run, span_of_pass) = (run.clone(), span.clone());
+        let wanted = self.wanted.remove(&run.id);
         let work = async move {
             let (pass_run, commit) = (run.clone(), commit);
-            let pass = async move { pass(&context, &tracked, pass_run, &commit).await };
+            let pass = async move {
+                match (wanted, pass_run.commit.clone()) {
+                    (Some(wanted), Some(to)) => {
+                        rollback::pass(&context, &tracked, pass_run, wanted, &to, None).await
+                    }
+                    _ => pass(&context, &tracked, pass_run, &commit).await,
+                }
+            };
             // A task of its own, so that a panic is that run's alone.
             let ended = tokio::spawn(pass.instrument(span_of_pass)).await;
             (

@@ -23,6 +23,7 @@ use crate::store::Store;
 use super::bells::Bells;
 use super::context::{Context, Heads, States, Stop};
 use super::layout::Layout;
+use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
 use super::settings::{
     ApiSettings, PolicySettings, Settings, StackSettings, TellingSettings, Timeouts,
@@ -154,13 +155,14 @@ pub(super) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
             .await
             .unwrap(),
         notifiers: Notifiers::build(&settings.notify).unwrap(),
-        layout,
+        layout: layout.clone(),
         news_bell: Notify::new(),
         outbox_bells: Bells::default(),
         pulse: Pulse::default(),
         stop: Stop::default(),
         states: States::default(),
         heads: Heads::default(),
+        pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         time,
         telling: tokio::sync::Mutex::new(()),
         settings,

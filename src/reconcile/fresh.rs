@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RunId};
+use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RequestId, RunId};
 
 /// A new run's id.
 pub(super) fn run() -> RunId {
@@ -12,6 +12,11 @@ pub(super) fn run() -> RunId {
 /// A new alert's id.
 pub(super) fn alert() -> AlertId {
     AlertId::from_uuid(Uuid::now_v7())
+}
+
+/// A new request's id.
+pub(super) fn request() -> RequestId {
+    RequestId::from_uuid(Uuid::now_v7())
 }
 
 /// A new message's id.

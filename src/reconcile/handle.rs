@@ -8,9 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::finding::Verdict;
-use crate::domain::ids::{MessageId, RunId, StackId};
+use crate::domain::ids::{MessageId, RequestId, RunId, StackId};
+use crate::domain::pause::{Pause, Scope};
 use crate::domain::posture::{Filter, Posture, Window};
 use crate::domain::report::ReportId;
+use crate::domain::request::{Request, Rollback};
+use crate::domain::requirement::Voter;
 use crate::domain::run::Run;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
@@ -21,8 +24,10 @@ use super::command::{Command, Concern, Refusal};
 use super::context::Context;
 use super::messages;
 use super::posture;
+use super::vote;
 
 pub use super::messages::{ChannelView, MessageView};
+pub use super::vote::Answer;
 pub use crate::store::MessageFilter;
 
 /// A handle on the running daemon.
@@ -68,11 +73,116 @@ impl Handle {
             .await
     }
 
+    /// Has a stack planned at an earlier commit and people asked about that; gives the run that
+    /// plans.
+    pub async fn roll_back(
+        &self,
+        stack: &StackId,
+        to: &str,
+        rollback: Rollback,
+    ) -> Result<RunId, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Rollback(stack.clone(), to.to_owned(), rollback, reply);
+        self.ask(command, answer).await
+    }
+
     /// A person has looked at a held stack: repairs may go on. Plans it at once.
     pub async fn resume(&self, stack: &StackId) -> Result<RunId, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.ask(Command::Resume(stack.clone(), reply), answer)
             .await
+    }
+
+    /// Nothing of a scope is changed from now on. This waits for nothing and nobody.
+    ///
+    /// # Errors
+    /// If there is no such thing, or if the pause cannot be kept: then it holds, but not beyond the
+    /// end of the daemon.
+    pub fn pause(&self, pause: Pause) -> Result<(), Refusal> {
+        self.known(&pause.scope)?;
+        tracing::warn!("{}", pause.words());
+        let kept = self.context.pauses.pause(pause);
+        kept.map_err(|error| Refusal::NotKept(error.to_string()))
+    }
+
+    /// A pause is over; what it held back is looked at.
+    pub async fn unpause(&self, scope: &Scope, by: &str) -> Result<(), Refusal> {
+        let ended = self.context.pauses.resume(scope);
+        if !ended.map_err(|error| Refusal::StillPaused(error.to_string()))? {
+            return Err(Refusal::NotPaused(scope.clone()));
+        }
+        tracing::warn!(by, "{scope} is no longer paused");
+        let told = self.commands.send(Command::Unpaused(scope.clone())).await;
+        told.map_err(|_| Refusal::Stopping)
+    }
+
+    /// What is paused.
+    pub fn pauses(&self) -> Vec<Pause> {
+        self.context.pauses.on(self.context.now())
+    }
+
+    /// A scope that can be paused. Whether there is such a stack is not asked: the database may be
+    /// slow, and a pause of nothing does no harm.
+    fn known(&self, scope: &Scope) -> Result<(), Refusal> {
+        match scope {
+            Scope::Source(name) => {
+                let mut sources = self.context.settings.sources.iter();
+                match sources.any(|source| source.name == *name) {
+                    true => Ok(()),
+                    false => Err(Refusal::UnknownSource(name.clone())),
+                }
+            }
+            Scope::All | Scope::Stack(_) => Ok(()),
+        }
+    }
+
+    /// Somebody answers a request. What enough people have approved is planned again at once, and
+    /// applied if it is the same plan.
+    pub async fn answer(
+        &self,
+        id: &RequestId,
+        answer: Answer,
+        voter: &Voter,
+        reason: Option<String>,
+    ) -> Result<Request, Refusal> {
+        let request = vote::vote(&self.context, id, answer, voter, reason).await?;
+        if vote::is_approved(&request) {
+            let (reply, reached) = oneshot::channel();
+            self.ask(Command::Approved(request.stack.clone(), reply), reached)
+                .await?;
+        }
+        Ok(request)
+    }
+
+    /// The request that this id, or the end of one, names; the short form names one that is not over.
+    pub async fn request(&self, name: &str) -> Result<Request, Refusal> {
+        if let Ok(id) = name.parse() {
+            let request = self.context.store.request(&id).await?;
+            return request.ok_or_else(|| Refusal::UnknownRequest(name.to_owned()));
+        }
+        let live = self.context.store.live_requests().await?.into_iter();
+        let mut named = live.filter(|request| request.id.short() == name);
+        match (named.next(), named.next()) {
+            (Some(request), None) => Ok(request),
+            (None, _) => Err(Refusal::UnknownRequest(name.to_owned())),
+            (Some(_), Some(_)) => Err(Refusal::Ambiguous(name.to_owned())),
+        }
+    }
+
+    /// The newest requests, of one stack or of all, newest first; those that are not over, oldest
+    /// first, unless all are asked for.
+    pub async fn requests(
+        &self,
+        stack: Option<&StackId>,
+        all: bool,
+        limit: u32,
+    ) -> Result<Vec<Request>, StoreError> {
+        if all {
+            return self.context.store.requests(stack, limit).await;
+        }
+        let live = self.context.store.live_requests().await?.into_iter();
+        let of_stack = |request: &Request| stack.is_none_or(|stack| request.stack == *stack);
+        Ok(live.filter(of_stack).collect())
     }
 
     /// A person takes the open alerts of a stack or a cause on; says how many there are.

@@ -45,7 +45,7 @@ pub(super) async fn code_moved(
 }
 
 /// Whether what the stack reads differs between two commits; none if Git cannot tell.
-async fn compared(
+pub(super) async fn compared(
     context: &Context,
     tracked: &Tracked,
     since: &CommitId,

@@ -2,26 +2,24 @@
 //! alike and act differently.
 
 use crate::domain::failure::Failure;
-use crate::domain::ids::{CommitId, Fingerprint};
+use crate::domain::ids::Fingerprint;
 use crate::terraform::{Backend, Selections, Workdir};
 
 use super::context::Context;
 use super::prepare::for_apply;
 use super::resolve::Tracked;
 
-/// Hashes the commit (and with it the Git tree), engine, provider and module selections, variable
+/// Hashes engine, provider and module selections, variable
 /// values, environment, backend and workspace.
 pub(super) fn inputs(
     context: &Context,
     tracked: &Tracked,
     workdir: &Workdir,
-    commit: &CommitId,
     backend: &Backend,
     selections: &Selections,
 ) -> Result<Fingerprint, Failure> {
     let applying = for_apply(workdir, tracked)?;
     let canonical = serde_json::json!([
-        commit,
         workdir.engine.program,
         workdir.engine.version,
         workdir.workspace,

@@ -48,6 +48,11 @@ impl Layout {
         self.root.join("mooring.db")
     }
 
+    /// What is paused.
+    pub fn pauses(&self) -> PathBuf {
+        self.root.join("pauses.json")
+    }
+
     /// The bare mirror of a source.
     pub fn mirror(&self, source: &SourceName) -> PathBuf {
         self.root.join("mirrors").join(source.as_str())

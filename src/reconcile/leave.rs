@@ -14,7 +14,7 @@ use super::command::SourceUpdate;
 use super::conclude::conclude_run;
 use super::context::Context;
 use super::recover::unseen;
-use super::{news, source_alert};
+use super::{news, source_alert, vote};
 
 /// Takes leave of every stack that the database has and the source no longer does.
 pub(super) async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {
@@ -79,6 +79,7 @@ async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreErro
         tracked: false,
         ..record
     };
+    vote::forget(context, &record.id).await?;
     let _one_at_a_time = context.telling.lock().await;
     let audience = news::audience(&record);
     let check = record.last.clone().unwrap_or_else(|| unseen(&record));

@@ -5,6 +5,7 @@
 
 mod acknowledge;
 pub mod act;
+pub mod asking;
 mod attempt;
 mod background;
 mod baseline;
@@ -36,12 +37,14 @@ mod news;
 pub mod outbox;
 pub mod overdue;
 pub mod pass;
+pub mod pauses;
 mod posture;
 mod prepare;
 pub mod pulse;
 pub mod recover;
 pub mod reports;
 pub mod resolve;
+mod rollback;
 pub mod schemas;
 pub mod settings;
 mod shown;
@@ -55,6 +58,7 @@ mod tree_copy;
 mod undelivered;
 pub mod uploads;
 mod verify;
+pub mod vote;
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,

@@ -13,13 +13,15 @@ use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
 
 use super::act;
-use super::attempt::Attempt;
+use super::asking::{self, Asking};
+use super::attempt::{Attempt, paused};
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::prepare::prepare;
 use super::resolve::Tracked;
+use super::rollback;
 use super::sight::{check_of, see};
 use super::step::{Next, duration, finish, step};
 
@@ -30,7 +32,16 @@ pub async fn pass(
     mut run: Run,
     commit: &CommitId,
 ) -> Result<Next, StoreError> {
+    if let Some(request) = rollback::approved(context, tracked).await?
+        && let (Some(rollback), Some(commit)) = (
+            request.asked.rollback.clone(),
+            request.asked.binding.commit.clone(),
+        )
+    {
+        return rollback::pass(context, tracked, run, rollback, &commit, Some(request)).await;
+    }
     let mut record = record_of(context, tracked).await?;
+    let commit = &asking::commit_of(context, tracked, commit).await?;
     run.commit = Some(commit.clone());
     step(context, &mut run, RunState::Syncing).await?;
     let prepared = prepare(context, tracked, commit).await;
@@ -67,7 +78,7 @@ pub async fn pass(
         return Ok(Next::Rest);
     }
     step(context, &mut run, RunState::Deciding).await?;
-    let (check, confirmation) = decided(tracked, &mut record, &seen, commit, context.now());
+    let (mut check, confirmation) = decided(tracked, &mut record, &seen, commit, context.now());
     tracing::info!(
         verdict = check.verdict.as_str(),
         decision = check.decision.kind.as_str(),
@@ -89,25 +100,35 @@ pub async fn pass(
         context.store.conclude(&seen_once).await?;
         return Ok(Next::LookAgain);
     }
-    let apply = check.decision.kind == DecisionKind::Apply;
-    match (apply, prepared) {
-        (true, Ok(workdir)) => {
-            let attempt = Attempt {
-                context,
-                tracked,
-                workdir,
-                commit,
-            };
-            act::act(attempt, run, record, check, seen).await
-        }
-        _ => {
-            let ending = Ending {
-                code_moved: code_moved(context, tracked, &record, commit).await,
-                ..Ending::looked(check, seen)
-            };
-            conclude(context, tracked, run, record, ending).await
+    let pause = context
+        .pauses
+        .of(&tracked.id, &tracked.source, context.now());
+    if let (Some(pause), DecisionKind::Apply) = (&pause, check.decision.kind) {
+        check.decision = paused(pause);
+    }
+    let mut asking = Asking::default();
+    if let Ok(workdir) = prepared {
+        let attempt = Attempt {
+            context,
+            tracked,
+            workdir,
+            commit,
+        };
+        asking = match &pause {
+            Some(_) => Asking::standing(context, tracked).await?,
+            None => asking::ask(&attempt, &run, &record, &check, &seen).await?,
+        };
+        let apply = check.decision.kind == DecisionKind::Apply;
+        if pause.is_none() && (apply || asking.granted(context).is_some()) {
+            return act::act(attempt, run, record, check, seen, asking).await;
         }
     }
+    let ending = Ending {
+        code_moved: code_moved(context, tracked, &record, commit).await,
+        asking,
+        ..Ending::looked(check, seen)
+    };
+    conclude(context, tracked, run, record, ending).await
 }
 
 /// What is remembered of a stack, brought in line with the configuration.

@@ -242,6 +242,8 @@ pub struct PolicySettings {
     pub confirm_after: Duration,
     /// A stack not checked for this long is `unknown`.
     pub max_age: Duration,
+    /// How long people have to answer when they are asked.
+    pub approval_expires: Duration,
 }
 
 /// What is said of policy where it is said only in part.
@@ -259,6 +261,8 @@ pub struct PolicyOverrides {
     pub confirm_after: Option<Duration>,
     /// See [`PolicySettings::max_age`].
     pub max_age: Option<Duration>,
+    /// See [`PolicySettings::approval_expires`].
+    pub approval_expires: Option<Duration>,
 }
 
 impl PolicyOverrides {
@@ -270,6 +274,7 @@ impl PolicyOverrides {
         put(&mut settings.pending_after, self.pending_after);
         put(&mut settings.confirm_after, self.confirm_after);
         put(&mut settings.max_age, self.max_age);
+        put(&mut settings.approval_expires, self.approval_expires);
     }
 }
 
@@ -282,6 +287,7 @@ impl Default for PolicySettings {
             pending_after: Duration::from_hours(24),
             confirm_after: Duration::from_mins(1),
             max_age: Duration::from_hours(24),
+            approval_expires: Duration::from_hours(24),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! After an apply the stack is planned again, and what is seen then is what counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::check::StackCheck;
 use crate::domain::content::drifted;
@@ -8,6 +8,7 @@ use crate::domain::failure::FailureKind;
 use crate::domain::finding::Verdict;
 use crate::domain::guard::is_recent;
 use crate::domain::history::{History, drifting};
+use crate::domain::ids::Address;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{Repair, StackRecord, StateIdentity};
@@ -15,6 +16,7 @@ use crate::store::StoreError;
 use crate::telemetry::metrics::{self, ApplyOutcome};
 use crate::terraform::Applied;
 
+use super::asking::Asking;
 use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude};
 use super::look::{Sighting, failed};
@@ -45,9 +47,8 @@ pub(super) async fn verify(
         Applied::Failed(failure) | Applied::Interrupted(failure) => Some(failure),
     };
     let now = context.now();
-    let left: Vec<_> = drifted(&after).collect();
     let tried: Vec<_> = drifted(&before).collect();
-    let all_gone = after.verdict != Verdict::Failed && !tried.iter().any(|key| left.contains(key));
+    let all_gone = after.verdict != Verdict::Failed && is_done(&before, &after);
     let nothing_done = trouble
         .as_ref()
         .is_some_and(|failure| is_benign(failure.kind));
@@ -94,6 +95,7 @@ pub(super) async fn verify(
     let ending = Ending {
         repaired: trouble_free(&outcome).then_some(before),
         code_moved: false,
+        asking: Asking::default(),
         outcome,
         interrupted,
         backend: seen.plan.as_ref().map(|plan| plan.backend.identity.clone()),
@@ -123,7 +125,6 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
         commit,
     } = attempt;
     let stop = &context.stop.applies;
-    let tried: Vec<_> = drifted(before).collect();
     let history = History {
         drifting: drifting(before, &BTreeMap::new(), context.now()),
         unmoved_since: None,
@@ -131,8 +132,7 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
     let first = see(context, tracked, workdir, true, &history, stop).await?;
     if let Ok(seen) = first {
         let after = check_of(tracked, &seen, commit);
-        let gone = !drifted(&after).any(|key| tried.contains(&key));
-        if gone && after.verdict != Verdict::Failed {
+        if after.verdict != Verdict::Failed && is_done(before, &after) {
             return Ok(seen);
         }
     }
@@ -144,6 +144,17 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
             Err(busy) => failed(busy, context.store.ledger(&tracked.id).await?),
         },
     )
+}
+
+/// Whether nothing of what was to be applied is still planned.
+fn is_done(before: &StackCheck, after: &StackCheck) -> bool {
+    let left: BTreeSet<_> = drifted(after).collect();
+    let waits = |check: &StackCheck| -> BTreeSet<Address> {
+        let findings = check.findings.resources.iter();
+        let waiting = findings.filter(|finding| finding.is_pending());
+        waiting.map(|finding| finding.address.clone()).collect()
+    };
+    !drifted(before).any(|key| left.contains(&key)) && waits(before).is_disjoint(&waits(after))
 }
 
 fn settled(after: &StackCheck, all_gone: bool) -> Decision {

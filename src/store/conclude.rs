@@ -3,11 +3,13 @@
 use super::alerts::{AlertEntry, put_alert};
 use super::envelopes::{Addressed, put_news};
 use super::memory::put_memory;
+use super::requests::put_request;
 use super::runs::put_run;
 use super::stacks::{put_stack, replace_ledger};
 use super::{Store, StoreError};
 use crate::domain::ids::StackId;
 use crate::domain::ledger::LedgerEntry;
+use crate::domain::request::Request;
 use crate::domain::run::Run;
 use crate::domain::stack::StackRecord;
 
@@ -24,6 +26,8 @@ pub struct Conclusion<'a> {
     pub alerts: &'a [AlertEntry],
     /// What people are to be told.
     pub news: &'a [Addressed],
+    /// Requests for approval that were made or changed, those that are over first.
+    pub requests: &'a [Request],
     /// Something to remember: key and value.
     pub memory: Option<(&'a str, &'a str)>,
 }
@@ -52,6 +56,9 @@ impl Store {
         }
         for news in conclusion.news {
             put_news(&mut transaction, news).await?;
+        }
+        for request in conclusion.requests {
+            put_request(&mut transaction, request).await?;
         }
         if let Some((key, value)) = conclusion.memory {
             put_memory(&mut transaction, key, value).await?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sqlx::migrate::MigrateError;
 
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::ids::RequestId;
 
 /// The store cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,9 @@ pub enum StoreError {
         /// Which part, and why.
         cause: String,
     },
+    /// Somebody else changed a request in between; nothing was stored.
+    #[error("the request {0} was changed in between")]
+    Moved(RequestId),
     /// The database refused an operation for another reason.
     #[error("the database refused an operation: {0}")]
     Database(sqlx::Error),
@@ -96,6 +100,7 @@ impl StoreError {
                 "The database was edited by hand or by another version of Mooring. Restore a \
                  backup or use the version that wrote it."
             }
+            Self::Moved(_) => "Nothing is lost: it is done again with the request as it is now.",
             Self::Database(_) => "See the log for what was being done when it happened.",
         }
     }

@@ -14,6 +14,7 @@ mod memory;
 mod open;
 mod outbox;
 mod prune;
+mod requests;
 mod row;
 mod runs;
 mod sources;

@@ -6,10 +6,12 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
 
+use super::requests::put_request;
 use super::row::{Columns, json, micros, word};
 use super::{Store, StoreError};
 use crate::domain::approval::Intent;
 use crate::domain::ids::{CommitId, RunId, StackId};
+use crate::domain::request::Request;
 use crate::domain::run::Run;
 
 const TABLE: &str = "runs";
@@ -71,9 +73,18 @@ impl Store {
 
     /// Stores, before Terraform starts, that a run is about to apply and what. It is on the disk
     /// when this returns. A second intent of one run is an error: nothing is applied twice.
-    pub async fn record_intent(&self, run: &Run, intent: &Intent) -> Result<(), StoreError> {
+    /// The request that people approved, if they did, is used up with it.
+    pub async fn record_intent(
+        &self,
+        run: &Run,
+        intent: &Intent,
+        used: Option<&Request>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         put_run(&mut transaction, run).await?;
+        if let Some(request) = used {
+            put_request(&mut transaction, request).await?;
+        }
         sqlx::query(
             "INSERT INTO intents (run, binding, approver, decision, snapshot, decided_at) \
              VALUES ($1, $2, $3, $4, $5, $6)",

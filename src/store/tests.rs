@@ -148,15 +148,23 @@ async fn an_intent_is_stored_with_its_run_once_and_synced_to_the_disk() {
         run.step(next, at(1)).unwrap();
     }
     assert_eq!(store.intent(&run.id).await.unwrap(), None);
-    store.record_intent(&run, &intent(run.id)).await.unwrap();
+    store
+        .record_intent(&run, &intent(run.id), None)
+        .await
+        .unwrap();
     assert_eq!(store.intent(&run.id).await.unwrap(), Some(intent(run.id)));
     assert_eq!(store.run(&run.id).await.unwrap(), Some(run.clone()));
 
-    assert!(store.record_intent(&run, &intent(run.id)).await.is_err());
+    assert!(
+        store
+            .record_intent(&run, &intent(run.id), None)
+            .await
+            .is_err()
+    );
     let other = samples::run(2, "b", 0);
     assert!(
         store
-            .record_intent(&other, &intent(run_id(3)))
+            .record_intent(&other, &intent(run_id(3)), None)
             .await
             .is_err()
     );
@@ -205,6 +213,7 @@ async fn a_look_is_concluded_as_a_whole() {
         ledger: Some((&record.id, &ledger)),
         alerts: &alerts.clone().map(AlertEntry::from),
         news: &told,
+        requests: &[],
         memory: None,
     };
     store.conclude(&conclusion).await.unwrap();
@@ -227,6 +236,7 @@ async fn a_look_is_concluded_as_a_whole() {
             ledger: None,
             alerts: &[reopened.clone().into(), resolved.into()],
             news: &[],
+            requests: &[],
             memory: None,
         })
         .await
@@ -244,6 +254,7 @@ async fn a_look_is_concluded_as_a_whole() {
             ledger: Some((&record.id, &[])),
             alerts: &[],
             news: &[],
+            requests: &[],
             memory: None,
         })
         .await
@@ -266,6 +277,7 @@ async fn a_look_whose_last_part_fails_leaves_no_trace() {
         ledger: Some((&run.stack, &[ledger_entry("x")])),
         alerts: &[alert(1, "a", AlertKind::Drift).into()],
         news: &[news(1, one, 1), news(1, two, 2)],
+        requests: &[],
         memory: None,
     };
     assert!(store.conclude(&conclusion).await.is_err());
@@ -291,6 +303,7 @@ async fn a_stack_never_has_two_open_alerts_of_a_kind() {
         ledger: None,
         alerts: &twice.map(AlertEntry::from),
         news: &[],
+        requests: &[],
         memory: None,
     };
     assert!(store.conclude(&conclusion).await.is_err());
@@ -494,7 +507,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
         applied.step(next, at(2)).unwrap();
     }
     store
-        .record_intent(&applied, &intent(applied.id))
+        .record_intent(&applied, &intent(applied.id), None)
         .await
         .unwrap();
     store.save_run(&finished(applied, 3)).await.unwrap();
@@ -519,6 +532,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
             ledger: None,
             alerts: &[old.into(), alert(2, "a", AlertKind::Failed).into()],
             news: &[],
+            requests: &[],
             memory: None,
         })
         .await
@@ -560,6 +574,7 @@ async fn two_stores_on_one_file_open_and_write_at_once() {
                 ledger: Some((&run.stack, &[ledger_entry("x")])),
                 alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift).into()],
                 news: &[news(n, notices()[0].clone(), 1)],
+                requests: &[],
                 memory: None,
             };
             store.conclude(&conclusion).await?;

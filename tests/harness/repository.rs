@@ -89,6 +89,11 @@ impl Repository {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", message]);
         self.git(&["push", "--quiet", &self.url, &format!("HEAD:{branch}")]);
+        self.head()
+    }
+
+    /// The commit that it is at.
+    pub fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 

@@ -230,7 +230,7 @@ fn what_is_new_is_said() {
     let before = trouble(&[("a", "1"), ("b", "1"), ("c", "1")], Severity::Low);
     let now = trouble(&[("a", "2"), ("c", "1"), ("d", "1")], Severity::Low);
     assert_eq!(
-        news(&before, &now),
+        news(&before.parts, &now.parts),
         ["changed: a", "new: d", "no longer: b"]
     );
 }

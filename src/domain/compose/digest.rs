@@ -40,6 +40,13 @@ pub(super) fn digest<'n>(
                 at: repair.at,
                 text: brief(&repair.before),
             }),
+            Notice::Request(request) => lines.push(DigestLine {
+                stack: Some(request.stack.clone()),
+                event: request.news.as_str().to_owned(),
+                severity: request.severity,
+                at: request.at,
+                text: brief(&request.check),
+            }),
             Notice::Digest(digest) => lines.extend(digest.lines.iter().cloned()),
             Notice::Summary(_) | Notice::Report(_) | Notice::Undelivered(_) => {}
         }

@@ -61,6 +61,7 @@ fn news(
             key: cause.to_owned(),
             words: format!("because of {cause}"),
         }),
+        request: None,
         audience: Audience::default(),
         check: testing::check(Vec::new()),
     };

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::finding::Severity;
-use crate::domain::notice::AlertNotice;
+use crate::domain::notice::{AlertNotice, RequestLine};
 use crate::domain::policy::DecisionKind;
 
 use super::super::steps;
@@ -121,7 +121,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
                 alert,
                 listed("What changed", &concerned, as_found, alert.at),
             ),
-            decided(alert),
+            decided(alert, zone),
             steps::for_trouble(alert),
         ],
         severity: alert.severity,
@@ -240,7 +240,7 @@ fn with_outputs_and_checks(alert: &AlertNotice, mut section: Section) -> Section
 }
 
 /// What Mooring does about a trouble.
-pub(super) fn does(alert: &AlertNotice) -> Section {
+pub(super) fn does(alert: &AlertNotice, zone: &TimeZone) -> Section {
     if alert.kind == AlertKind::Failed {
         let words = "It changes nothing, and looks again on schedule.";
         return Section::new(brief::DOES, vec![Item::sentence(words)]);
@@ -253,12 +253,36 @@ pub(super) fn does(alert: &AlertNotice) -> Section {
         DecisionKind::Ask => "It changes nothing by itself: a person has to decide.",
         DecisionKind::Refuse => "It changes nothing.",
     };
+    let first = match &alert.request {
+        Some(request) => asks(request, zone),
+        None => first.to_owned(),
+    };
     Section::new(brief::DOES, vec![Item::sentence(first)])
 }
 
+/// What people are asked, and until when.
+fn asks(request: &RequestLine, zone: &TimeZone) -> String {
+    if request.missing.is_empty() {
+        return "It applies exactly this plan, as it is approved.".to_owned();
+    }
+    format!(
+        "It applies exactly this plan once {} approved it, until {}; else it changes nothing.",
+        have(&request.missing),
+        minute(request.expires_at, zone)
+    )
+}
+
+fn have(missing: &[String]) -> String {
+    let verb = match missing {
+        [one] if one.starts_with("1 ") => "has",
+        _ => "have",
+    };
+    format!("{} {verb}", missing.join(", and "))
+}
+
 /// What Mooring does about a trouble, and why.
-fn decided(alert: &AlertNotice) -> Section {
-    let mut section = does(alert);
+fn decided(alert: &AlertNotice, zone: &TimeZone) -> Section {
+    let mut section = does(alert, zone);
     if alert.kind != AlertKind::Failed {
         section.items.extend(reasons(&alert.check));
     }

@@ -53,7 +53,7 @@ pub(super) fn grouped(group: &GroupNotice, zone: &TimeZone) -> Content {
             as_found,
             group.at,
         ));
-        sections.push(super::alert::does(example));
+        sections.push(super::alert::does(example, zone));
         sections.push(steps::for_group(group));
     }
     let happened = if over { "" } else { brief::event(group.event) };

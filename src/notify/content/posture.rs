@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use crate::domain::alert::AlertKind;
 use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Finding, Severity, Verdict};
+use crate::domain::ids::Address;
 use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice};
 
 use super::super::commands::Place;
@@ -23,14 +24,14 @@ pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
     let unchecked = matches!(after.verdict, Verdict::Failed | Verdict::Unknown);
     let still_there = |finding: &Finding| {
         let mut left = after.findings.resources.iter();
-        left.any(|left| left.address == finding.address && left.is_drift())
+        left.any(|left| left.address == finding.address && is_applied(left))
     };
     let drifted = repair
         .before
         .findings
         .resources
         .iter()
-        .filter(|f| f.is_drift());
+        .filter(|f| is_applied(f));
     let done = worst_first(drifted.filter(|f| unchecked || !still_there(f)));
     let left = worst_first(
         after
@@ -39,7 +40,13 @@ pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
             .iter()
             .filter(|f| concerns(AlertKind::Apply, f)),
     );
-    let in_part = left.iter().any(|f| f.is_drift());
+    let planned = |address: &Address| {
+        let mut before = repair.before.findings.resources.iter();
+        before.any(|f| f.address == *address && f.is_pending())
+    };
+    let in_part = left
+        .iter()
+        .any(|f| f.is_drift() || (f.is_pending() && planned(&f.address)));
     let (tag, words, title) = match (unchecked, in_part) {
         (true, _) => (
             "applied, not verified",
@@ -84,6 +91,11 @@ pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
         over,
         brief,
     }
+}
+
+/// Whether an apply does something about it.
+fn is_applied(finding: &Finding) -> bool {
+    finding.is_drift() || finding.is_pending()
 }
 
 pub(super) fn summarised(summary: &SummaryNotice, zone: &TimeZone) -> Content {

@@ -180,6 +180,7 @@ pub(super) fn alert(
         returns: 0,
         escalated: false,
         cause: None,
+        request: None,
         audience: Audience {
             source: Some(SourceName::new("infra")),
             labels: BTreeMap::new(),
@@ -259,7 +260,7 @@ pub(super) fn deleted() -> Notice {
     Notice::Alert(gone())
 }
 
-fn gone() -> AlertNotice {
+pub(super) fn gone() -> AlertNotice {
     let mut database = finding(
         "aws_db_instance.main",
         Severity::Critical,

@@ -1,0 +1,175 @@
+//! What has to come together before people's yes to a plan counts.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// Somebody who votes on a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voter {
+    /// Who it is; two votes of one name are one voter's.
+    pub name: String,
+    /// Whether they have shown that it is they; else it is what they say.
+    pub proven: bool,
+    /// The groups they are in.
+    pub groups: BTreeSet<String>,
+    /// Their addresses, as commits name authors.
+    pub emails: BTreeSet<String>,
+}
+
+impl Voter {
+    /// Whether one of these wrote the code: by address, whatever its letters' case.
+    fn is_among(&self, authors: &BTreeSet<String>) -> bool {
+        let own = |author: &String| {
+            self.emails
+                .iter()
+                .any(|own| own.eq_ignore_ascii_case(author))
+        };
+        authors.iter().any(own)
+    }
+}
+
+/// So many people, from some group, other than who wrote the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// How many people have to say yes.
+    pub count: u32,
+    /// Each has to be in one of these groups; none is anybody.
+    pub groups: BTreeSet<String>,
+    /// Nobody who wrote the commit counts.
+    pub not_author: bool,
+}
+
+impl Default for Requirement {
+    /// One person, whoever it is.
+    fn default() -> Self {
+        Self {
+            count: 1,
+            groups: BTreeSet::new(),
+            not_author: false,
+        }
+    }
+}
+
+impl Requirement {
+    /// Why the yes of somebody does not count for this; none if it does.
+    pub fn objection(&self, voter: &Voter, authors: &BTreeSet<String>) -> Option<String> {
+        let name = &voter.name;
+        let asks = !self.groups.is_empty() || self.not_author;
+        if asks && !voter.proven {
+            return Some(format!(
+                "{name} is only said to be: a token of one's own is needed here"
+            ));
+        }
+        if !self.groups.is_empty() && self.groups.is_disjoint(&voter.groups) {
+            return Some(format!("{name} is not in {}", listed(&self.groups)));
+        }
+        if self.not_author && voter.is_among(authors) {
+            return Some(format!("{name} wrote the commit"));
+        }
+        if self.not_author && voter.emails.is_empty() {
+            return Some(format!(
+                "the token of {name} names no address, so that whether they wrote the commit is not \
+                 known"
+            ));
+        }
+        None
+    }
+
+    /// How many more are needed besides these.
+    pub fn missing<'v>(
+        &self,
+        voters: impl Iterator<Item = &'v Voter>,
+        authors: &BTreeSet<String>,
+    ) -> u32 {
+        let counts = voters.filter(|voter| self.objection(voter, authors).is_none());
+        let names: BTreeSet<&str> = counts.map(|voter| voter.name.as_str()).collect();
+        let have = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        self.count.max(1).saturating_sub(have)
+    }
+
+    /// In words, for so many people.
+    pub fn words(&self, count: u32) -> String {
+        let people = if count == 1 { "person" } else { "people" };
+        let from = if self.groups.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", listed(&self.groups))
+        };
+        let other = if self.not_author {
+            " who did not write the commit"
+        } else {
+            ""
+        };
+        format!("{count} {people}{from}{other}")
+    }
+}
+
+fn listed(groups: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = groups.iter().map(String::as_str).collect();
+    names.join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn voter(name: &str, groups: &[&str]) -> Voter {
+        Voter {
+            name: name.to_owned(),
+            proven: true,
+            groups: set(groups),
+            emails: set(&[&format!("{name}@example.com")]),
+        }
+    }
+
+    #[test]
+    fn one_voter_counts_once_however_often_they_say_yes() {
+        let two = Requirement {
+            count: 2,
+            ..Requirement::default()
+        };
+        let (ann, bob) = (voter("ann", &[]), voter("bob", &[]));
+        assert_eq!(two.missing([&ann, &ann].into_iter(), &set(&[])), 1);
+        assert_eq!(two.missing([&ann, &bob].into_iter(), &set(&[])), 0);
+    }
+
+    #[test]
+    fn a_requirement_of_nobody_is_one_of_somebody() {
+        let none = Requirement {
+            count: 0,
+            ..Requirement::default()
+        };
+        assert_eq!(none.missing(std::iter::empty(), &set(&[])), 1);
+    }
+
+    #[test]
+    fn groups_and_authors_are_believed_only_of_those_who_show_who_they_are() {
+        let strict = Requirement {
+            count: 1,
+            groups: set(&["platform"]),
+            not_author: true,
+        };
+        let authors = set(&["ANN@example.com"]);
+        let says = |voter: &Voter| strict.objection(voter, &authors);
+        assert_eq!(says(&voter("bob", &["platform"])), None);
+        assert!(says(&voter("bob", &["web"])).is_some_and(|why| why.contains("platform")));
+        assert!(says(&voter("ann", &["platform"])).is_some_and(|why| why.contains("wrote")));
+        let claimed = Voter {
+            proven: false,
+            ..voter("bob", &["platform"])
+        };
+        assert!(says(&claimed).is_some());
+        let nameless = Voter {
+            emails: set(&[]),
+            ..voter("bob", &["platform"])
+        };
+        assert!(says(&nameless).is_some());
+        let anybody = Requirement::default();
+        assert_eq!(anybody.objection(&claimed, &authors), None);
+    }
+}
