@@ -3,6 +3,7 @@
 
 mod desk;
 mod digest;
+mod repairs;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;
@@ -333,10 +334,22 @@ impl<'m> Composer<'m> {
 
     fn tell(&mut self, live: &[Piece<'_>]) {
         let mut buckets: BTreeMap<Bucket, Vec<&Piece<'_>>> = BTreeMap::new();
+        let mut repairs = repairs::Waiting::default();
         for piece in live {
             match piece.alert.and_then(|alert| self.bucket(alert)) {
                 Some(bucket) => buckets.entry(bucket).or_default().push(piece),
+                None if repairs.take(piece.first) => {}
                 None => self.messages.push(piece.alone()),
+            }
+        }
+        for (since, alike) in repairs.kinds() {
+            let due = since.checked_add(self.manner.wait).ok();
+            if due.is_some_and(|due| due > self.now) {
+                for envelope in alike.envelopes() {
+                    self.hold(envelope, due);
+                }
+            } else {
+                self.messages.extend(alike.told());
             }
         }
         // By the time of their first news, so that the end of a trouble comes after its beginning.
@@ -563,7 +576,7 @@ const fn can_wait(notice: &Notice) -> bool {
     match notice {
         Notice::Alert(alert) => !matches!(alert.severity, Severity::Critical),
         Notice::Group(group) => !matches!(group.severity, Severity::Critical),
-        Notice::Repaired(_) | Notice::Digest(_) => true,
+        Notice::Repaired(_) | Notice::Repairs(_) | Notice::Digest(_) => true,
         Notice::Summary(_) | Notice::Report(_) | Notice::Undelivered(_) => false,
     }
 }

@@ -24,6 +24,8 @@ pub enum Notice {
     Group(GroupNotice),
     /// Mooring changed something: what was repaired.
     Repaired(RepairNotice),
+    /// Mooring repaired the same in several stacks.
+    Repairs(RepairsNotice),
     /// First sight of a source.
     Summary(SummaryNotice),
     /// The posture of many stacks, on a schedule.
@@ -41,9 +43,11 @@ impl Notice {
             Self::Alert(alert) => alert.severity,
             Self::Group(group) => group.severity,
             Self::Undelivered(_) => Severity::High,
-            Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => {
-                Severity::Info
-            }
+            Self::Repaired(_)
+            | Self::Repairs(_)
+            | Self::Summary(_)
+            | Self::Report(_)
+            | Self::Digest(_) => Severity::Info,
         }
     }
 
@@ -53,6 +57,7 @@ impl Notice {
             Self::Alert(alert) => Some(&alert.stack),
             Self::Repaired(repair) => Some(&repair.stack),
             Self::Group(_)
+            | Self::Repairs(_)
             | Self::Summary(_)
             | Self::Report(_)
             | Self::Digest(_)
@@ -73,7 +78,11 @@ impl Notice {
                 Reach::Down(_) => Turn::Begins,
                 Reach::Back(_) => Turn::Ends,
             },
-            Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => Turn::Alone,
+            Self::Repaired(_)
+            | Self::Repairs(_)
+            | Self::Summary(_)
+            | Self::Report(_)
+            | Self::Digest(_) => Turn::Alone,
         }
     }
 
@@ -90,6 +99,7 @@ impl Notice {
                 }
             },
             Self::Repaired(repair) => format!("run-{}", repair.run),
+            Self::Repairs(repairs) => format!("runs-{}", repairs.example.run),
             Self::Summary(summary) => format!("summary-{}", summary.at.as_second()),
             Self::Report(report) => format!("report-{}", report.id),
         }
@@ -296,6 +306,30 @@ pub struct RepairNotice {
     pub before: StackCheck,
     /// What is still there.
     pub after: StackCheck,
+}
+
+/// Repairs of several stacks in which the same had moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairsNotice {
+    /// When the last of them was verified.
+    pub at: Timestamp,
+    /// What they have in common, in words.
+    pub cause: String,
+    /// The stacks, by name. Each of them is in sync.
+    pub members: Vec<RepairMember>,
+    /// The first of them in full.
+    pub example: Box<RepairNotice>,
+}
+
+/// One of several repairs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairMember {
+    /// The run that made it.
+    pub run: RunId,
+    /// The stack.
+    pub stack: StackId,
+    /// What was wrong, in half a line.
+    pub text: String,
 }
 
 /// The posture of many stacks over a time, made on a schedule.

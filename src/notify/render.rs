@@ -175,7 +175,7 @@ impl Tags {
                 kind: alert.kind.as_str(),
                 event: alert.event.as_str(),
             },
-            Notice::Repaired(_) => Self {
+            Notice::Repaired(_) | Notice::Repairs(_) => Self {
                 kind: "repair",
                 event: "made",
             },

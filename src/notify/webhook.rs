@@ -413,6 +413,10 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             check: Some(check(&repair.after)),
             ..blank
         },
+        Notice::Repairs(_) => Body {
+            notice: "repairs",
+            ..blank
+        },
         Notice::Group(_) => Body {
             notice: "group",
             ..blank

@@ -8,7 +8,9 @@ use super::*;
 use crate::domain::alert::AlertKind;
 use crate::domain::audience::Audience;
 use crate::domain::cause::Cause;
-use crate::domain::ids::StackId;
+use crate::domain::finding::Finding;
+use crate::domain::ids::{RunId, StackId};
+use crate::domain::notice::RepairNotice;
 use crate::domain::testing;
 
 const MANNER: Manner = Manner {
@@ -82,6 +84,22 @@ fn opened(alert: u8, cause: &str, at: i64) -> Envelope {
     )
 }
 
+/// A repair of the delay of a stack's queue; `left` is what is still there.
+fn repaired(n: u8, path: &str, left: Vec<Finding>, at: i64) -> Envelope {
+    let notice = RepairNotice {
+        run: RunId::from_uuid(uuid::Uuid::from_u128(n.into())),
+        stack: StackId::new(format!("infra/{n}")),
+        at: second(at),
+        before: testing::check(vec![testing::drift("aws_sqs_queue.jobs", path, "7")]),
+        after: testing::check(left),
+    };
+    Envelope {
+        id: EnvelopeId::from_uuid(uuid::Uuid::from_u128(u128::from(n) + 10_000)),
+        notice: Notice::Repaired(notice),
+        at: second(at),
+    }
+}
+
 /// A receiver over time: what it was sent, in a line each.
 struct Receiver {
     manner: Manner,
@@ -134,7 +152,10 @@ impl Receiver {
                 let lines: Vec<String> = digest
                     .lines
                     .iter()
-                    .map(|line| format!("{} {}", line.event, line.stack.as_ref().unwrap()))
+                    .map(|line| match &line.stack {
+                        Some(stack) => format!("{} {stack}", line.event),
+                        None => format!("{} {}", line.event, line.text),
+                    })
                     .collect();
                 format!(
                     "{at} {:?}: {}; {} came and went",
@@ -143,6 +164,13 @@ impl Receiver {
                     digest.came_and_went
                 )
             }
+            Notice::Repaired(repair) => format!("{at} repaired {}", repair.stack),
+            Notice::Repairs(repairs) => format!(
+                "{at} repaired {} stacks, first {}: {}",
+                repairs.members.len(),
+                repairs.example.stack,
+                repairs.cause
+            ),
             other => format!("{at} {other:?}"),
         };
         self.sent.iter().map(line).collect()
@@ -413,6 +441,75 @@ fn a_machine_gets_each_piece_at_once() {
     });
     receiver.at(0, (0..5).map(|alert| opened(alert, "api", 0)).collect());
     assert_eq!(receiver.sent.len(), 5);
+}
+
+#[test]
+fn repairs_that_are_alike_are_one_message_from_three_on() {
+    let mut receiver = Receiver::new(MANNER);
+    for n in 0..20 {
+        let at = i64::from(n);
+        receiver.at(at, vec![repaired(n, "delay_seconds", Vec::new(), at)]);
+    }
+    receiver.at(20, vec![repaired(20, "policy", Vec::new(), 20)]);
+    receiver.wait(20, 100);
+    // Two, later.
+    receiver.at(
+        100,
+        vec![
+            repaired(30, "delay_seconds", Vec::new(), 100),
+            repaired(31, "delay_seconds", Vec::new(), 100),
+        ],
+    );
+    receiver.wait(100, 200);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 repaired 20 stacks, first infra/0: delay_seconds of aws_sqs_queue",
+            "50 repaired infra/20",
+            "130 repaired infra/30",
+            "130 repaired infra/31",
+        ]
+    );
+}
+
+#[test]
+fn a_repair_after_which_something_is_left_is_told_by_itself_and_at_once() {
+    let mut receiver = Receiver::new(MANNER);
+    let left = || vec![testing::drift("aws_sqs_queue.jobs", "policy", "x")];
+    let mut all: Vec<Envelope> = (0..3)
+        .map(|n| repaired(n, "delay_seconds", Vec::new(), 0))
+        .collect();
+    all.push(repaired(3, "delay_seconds", left(), 0));
+    receiver.at(0, all);
+    receiver.wait(0, 100);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "0 repaired infra/3",
+            "30 repaired 3 stacks, first infra/0: delay_seconds of aws_sqs_queue",
+        ]
+    );
+}
+
+#[test]
+fn repairs_of_the_night_are_a_line_if_they_are_alike() {
+    let mut receiver = Receiver::new(Manner {
+        quiet: Some(night()),
+        ..MANNER
+    });
+    let mut all: Vec<Envelope> = (0..3)
+        .map(|n| repaired(n, "delay_seconds", Vec::new(), 3600))
+        .collect();
+    all.push(repaired(3, "policy", Vec::new(), 3600));
+    receiver.at(3600, all);
+    receiver.at(7 * 3600, Vec::new());
+    assert_eq!(
+        receiver.lines(),
+        [
+            "25200 QuietHours: repaired 3 stacks: delay_seconds of aws_sqs_queue, \
+             repaired infra/3; 0 came and went",
+        ]
+    );
 }
 
 /// Lives of alerts: (alert, cause, severity, seconds between its events).
