@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::StackCheck;
 use super::failure::{Failure, FailureKind};
-use super::finding::{Finding, FindingAction, Severity};
+use super::finding::{Finding, FindingAction};
 
 /// Where a trouble comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub fn of_failure(failure: &Failure) -> Cause {
 }
 
 /// The cause of what is in these findings: which attributes differ and where from, whatever the
-/// objects are called. None if there are none. What is critical is told stack by stack.
+/// objects are called. None if there are none.
 pub fn of_findings(check: &StackCheck, which: impl Fn(&Finding) -> bool) -> Option<Cause> {
     let findings: Vec<&Finding> = check
         .findings
@@ -61,7 +61,7 @@ pub fn of_findings(check: &StackCheck, which: impl Fn(&Finding) -> bool) -> Opti
         .iter()
         .filter(|finding| which(finding))
         .collect();
-    if findings.is_empty() || findings.iter().any(|f| f.severity == Severity::Critical) {
+    if findings.is_empty() {
         return None;
     }
     let mut lines = BTreeSet::new();

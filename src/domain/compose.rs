@@ -8,6 +8,7 @@ mod repairs;
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -128,8 +129,24 @@ fn alert_of(notice: &Notice) -> Option<&AlertNotice> {
     }
 }
 
-/// What is told together: a cause, and what happened.
-type Bucket = (String, AlertEvent);
+/// The first piece of each alert that waits for nothing.
+fn urgent(waiting: &[&Envelope]) -> BTreeMap<AlertId, EnvelopeId> {
+    let mut first = BTreeMap::new();
+    for envelope in waiting {
+        if let Some(alert) = alert_of(&envelope.notice).filter(|alert| is_urgent(alert)) {
+            first.entry(alert.alert).or_insert(envelope.id);
+        }
+    }
+    first
+}
+
+/// What is told together: a cause, what happened, and whether it waits for nothing.
+type Bucket = (String, AlertEvent, bool);
+
+/// Whether news of an alert waits for nothing. Its end waits for those of others of its cause.
+fn is_urgent(alert: &AlertNotice) -> bool {
+    alert.severity == Severity::Critical && alert.event != AlertEvent::Resolved
+}
 
 /// Whether a message about this says how far a cause has spread. Such messages become rarer.
 const fn spreads(event: AlertEvent) -> bool {
@@ -152,17 +169,34 @@ struct Piece<'e> {
 }
 
 impl Piece<'_> {
-    fn alone(&self) -> Composed {
-        let mut notice = self.first.notice.clone();
-        if let Notice::Alert(alert) = &mut notice
-            && self.begins
-            && alert.event == AlertEvent::Changed
-        {
-            alert.event = AlertEvent::Opened;
+    /// What happened, as whoever has heard nothing of it yet is told.
+    fn event(&self) -> Option<AlertEvent> {
+        let event = self.alert?.event;
+        Some(match event {
+            AlertEvent::Changed if self.begins => AlertEvent::Opened,
+            event => event,
+        })
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.alert.is_some_and(is_urgent)
+    }
+
+    /// The alert as it is told.
+    fn told(&self) -> Option<AlertNotice> {
+        let mut alert = self.alert?.clone();
+        let event = self.event()?;
+        if alert.event != event {
+            alert.event = event;
             alert.news.clear();
         }
+        Some(alert)
+    }
+
+    fn alone(&self) -> Composed {
+        let told = self.told().map(Notice::Alert);
         Composed {
-            notice,
+            notice: told.unwrap_or_else(|| self.first.notice.clone()),
             envelopes: self.envelopes.clone(),
         }
     }
@@ -272,11 +306,15 @@ impl<'m> Composer<'m> {
         });
         let (mut night, mut live) = (Vec::new(), Vec::new());
         let (mut asleep, mut begun) = (BTreeSet::new(), BTreeSet::new());
+        let urgent = urgent(waiting);
         for envelope in waiting {
             let can_wait = can_wait(&envelope.notice);
             let alert = alert_of(&envelope.notice).map(|alert| alert.alert);
             let behind = alert.is_some_and(|alert| self.held.contains(&alert));
-            if is_quiet && can_wait {
+            let ahead = alert.and_then(|alert| urgent.get(&alert));
+            if ahead.is_some_and(|ahead| envelope.id < *ahead) {
+                // It is told with what is urgent of the same alert.
+            } else if is_quiet && can_wait {
                 self.hold(envelope, quiet_until);
             } else if full && can_wait {
                 self.hold(envelope, free_at);
@@ -336,7 +374,7 @@ impl<'m> Composer<'m> {
         let mut buckets: BTreeMap<Bucket, Vec<&Piece<'_>>> = BTreeMap::new();
         let mut repairs = repairs::Waiting::default();
         for piece in live {
-            match piece.alert.and_then(|alert| self.bucket(alert)) {
+            match self.bucket(piece) {
                 Some(bucket) => buckets.entry(bucket).or_default().push(piece),
                 None if repairs.take(piece.first) => {}
                 None => self.messages.push(piece.alone()),
@@ -355,7 +393,7 @@ impl<'m> Composer<'m> {
         // By the time of their first news, so that the end of a trouble comes after its beginning.
         let mut buckets: Vec<(Bucket, Vec<&Piece<'_>>)> = buckets.into_iter().collect();
         buckets.sort_by_key(|(_, pieces)| pieces.first().map(|piece| piece.first.id));
-        for ((cause, event), pieces) in buckets {
+        for ((cause, event, _), pieces) in buckets {
             self.tell_bucket(&cause, event, &pieces);
         }
     }
@@ -365,13 +403,14 @@ impl<'m> Composer<'m> {
         told.or_else(|| alert.cause.as_ref().map(|cause| cause.key.clone()))
     }
 
-    /// With what a piece is told; none if by itself. What is critical waits for nothing.
-    fn bucket(&self, alert: &AlertNotice) -> Option<Bucket> {
-        let over = alert.event == AlertEvent::Resolved;
-        if alert.severity == Severity::Critical && !over {
-            return None;
-        }
-        Some((self.cause_of(alert)?, alert.event))
+    /// With what a piece is told; none if by itself. What has become critical from another cause than
+    /// that with which it was told is another trouble.
+    fn bucket(&self, piece: &Piece<'_>) -> Option<Bucket> {
+        let alert = piece.alert?;
+        let cause = self.cause_of(alert)?;
+        let urgent = is_urgent(alert);
+        let own = alert.cause.as_ref().is_some_and(|own| own.key == cause);
+        (own || !urgent).then_some((cause, piece.event()?, urgent))
     }
 
     /// Ends of what was told one by one are told one by one as well; everything else of one cause
@@ -401,8 +440,8 @@ impl<'m> Composer<'m> {
     /// Holds pieces back if they are not due, or if earlier news of the same alerts is held back.
     fn holds(&mut self, pieces: &[&Piece<'_>], due: Option<Timestamp>) -> bool {
         let behind = |piece: &&Piece<'_>| {
-            let alert = piece.alert.map(|alert| alert.alert);
-            alert.is_some_and(|alert| self.held.contains(&alert))
+            let alert = piece.alert.filter(|alert| !is_urgent(alert));
+            alert.is_some_and(|alert| self.held.contains(&alert.alert))
         };
         let holds = pieces.iter().any(behind) || due.is_some_and(|due| due > self.now);
         if holds {
@@ -449,6 +488,9 @@ impl<'m> Composer<'m> {
         let Some(known) = known.filter(|group| !group.together.is_empty()) else {
             return Some(first);
         };
+        if pieces.iter().any(|piece| piece.is_urgent()) {
+            return Some(first);
+        }
         let ids: BTreeSet<AlertId> = pieces
             .iter()
             .filter_map(|piece| piece.alert.map(|alert| alert.alert))
@@ -470,20 +512,22 @@ impl<'m> Composer<'m> {
         if self.holds(pieces, due) {
             return;
         }
-        let mut worst: Vec<&AlertNotice> = pieces.iter().filter_map(|piece| piece.alert).collect();
-        worst.sort_by(|a, b| {
-            b.severity
-                .cmp(&a.severity)
-                .then_with(|| a.stack.cmp(&b.stack))
+        let mut worst: Vec<&Piece<'_>> = pieces.to_vec();
+        worst.sort_by_key(|piece| {
+            let alert = piece.alert;
+            alert.map(|alert| (Reverse(alert.severity), &alert.stack))
         });
-        let Some(example) = worst.first().copied() else {
+        let Some(example) = worst.first().and_then(|piece| piece.told()) else {
             return;
         };
+        let worst: Vec<&AlertNotice> = worst.iter().filter_map(|piece| piece.alert).collect();
         let over = event == AlertEvent::Resolved;
+        // What is critical says how far its cause has spread whenever it does, and delays nothing.
+        let spreads = spreads(event) && !is_urgent(&example);
         let ids = worst.iter().map(|alert| alert.alert);
         let group = self
             .desk
-            .tell_together(cause, (over, spreads(event)), ids, self.now);
+            .tell_together(cause, (over, spreads), ids, self.now);
         let members = worst.iter().map(|alert| GroupMember {
             alert: alert.alert,
             stack: alert.stack.clone(),
@@ -509,7 +553,7 @@ impl<'m> Composer<'m> {
                 None => String::new(),
             },
             members: members.collect(),
-            example: Box::new(example.clone()),
+            example: Box::new(example),
         });
         let envelopes = pieces.iter().flat_map(|piece| piece.envelopes.clone());
         self.messages.push(Composed {
@@ -545,7 +589,7 @@ fn within(messages: Vec<Composed>, room: usize, now: Timestamp) -> Vec<Composed>
     order.sort_by_key(|n| {
         messages
             .get(*n)
-            .map(|m| std::cmp::Reverse(m.notice.severity()))
+            .map(|m| Reverse(m.notice.severity()))
     });
     let over: BTreeSet<usize> = order.into_iter().skip(room.saturating_sub(1)).collect();
     let (mut kept, mut rest) = (Vec::new(), Vec::new());

@@ -356,6 +356,80 @@ fn what_becomes_critical_at_night_is_told_at_once_and_its_beginning_not_after_it
     );
 }
 
+fn critical(alert: u8, at: i64) -> Envelope {
+    let (event, severity) = (AlertEvent::Opened, Severity::Critical);
+    news(alert.into(), alert, event, "public", severity, at)
+}
+
+#[test]
+fn what_is_critical_is_one_message_if_it_is_there_at_once_and_never_waits() {
+    let mut receiver = Receiver::new(MANNER);
+    receiver.at(0, (0..40).map(|alert| critical(alert, 0)).collect());
+    receiver.at(5, vec![critical(40, 5)]);
+    receiver.at(7, vec![critical(41, 7), critical(42, 7)]);
+    let over = (0..=42).map(|alert| {
+        let (event, severity) = (AlertEvent::Resolved, Severity::Critical);
+        news(
+            1000 + u128::from(alert),
+            alert,
+            event,
+            "public",
+            severity,
+            60,
+        )
+    });
+    receiver.at(60, over.collect());
+    assert_eq!(
+        receiver.lines(),
+        [
+            "0 opened in 40 stacks, 40 of 40 open, because of public",
+            "5 opened in 1 stacks, 41 of 41 open, because of public",
+            "7 opened in 2 stacks, 43 of 43 open, because of public",
+            "60 resolved in 43 stacks, 0 of 43 open, because of public",
+        ]
+    );
+}
+
+#[test]
+fn what_is_critical_one_by_one_is_told_at_once_and_the_third_names_how_many() {
+    let mut receiver = Receiver::new(MANNER);
+    for alert in 0..4 {
+        let at = i64::from(alert);
+        receiver.at(at, vec![critical(alert, at)]);
+    }
+    assert_eq!(
+        receiver.lines(),
+        [
+            "0 opened infra/0",
+            "1 opened infra/1",
+            "2 opened in 1 stacks, 3 of 3 open, because of public",
+            "3 opened in 1 stacks, 4 of 4 open, because of public",
+        ]
+    );
+}
+
+#[test]
+fn what_becomes_critical_does_not_wait_behind_its_own_beginning() {
+    let mut receiver = Receiver::new(MANNER);
+    receiver.at(0, (0..3).map(|alert| opened(alert, "api", 0)).collect());
+    receiver.wait(10, 100);
+    receiver.at(100, vec![opened(3, "api", 100), opened(4, "api", 100)]);
+    let (event, severity) = (AlertEvent::Changed, Severity::Critical);
+    receiver.at(110, vec![news(50, 3, event, "api", severity, 110)]);
+    // Another trouble than the one with which it was told.
+    receiver.at(120, vec![news(51, 0, event, "public", severity, 120)]);
+    receiver.wait(130, 1000);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened in 3 stacks, 3 of 3 open, because of api",
+            "110 opened in 1 stacks, 4 of 4 open, because of api",
+            "120 changed infra/0",
+            "330 opened in 1 stacks, 5 of 5 open, because of api",
+        ]
+    );
+}
+
 #[test]
 fn a_cause_that_was_silent_for_long_is_news_again() {
     let mut receiver = Receiver::new(MANNER);
