@@ -139,6 +139,7 @@ fn notice(event: AlertEvent) -> Notice {
         returns: 0,
         escalated: false,
         cause: None,
+        trouble: None,
         audience: Audience::default(),
         check: StackCheck {
             stack: None,

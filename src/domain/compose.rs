@@ -4,6 +4,7 @@
 mod desk;
 mod digest;
 mod repairs;
+mod returned;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;
@@ -21,6 +22,7 @@ use super::notice::{AlertNotice, DigestReason, GroupMember, GroupNotice, Notice}
 
 pub use desk::{Desk, Group};
 use digest::digest;
+use returned::Remaining;
 
 /// From so many stacks on, what has one cause is told in one message.
 const GROUP_FROM: usize = 3;
@@ -77,6 +79,8 @@ pub struct Composed {
 pub struct Composition {
     /// Messages to send now, in this order.
     pub messages: Vec<Composed>,
+    /// News that needs no message any more.
+    pub silent: Vec<EnvelopeId>,
     /// What to remember of them.
     pub desk: Desk,
     /// When more can be sent, if nothing else comes.
@@ -89,20 +93,23 @@ pub fn compose(waiting: &[Envelope], desk: Desk, manner: &Manner, now: Timestamp
         return Composition {
             messages: waiting.iter().map(alone).collect(),
             desk,
-            next: None,
+            ..Composition::default()
         };
     }
+    let remaining = Remaining::of(waiting);
     let mut whole = Composition {
         desk,
+        silent: remaining.silent.clone(),
         ..Composition::default()
     };
-    let mut waiting: Vec<&Envelope> = waiting.iter().collect();
+    let mut waiting: Vec<&Envelope> = remaining.envelopes.iter().map(AsRef::as_ref).collect();
     // Of each alert one piece at a time, so that its end never comes before its beginning.
     loop {
         let pass = Composer::new(whole.desk, manner, now).pass(&waiting);
         whole.desk = pass.desk;
         whole.next = pass.next;
         if pass.messages.is_empty() {
+            remaining.with_ends(&mut whole.messages);
             return whole;
         }
         let used: BTreeSet<EnvelopeId> = pass
@@ -577,6 +584,7 @@ impl<'m> Composer<'m> {
             messages: self.messages,
             desk: self.desk,
             next: self.next,
+            ..Composition::default()
         }
     }
 }
@@ -586,11 +594,7 @@ fn within(messages: Vec<Composed>, room: usize, now: Timestamp) -> Vec<Composed>
     let mut order: Vec<usize> = (0..messages.len())
         .filter(|n| messages.get(*n).is_some_and(|m| can_wait(&m.notice)))
         .collect();
-    order.sort_by_key(|n| {
-        messages
-            .get(*n)
-            .map(|m| Reverse(m.notice.severity()))
-    });
+    order.sort_by_key(|n| messages.get(*n).map(|m| Reverse(m.notice.severity())));
     let over: BTreeSet<usize> = order.into_iter().skip(room.saturating_sub(1)).collect();
     let (mut kept, mut rest) = (Vec::new(), Vec::new());
     for (n, message) in messages.into_iter().enumerate() {

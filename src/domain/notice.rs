@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution};
+use super::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution, Trouble};
 use super::audience::Audience;
 use super::cause::Cause;
 use super::check::StackCheck;
@@ -174,6 +174,9 @@ pub struct AlertNotice {
     /// Where it comes from, if others may have the same trouble from there.
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// The trouble as it is told; when it is over, as it was last.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
     /// Whom it concerns.
     #[serde(default)]
     pub audience: Audience,

@@ -151,6 +151,7 @@ pub fn as_told(
         returns: 0,
         escalated: false,
         cause: alert.trouble.cause.clone(),
+        trouble: None,
         audience: audience.clone(),
         check: check.clone(),
     }
@@ -167,6 +168,7 @@ impl AlertNotice {
             acknowledged: alert.acknowledged.clone(),
             returns: alert.returns.len(),
             escalated: alert.escalated_at.is_some(),
+            trouble: Some(alert.trouble.clone()),
             ..self
         }
     }

@@ -279,6 +279,7 @@ pub(super) fn notices() -> [Notice; 3] {
             returns: 0,
             escalated: false,
             cause: None,
+            trouble: None,
             audience: Audience::default(),
             check: check("a"),
         }),

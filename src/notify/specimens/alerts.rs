@@ -180,6 +180,7 @@ pub(super) fn alert(
         returns: 0,
         escalated: false,
         cause: None,
+        trouble: None,
         audience: Audience {
             source: Some(SourceName::new("infra")),
             labels: BTreeMap::new(),

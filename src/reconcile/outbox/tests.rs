@@ -53,6 +53,7 @@ fn critical() -> Notice {
         returns: 0,
         escalated: false,
         cause: None,
+        trouble: None,
         audience: Audience::default(),
         check: crate::domain::testing::check(vec![]),
     })
