@@ -1,6 +1,7 @@
 //! What people read, and how channels are built.
 
 use insta::assert_snapshot;
+use jiff::tz::TimeZone;
 
 use super::content::content;
 use super::render::{Data, Mail};
@@ -13,7 +14,7 @@ use crate::domain::ids::StackId;
 
 fn rendered(notice: &Notice) -> Mail {
     let renderer = Renderer::new(Templates::default()).unwrap();
-    let data = Data::new(&content(notice), notice, "team");
+    let data = Data::new(&content(notice), notice, "team", &TimeZone::UTC);
     renderer.mail(&data).unwrap()
 }
 
