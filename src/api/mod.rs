@@ -6,6 +6,7 @@ mod auth;
 mod error;
 mod health;
 mod messages;
+mod query;
 mod report;
 mod runs;
 mod stacks;

@@ -11,6 +11,7 @@ mod explain;
 mod messages;
 mod notify;
 mod output;
+mod person;
 mod posture;
 mod progress;
 mod remote;

@@ -37,6 +37,7 @@ pub mod ledger;
 pub mod message;
 pub mod mirrored;
 mod mirrored_rules;
+pub mod near;
 pub mod noise;
 pub mod notice;
 mod outputs;
