@@ -269,6 +269,9 @@ pub struct DigestLine {
 pub struct UndeliveredNotice {
     /// The notifier.
     pub notifier: String,
+    /// Others that are reached through the same server, and so are out of reach with it.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// What happened.
     #[serde(default)]
     pub news: Reach,

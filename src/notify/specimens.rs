@@ -210,6 +210,7 @@ impl Specimen {
             Notice::Report(_) => return reports::report(now, "example"),
             Notice::Undelivered(lost) => {
                 lost.notifier = "example".to_owned();
+                lost.others.clear();
                 trial.move_to_now(&mut lost.at);
                 if let Reach::Down(since) | Reach::Back(since) = &mut lost.news {
                     trial.move_to_now(since);

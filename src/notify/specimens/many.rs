@@ -185,6 +185,10 @@ pub(super) fn rate_limit() -> Notice {
 fn receiver(news: Reach, minutes: i64, waiting: usize, given_up: usize) -> Notice {
     Notice::Undelivered(UndeliveredNotice {
         notifier: "oncall".to_owned(),
+        others: match news {
+            Reach::GivenUp => Vec::new(),
+            Reach::Down(_) | Reach::Back(_) => vec!["lead".to_owned(), "team".to_owned()],
+        },
         news,
         at: minutes_later(minutes),
         waiting,
