@@ -208,7 +208,7 @@ fn sights(situation: &Situation<'_>) -> [(AlertKind, Sight); 4] {
             content: content(check, unstable, waits),
             severity: Severity::Medium,
             parts: parts(check, unstable, waits),
-            cause: cause::of_findings(check, waits),
+            cause: cause::of_findings(check, AlertKind::Pending, waits),
         }),
         None => over.clone(),
     };
@@ -244,6 +244,6 @@ fn drift_trouble(check: &StackCheck, unstable: &BTreeSet<AttributeKey>) -> Optio
         content: content(check, unstable, tells_drift),
         severity,
         parts: parts(check, unstable, tells_drift),
-        cause: cause::of_findings(check, tells_drift),
+        cause: cause::of_findings(check, AlertKind::Drift, tells_drift),
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::domain::alert::AlertKind;
 use crate::domain::brief::brief;
 use crate::domain::cause::{Cause, of_findings};
 use crate::domain::content::counts;
@@ -20,7 +21,7 @@ pub(super) fn kind(repair: &RepairNotice) -> Option<Cause> {
     if after.verdict != Verdict::InSync || left {
         return None;
     }
-    of_findings(&repair.before, Finding::is_drift)
+    of_findings(&repair.before, AlertKind::Drift, Finding::is_drift)
 }
 
 /// What waits to be told of repairs of one kind.

@@ -45,7 +45,7 @@ fn group(event: AlertEvent, members: usize, (open, total): (usize, usize), minut
         severity: Severity::Low,
         at: minutes_later(minutes),
         since: SEEN,
-        key: "findings/5d1e0c9a7b3f2468".to_owned(),
+        key: "drift/5d1e0c9a7b3f2468".to_owned(),
         cause: "tags.Env of aws_s3_bucket".to_owned(),
         members: members.collect(),
         open,
