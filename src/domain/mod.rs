@@ -61,4 +61,5 @@ pub mod tell;
 pub(crate) mod testing;
 pub mod timing;
 pub mod value;
+pub mod visible;
 pub mod why;
