@@ -3,6 +3,7 @@
 
 mod desk;
 mod digest;
+mod piece;
 mod repairs;
 mod returned;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use super::notice::{AlertNotice, DigestReason, GroupMember, GroupNotice, Notice}
 
 pub use desk::{Desk, Group};
 use digest::digest;
+use piece::{Piece, is_urgent, urgent};
 use returned::Remaining;
 
 /// From so many stacks on, what has one cause is told in one message.
@@ -136,24 +138,8 @@ fn alert_of(notice: &Notice) -> Option<&AlertNotice> {
     }
 }
 
-/// The first piece of each alert that waits for nothing.
-fn urgent(waiting: &[&Envelope]) -> BTreeMap<AlertId, EnvelopeId> {
-    let mut first = BTreeMap::new();
-    for envelope in waiting {
-        if let Some(alert) = alert_of(&envelope.notice).filter(|alert| is_urgent(alert)) {
-            first.entry(alert.alert).or_insert(envelope.id);
-        }
-    }
-    first
-}
-
 /// What is told together: a cause, what happened, and whether it waits for nothing.
 type Bucket = (String, AlertEvent, bool);
-
-/// Whether news of an alert waits for nothing. Its end waits for those of others of its cause.
-fn is_urgent(alert: &AlertNotice) -> bool {
-    alert.severity == Severity::Critical && alert.event != AlertEvent::Resolved
-}
 
 /// Whether a message about this says how far a cause has spread. Such messages become rarer.
 const fn spreads(event: AlertEvent) -> bool {
@@ -161,52 +147,6 @@ const fn spreads(event: AlertEvent) -> bool {
         event,
         AlertEvent::Opened | AlertEvent::Changed | AlertEvent::Resolved
     )
-}
-
-/// News of one alert that is told at once, or other news.
-struct Piece<'e> {
-    /// The first of it.
-    first: &'e Envelope,
-    /// The alert as it is told.
-    alert: Option<&'e AlertNotice>,
-    /// All of it.
-    envelopes: Vec<EnvelopeId>,
-    /// Whether its beginning was held back until now.
-    begins: bool,
-}
-
-impl Piece<'_> {
-    /// What happened, as whoever has heard nothing of it yet is told.
-    fn event(&self) -> Option<AlertEvent> {
-        let event = self.alert?.event;
-        Some(match event {
-            AlertEvent::Changed if self.begins => AlertEvent::Opened,
-            event => event,
-        })
-    }
-
-    fn is_urgent(&self) -> bool {
-        self.alert.is_some_and(is_urgent)
-    }
-
-    /// The alert as it is told.
-    fn told(&self) -> Option<AlertNotice> {
-        let mut alert = self.alert?.clone();
-        let event = self.event()?;
-        if alert.event != event {
-            alert.event = event;
-            alert.news.clear();
-        }
-        Some(alert)
-    }
-
-    fn alone(&self) -> Composed {
-        let told = self.told().map(Notice::Alert);
-        Composed {
-            notice: told.unwrap_or_else(|| self.first.notice.clone()),
-            envelopes: self.envelopes.clone(),
-        }
-    }
 }
 
 struct Composer<'m> {
@@ -387,15 +327,8 @@ impl<'m> Composer<'m> {
                 None => self.messages.push(piece.alone()),
             }
         }
-        for (since, alike) in repairs.kinds() {
-            let due = since.checked_add(self.manner.wait).ok();
-            if due.is_some_and(|due| due > self.now) {
-                for envelope in alike.envelopes() {
-                    self.hold(envelope, due);
-                }
-            } else {
-                self.messages.extend(alike.told());
-            }
+        for (kind, alike) in repairs.kinds() {
+            self.tell_repairs(&kind, alike);
         }
         // By the time of their first news, so that the end of a trouble comes after its beginning.
         let mut buckets: Vec<(Bucket, Vec<&Piece<'_>>)> = buckets.into_iter().collect();
@@ -403,6 +336,25 @@ impl<'m> Composer<'m> {
         for ((cause, event, _), pieces) in buckets {
             self.tell_bucket(&cause, event, &pieces);
         }
+    }
+
+    /// What is repaired in many stacks, one after the other, is told like a cause that spreads.
+    fn tell_repairs(&mut self, kind: &str, alike: repairs::Alike<'_>) {
+        let known = self.desk.repairs.get(kind);
+        let due = alike
+            .since()
+            .and_then(|at| at.checked_add(self.manner.wait).ok());
+        let due = due.max(known.map(|known| known.next_at(self.manner.interval)));
+        if due.is_some_and(|due| due > self.now) {
+            for envelope in alike.envelopes() {
+                self.hold(envelope, due);
+            }
+            return;
+        }
+        let told = alike.envelopes().count();
+        let together = known.map_or(0, |known| known.told) + told >= GROUP_FROM;
+        let group = self.desk.tell_repairs(kind, told, together, self.now);
+        self.messages.extend(alike.told(together.then_some(group)));
     }
 
     fn cause_of(&self, alert: &AlertNotice) -> Option<String> {

@@ -99,7 +99,7 @@ impl Notice {
                 }
             },
             Self::Repaired(repair) => format!("run-{}", repair.run),
-            Self::Repairs(repairs) => format!("runs-{}", repairs.example.run),
+            Self::Repairs(repairs) => format!("repairs-{}", repairs.group),
             Self::Summary(summary) => format!("summary-{}", summary.at.as_second()),
             Self::Report(report) => format!("report-{}", report.id),
         }
@@ -317,6 +317,8 @@ pub struct RepairNotice {
 /// Repairs of several stacks in which the same had moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairsNotice {
+    /// Messages of one outbreak share it.
+    pub group: String,
     /// When the last of them was verified.
     pub at: Timestamp,
     /// What they have in common, in words.

@@ -174,6 +174,7 @@ impl Specimen {
             Notice::Alert(alert) => trial.alert(alert),
             Notice::Repaired(repair) => trial.repair(repair),
             Notice::Repairs(repairs) => {
+                repairs.group = format!("trial-{}", trial.id);
                 trial.move_to_now(&mut repairs.at);
                 for member in &mut repairs.members {
                     member.stack = unowned(&member.stack);

@@ -11,7 +11,7 @@ use crate::domain::content::counts;
 use crate::domain::finding::{Finding, Verdict};
 use crate::domain::notice::{Notice, RepairMember, RepairNotice, RepairsNotice};
 
-use super::{Composed, Envelope, GROUP_FROM, alone};
+use super::{Composed, Envelope, alone};
 
 /// What was repaired, if nothing else is to be said of it: a stack in which something is left, or that
 /// could not be looked at again, is told by itself.
@@ -44,12 +44,10 @@ impl<'e> Waiting<'e> {
         true
     }
 
-    /// The repairs of each kind, with when the first of them was news.
-    pub(super) fn kinds(self) -> impl Iterator<Item = (Timestamp, Alike<'e>)> {
-        self.kinds.into_values().filter_map(|alike| {
-            let (first, ..) = alike.first()?;
-            Some((first.at, Alike(alike)))
-        })
+    /// The repairs of each kind, by its key.
+    pub(super) fn kinds(self) -> impl Iterator<Item = (String, Alike<'e>)> {
+        let kinds = self.kinds.into_iter();
+        kinds.map(|(kind, alike)| (kind, Alike(alike)))
     }
 }
 
@@ -61,11 +59,16 @@ impl<'e> Alike<'e> {
         self.0.iter().map(|(envelope, ..)| *envelope)
     }
 
-    /// A message each, or one of all of them.
-    pub(super) fn told(mut self) -> Vec<Composed> {
-        if self.0.len() < GROUP_FROM {
+    /// When the first of them was news.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.envelopes().map(|envelope| envelope.at).min()
+    }
+
+    /// A message each, or one of all of them in the conversation of this group.
+    pub(super) fn told(mut self, group: Option<String>) -> Vec<Composed> {
+        let Some(group) = group.filter(|_| self.0.len() > 1) else {
             return self.envelopes().map(alone).collect();
-        }
+        };
         let envelopes = self.envelopes().map(|envelope| envelope.id).collect();
         self.0.sort_by(|(_, a, _), (_, b, _)| a.stack.cmp(&b.stack));
         let Some((_, example, cause)) = self.0.first() else {
@@ -78,6 +81,7 @@ impl<'e> Alike<'e> {
         });
         let last = self.0.iter().map(|(_, repair, _)| repair.at).max();
         let notice = Notice::Repairs(RepairsNotice {
+            group,
             at: last.unwrap_or(example.at),
             cause: cause.clone(),
             members: members.collect(),

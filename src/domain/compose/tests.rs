@@ -623,22 +623,45 @@ fn repairs_that_are_alike_are_one_message_from_three_on() {
     }
     receiver.at(20, vec![repaired(20, "policy", Vec::new(), 20)]);
     receiver.wait(20, 100);
-    // Two, later.
+    // Two, long after.
+    let later = 5 * 3600;
     receiver.at(
-        100,
+        later,
         vec![
-            repaired(30, "delay_seconds", Vec::new(), 100),
-            repaired(31, "delay_seconds", Vec::new(), 100),
+            repaired(30, "delay_seconds", Vec::new(), later),
+            repaired(31, "delay_seconds", Vec::new(), later),
         ],
     );
-    receiver.wait(100, 200);
+    receiver.wait(later, later + 100);
     assert_eq!(
         receiver.lines(),
         [
             "30 repaired 20 stacks, first infra/0: delay_seconds of aws_sqs_queue",
             "50 repaired infra/20",
-            "130 repaired infra/30",
-            "130 repaired infra/31",
+            "18030 repaired infra/30",
+            "18030 repaired infra/31",
+        ]
+    );
+}
+
+#[test]
+fn a_repair_that_is_made_in_stack_after_stack_is_a_few_messages() {
+    let mut receiver = Receiver::new(MANNER);
+    for n in 0..40 {
+        let at = i64::from(n) * 40;
+        receiver.wait(at - 30, at);
+        receiver.at(at, vec![repaired(n, "delay_seconds", Vec::new(), at)]);
+    }
+    receiver.wait(1560, 9000);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 repaired infra/0",
+            "70 repaired infra/1",
+            "110 repaired infra/2",
+            "410 repaired 8 stacks, first infra/10: delay_seconds of aws_sqs_queue",
+            "1010 repaired 15 stacks, first infra/11: delay_seconds of aws_sqs_queue",
+            "2210 repaired 14 stacks, first infra/26: delay_seconds of aws_sqs_queue",
         ]
     );
 }

@@ -84,6 +84,7 @@ pub(super) fn repaired_alike() -> Notice {
         text: "aws_s3_bucket.logs (drift)".to_owned(),
     });
     Notice::Repairs(RepairsNotice {
+        group: "specimen".to_owned(),
         at: minutes_later(2),
         cause: "tags.Env of aws_s3_bucket".to_owned(),
         members: members.collect(),
