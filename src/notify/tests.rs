@@ -322,6 +322,7 @@ async fn a_webhook_and_slack_get_their_bodies() {
     for name in ["slack", "webhook"] {
         let to = addressee(name, None);
         assert_eq!(notifiers.addressees_of(name), std::slice::from_ref(&to));
+        assert!(notifiers.tells_of_receivers(name));
         let delivery = notifiers
             .deliver(&to, &id, &samples::drift(), Timestamp::UNIX_EPOCH, None)
             .await;
