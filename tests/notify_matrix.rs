@@ -140,6 +140,7 @@ fn notice(event: AlertEvent) -> Notice {
         escalated: false,
         cause: None,
         request: None,
+        trouble: None,
         audience: Audience::default(),
         check: StackCheck {
             stack: None,

@@ -1,7 +1,7 @@
 //! A person takes the troubles of a stack on, or those of one cause.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +12,8 @@ use crate::reconcile::command::Concern;
 
 use super::Api;
 use super::error::ApiError;
+use super::query::{Path, Query};
+use super::stacks::unknown;
 
 /// Longest name or reason taken over, in characters.
 pub(super) const LONGEST: usize = 500;
@@ -31,7 +33,15 @@ pub(super) async fn of_stack(
     Path(stack): Path<String>,
     Query(query): Query<AckQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    acknowledge(&api, &Concern::Stack(StackId::new(stack)), query).await
+    let id = StackId::new(stack);
+    let taken_on = acknowledge(&api, &Concern::Stack(id.clone()), query).await;
+    // A source alerts like a stack of its name, so what is open comes first.
+    if let Err(ApiError::NothingOpen(_)) = taken_on
+        && api.handle.stack(&id).await?.is_none()
+    {
+        return Err(unknown(&api, &id).await);
+    }
+    taken_on
 }
 
 /// `POST /api/v1/causes/{cause}/ack`: the same for the open alerts of every stack with this cause.

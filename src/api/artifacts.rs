@@ -2,7 +2,7 @@
 //! them, and stays where it is.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use crate::reconcile::handle::{Copy, CopyLine};
 
 use super::Api;
 use super::error::ApiError;
+use super::query::{Path, Query};
 
 /// How many reports a list has unless asked otherwise.
 const REPORTS: usize = 50;

@@ -20,6 +20,15 @@ pub(super) enum ApiError {
     Unauthorised,
     /// There is no such thing.
     NotFound(String),
+    /// There is no such stack, but perhaps one of these was meant.
+    UnknownStack {
+        /// What was asked for.
+        asked: String,
+        /// Stacks that are called like it.
+        near: Vec<String>,
+    },
+    /// There is nothing to take on.
+    NothingOpen(String),
     /// The request makes no sense.
     BadRequest(String),
     /// It cannot be done now.
@@ -59,8 +68,11 @@ impl From<RenderError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::UnknownStack(_)
-            | Refusal::UnknownSource(_)
+            Refusal::UnknownStack(stack) => Self::UnknownStack {
+                asked: stack.to_string(),
+                near: Vec::new(),
+            },
+            Refusal::UnknownSource(_)
             | Refusal::UnknownMessage(_)
             | Refusal::UnknownRequest(_)
             | Refusal::UnknownNotifier(_) => Self::NotFound(refusal.to_string()),
@@ -71,9 +83,9 @@ impl From<Refusal> for ApiError {
                 tracing::error!("{refusal}");
                 Self::Conflict(refusal.to_string())
             }
+            Refusal::NothingOpen(_) => Self::NothingOpen(refusal.to_string()),
             Refusal::Running(_)
             | Refusal::NotPaused(_)
-            | Refusal::NothingOpen(_)
             | Refusal::Unfit(_)
             | Refusal::NotGivenUp(..) => Self::Conflict(refusal.to_string()),
             Refusal::Stopping => Self::Stopping,
@@ -89,49 +101,64 @@ impl IntoResponse for ApiError {
                 StatusCode::FORBIDDEN,
                 "closed",
                 "the API is closed: no token is configured".to_owned(),
-                "set api.token_file in the configuration",
+                "set api.token_file in the configuration".to_owned(),
             ),
             Self::Unauthorised => (
                 StatusCode::UNAUTHORIZED,
                 "unauthorised",
                 "the bearer token is missing or wrong".to_owned(),
-                "send the token of api.token_file as `Authorization: Bearer …`",
+                "send the token of api.token_file as `Authorization: Bearer …`".to_owned(),
             ),
             Self::NotFound(message) => (
                 StatusCode::NOT_FOUND,
                 "not_found",
                 message,
-                "list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages or /api/v1/channels",
+                "list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages or /api/v1/channels".to_owned(),
+            ),
+            Self::UnknownStack { asked, near } => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                format!("there is no stack {asked}"),
+                match near.as_slice() {
+                    [] => "see what there is: `mooring stacks`".to_owned(),
+                    near => format!("did you mean {}?", near.join(" or ")),
+                },
+            ),
+            Self::NothingOpen(message) => (
+                StatusCode::CONFLICT,
+                "conflict",
+                message,
+                "see what is open: `mooring stacks`".to_owned(),
             ),
             Self::BadRequest(message) => (
                 StatusCode::BAD_REQUEST,
                 "bad_request",
                 message,
-                "correct the request",
+                "correct the request".to_owned(),
             ),
             Self::Conflict(message) => (
                 StatusCode::CONFLICT,
                 "conflict",
                 message,
-                "try again in a moment",
+                "try again in a moment".to_owned(),
             ),
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
                 "the daemon is stopping".to_owned(),
-                "try again after its restart",
+                "try again after its restart".to_owned(),
             ),
             Self::OutOfReach => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "out_of_reach",
                 "the artifacts cannot be read now".to_owned(),
-                "the daemon's log says why",
+                "the daemon's log says why".to_owned(),
             ),
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "the request failed inside the daemon".to_owned(),
-                "look into its log",
+                "look into its log".to_owned(),
             ),
         };
         let body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
@@ -147,4 +174,34 @@ impl IntoResponse for ApiError {
 /// For every path that is none of ours.
 pub(super) async fn not_found() -> ApiError {
     ApiError::NotFound("there is no such path".to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn told(error: ApiError) -> (StatusCode, Value) {
+        let response = error.into_response();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await;
+        (status, serde_json::from_slice(&body.unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_is_none_is_told_with_those_that_may_be_meant() {
+        let unknown = |near: &[&str]| ApiError::UnknownStack {
+            asked: "infra/wbe".to_owned(),
+            near: near.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let (status, body) = told(unknown(&["infra/web", "infra/webhooks"])).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(body["error"]["message"], "there is no stack infra/wbe");
+        let hint = "did you mean infra/web or infra/webhooks?";
+        assert_eq!(body["error"]["hint"], hint);
+        let (_, body) = told(unknown(&[])).await;
+        assert_eq!(body["error"]["hint"], "see what there is: `mooring stacks`");
+    }
 }

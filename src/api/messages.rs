@@ -2,7 +2,7 @@
 //! sent again what was given up.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use crate::reconcile::handle::{ChannelView, MessageFilter, MessageView};
 use super::Api;
 use super::ack::{LONGEST, person};
 use super::error::ApiError;
+use super::query::{Path, Query};
 
 /// How many messages a list has unless asked otherwise.
 const MESSAGES: u32 = 50;

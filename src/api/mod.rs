@@ -7,6 +7,7 @@ mod error;
 mod health;
 mod messages;
 mod pauses;
+mod query;
 mod report;
 mod requests;
 mod runs;

@@ -1,7 +1,7 @@
 //! `/api/v1/pauses`: nothing is changed for now. None of this asks the database.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use crate::domain::pause::{Pause, Scope};
 use super::Api;
 use super::ack::{person, short};
 use super::error::ApiError;
+use super::query::Query;
 
 /// What is to be paused, or to go on: one of the three.
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,6 @@
 //! `/api/v1/report`: the posture of many stacks over a time.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use crate::report::posture::{PostureFormat, UnknownPostureFormat, render};
 
 use super::Api;
 use super::error::ApiError;
+use super::query::Query;
 use super::stacks::WIDTH;
 
 /// What is asked for; every parameter may be left out. Of several sources, stacks or owners one has to

@@ -1,7 +1,7 @@
 //! `/api/v1/requests`: what people are asked, and their answers.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::report;
 use super::Api;
 use super::ack::{person, short};
 use super::error::ApiError;
+use super::query::{Path, Query};
 
 /// How many requests a list has at most.
 const MAX_REQUESTS: u32 = 1000;

@@ -1,7 +1,7 @@
 //! `/api/v1/runs`: what was done, newest first.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use crate::domain::run::{Outcome, Run, RunState, Trigger};
 
 use super::Api;
 use super::error::ApiError;
+use super::query::{Path, Query};
 
 /// How many runs a list has unless asked otherwise.
 const RUNS: u32 = 50;

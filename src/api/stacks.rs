@@ -1,7 +1,7 @@
 //! `/api/v1/stacks`: what is known of the stacks, and planning one now.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -14,8 +14,10 @@ use crate::domain::check::StackCheck;
 use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::StackId;
+use crate::domain::near::near;
 use crate::domain::request::Rollback;
 use crate::domain::source::SourceRecord;
+use crate::reconcile::command::Refusal;
 use crate::reconcile::handle::StackView;
 use crate::reconcile::recover::unseen;
 use crate::report::{self, Format, Options};
@@ -23,6 +25,7 @@ use crate::report::{self, Format, Options};
 use super::Api;
 use super::ack::{person, short};
 use super::error::ApiError;
+use super::query::{Path, Query};
 use super::runs::RunDto;
 
 /// How many runs are shown with a stack.
@@ -157,7 +160,9 @@ pub(super) async fn show(
 ) -> Result<Response, ApiError> {
     let id = StackId::new(stack);
     let view = api.handle.stack(&id).await?;
-    let view = view.ok_or_else(|| ApiError::NotFound(format!("there is no stack {id}")))?;
+    let Some(view) = view else {
+        return Err(unknown(&api, &id).await);
+    };
     let format = shape.format.as_deref().unwrap_or("json");
     let format: Format = format
         .parse()
@@ -184,12 +189,37 @@ pub(super) async fn show(
     Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
 }
 
+async fn explained(api: &Api, refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::UnknownStack(id) => unknown(api, &id).await,
+        other => other.into(),
+    }
+}
+
+/// There is no such stack, but perhaps one that is called like it.
+pub(super) async fn unknown(api: &Api, id: &StackId) -> ApiError {
+    let stacks = match api.handle.stacks().await {
+        Ok(stacks) => stacks,
+        Err(error) => return error.into(),
+    };
+    let known = stacks.iter().map(|stack| stack.record.id.as_str());
+    let near = near(id.as_str(), known);
+    ApiError::UnknownStack {
+        asked: id.to_string(),
+        near: near.into_iter().map(str::to_owned).collect(),
+    }
+}
+
 /// `POST /api/v1/stacks/{stack}/plan`: queues a run now.
 pub(super) async fn plan(
     State(api): State<Api>,
     Path(stack): Path<String>,
 ) -> Result<Response, ApiError> {
-    let run = api.handle.plan_now(&StackId::new(stack)).await?;
+    let asked = api.handle.plan_now(&StackId::new(stack)).await;
+    let run = match asked {
+        Ok(run) => run,
+        Err(refusal) => return Err(explained(&api, refusal).await),
+    };
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }
 
@@ -198,7 +228,11 @@ pub(super) async fn resume(
     State(api): State<Api>,
     Path(stack): Path<String>,
 ) -> Result<Response, ApiError> {
-    let run = api.handle.resume(&StackId::new(stack)).await?;
+    let asked = api.handle.resume(&StackId::new(stack)).await;
+    let run = match asked {
+        Ok(run) => run,
+        Err(refusal) => return Err(explained(&api, refusal).await),
+    };
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }
 

@@ -2,10 +2,13 @@
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::CliError;
 use super::client::{Client, ServerArgs};
 use super::output::print;
+use super::person::person;
+use super::remote::moment;
 
 /// Arguments of `ack`.
 #[derive(Debug, Args)]
@@ -24,14 +27,14 @@ pub(super) struct AckArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    /// Who you are [default: the name you are logged in with]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// `mooring ack`.
 pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
-    let mut query = vec![("by", args.by)];
+    let mut query = vec![("by", person(args.by))];
     if let Some(duration) = &args.duration {
         query.push(("until", end(duration)?.to_string()));
     }
@@ -42,12 +45,11 @@ pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
     };
     let answer = Client::new(&args.server)?.post_with(&path, &query).await?;
     let alerts = answer["alerts"].as_u64().unwrap_or_default();
-    let until = answer["until"].as_str();
-    let until = until.map_or_else(
-        || "until the trouble grows".to_owned(),
-        |until| format!("until {until}"),
-    );
-    print(&format!("acknowledged {until}: {alerts} open\n"))?;
+    let until = match &answer["until"] {
+        Value::Null => "the trouble grows".to_owned(),
+        until => moment(until),
+    };
+    print(&format!("acknowledged until {until}: {alerts} open\n"))?;
     Ok(0)
 }
 

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::CliError;
 use super::client::{Client, ServerArgs};
 use super::output::print;
-use super::remote::{ListFormat, ago, items, table, text};
+use super::person::person;
+use super::remote::{ListFormat, ago, items, moment, table, text};
 
 /// Arguments of `messages`.
 #[derive(Debug, Args)]
@@ -80,9 +81,9 @@ struct RetryArgs {
     /// With --all, only those to this receiver.
     #[arg(long, value_name = "NAME", requires = "all")]
     notifier: Option<String>,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    /// Who you are [default: the name you are logged in with]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// `mooring messages`.
@@ -169,7 +170,7 @@ async fn show(args: ShowArgs) -> Result<u8, CliError> {
         ("last error", "last_error"),
     ] {
         if !message[field].is_null() {
-            row(name, text(&message[field]));
+            row(name, moment(&message[field]));
         }
     }
     // The text has lines of its own.
@@ -182,7 +183,7 @@ async fn show(args: ShowArgs) -> Result<u8, CliError> {
 
 async fn retry(args: RetryArgs) -> Result<u8, CliError> {
     let client = Client::new(&args.server)?;
-    let mut query = vec![("by", args.by)];
+    let mut query = vec![("by", person(args.by))];
     if args.all {
         query.extend(args.notifier.map(|notifier| ("notifier", notifier)));
         let answer = client.post_with(&["messages", "retry"], &query).await?;

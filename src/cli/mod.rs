@@ -12,6 +12,7 @@ mod messages;
 mod notify;
 mod output;
 mod pause;
+mod person;
 mod posture;
 mod progress;
 mod remote;

@@ -6,6 +6,7 @@ use super::CliError;
 use super::ack::end;
 use super::client::{Client, ServerArgs};
 use super::output::print;
+use super::person::person;
 use super::remote::{items, text};
 
 /// What is paused or goes on.
@@ -46,9 +47,9 @@ pub(super) struct PauseArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    /// Who you are [default: the name you are logged in with]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// Arguments of `resume`.
@@ -58,9 +59,9 @@ pub(super) struct ResumeArgs {
     server: ServerArgs,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    /// Who you are [default: the name you are logged in with]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// `mooring pause`: without anything to pause it lists what is paused.
@@ -78,7 +79,7 @@ pub(super) async fn pause(args: PauseArgs) -> Result<u8, CliError> {
         })?;
         return Ok(0);
     }
-    query.push(("by", args.by));
+    query.push(("by", person(args.by)));
     query.extend(args.reason.map(|reason| ("reason", reason)));
     if let Some(duration) = &args.duration {
         query.push(("until", end(duration)?.to_string()));
@@ -102,7 +103,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
                 .to_owned(),
         });
     }
-    query.push(("by", args.by));
+    query.push(("by", person(args.by)));
     let Some(stack) = &args.scope.stack else {
         let answer = client.post_with(&["pauses", "end"], &query).await?;
         print(&format!("{} is no longer paused\n", text(&answer["ended"])))?;

@@ -219,6 +219,15 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// A time to the second: `2026-11-23 10:00:05 UTC`.
+pub(super) fn moment(value: &Value) -> String {
+    let at = value.as_str().and_then(|text| text.parse().ok());
+    at.map_or_else(
+        || text(value),
+        |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
 /// A time as its distance from now: `5m`, `3h 12m`, `2d`.
 pub(super) fn ago(value: &Value) -> String {
     let then = value
@@ -233,5 +242,21 @@ pub(super) fn ago(value: &Value) -> String {
         1..60 => format!("{minutes}m"),
         60..2880 => format!("{}h {}m", minutes / 60, minutes % 60),
         _ => format!("{}d", minutes / 1440),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_to_the_second_and_what_is_none_as_it_came() {
+        let told = |text: &str| moment(&Value::String(text.to_owned()));
+        assert_eq!(
+            told("2026-11-23T10:00:05.123456789Z"),
+            "2026-11-23 10:00:05 UTC"
+        );
+        assert_eq!(told("later"), "later");
+        assert_eq!(moment(&Value::Null), "-");
     }
 }

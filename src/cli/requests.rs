@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::CliError;
 use super::client::{Client, ServerArgs};
 use super::output::print;
+use super::person::person;
 use super::remote::{ListFormat, ago, items, table, text};
 
 /// Arguments of `requests`.
@@ -42,9 +43,9 @@ pub(super) struct ApproveArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    /// Who you are [default: the name you are logged in with]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// Arguments of `reject`.
@@ -57,9 +58,9 @@ pub(super) struct RejectArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    /// Who you are [default: the name you are logged in with]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// `mooring requests`.
@@ -178,7 +179,14 @@ fn said(vote: &Value) -> String {
 /// `mooring approve`.
 pub(super) async fn approve(args: ApproveArgs) -> Result<u8, CliError> {
     let verb = if args.revoke { "revoke" } else { "approve" };
-    let answer = send(&args.server, &args.request, verb, args.by, args.reason).await?;
+    let answer = send(
+        &args.server,
+        &args.request,
+        verb,
+        person(args.by),
+        args.reason,
+    )
+    .await?;
     let stack = text(&answer["stack"]);
     let waits = missing(&answer);
     print(&match (args.revoke, waits.is_empty()) {
@@ -193,7 +201,14 @@ pub(super) async fn approve(args: ApproveArgs) -> Result<u8, CliError> {
 
 /// `mooring reject`.
 pub(super) async fn reject(args: RejectArgs) -> Result<u8, CliError> {
-    let answer = send(&args.server, &args.request, "reject", args.by, args.reason).await?;
+    let answer = send(
+        &args.server,
+        &args.request,
+        "reject",
+        person(args.by),
+        args.reason,
+    )
+    .await?;
     let stack = text(&answer["stack"]);
     print(&format!(
         "rejected: {stack} is left as it is until its plan is another\n"

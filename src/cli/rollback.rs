@@ -7,6 +7,7 @@ use clap::Args;
 use super::CliError;
 use super::client::{Client, ServerArgs};
 use super::output::print;
+use super::person::person;
 use super::remote::{items, text};
 use super::requests::shown;
 
@@ -26,15 +27,15 @@ pub(super) struct RollbackArgs {
     /// Why, for those who are asked.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    /// Who you are [default: the name you are logged in with]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 /// `mooring rollback`: waits for the plan and shows it.
 pub(super) async fn rollback(args: RollbackArgs) -> Result<u8, CliError> {
     let client = Client::new(&args.server)?;
-    let mut query = vec![("to", args.to), ("by", args.by)];
+    let mut query = vec![("to", args.to), ("by", person(args.by))];
     query.extend(args.reason.map(|reason| ("reason", reason)));
     let path = ["stacks", args.stack.as_str(), "rollback"];
     let answer = client.post_with(&path, &query).await?;

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::alert::AlertKind;
 use super::check::StackCheck;
 use super::failure::{Failure, FailureKind};
-use super::finding::{Finding, FindingAction, Severity};
+use super::finding::{Finding, FindingAction};
 
 /// Where a trouble comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,16 +53,20 @@ pub fn of_failure(failure: &Failure) -> Cause {
     }
 }
 
-/// The cause of what is in these findings: which attributes differ and where from, whatever the
-/// objects are called. None if there are none. What is critical is told stack by stack.
-pub fn of_findings(check: &StackCheck, which: impl Fn(&Finding) -> bool) -> Option<Cause> {
+/// The cause of what an alert of this kind sees in these findings: which attributes differ and where from, whatever the
+/// objects are called. None if there are none.
+pub fn of_findings(
+    check: &StackCheck,
+    kind: AlertKind,
+    which: impl Fn(&Finding) -> bool,
+) -> Option<Cause> {
     let findings: Vec<&Finding> = check
         .findings
         .resources
         .iter()
         .filter(|finding| which(finding))
         .collect();
-    if findings.is_empty() || findings.iter().any(|f| f.severity == Severity::Critical) {
+    if findings.is_empty() {
         return None;
     }
     let mut lines = BTreeSet::new();
@@ -96,7 +101,7 @@ pub fn of_findings(check: &StackCheck, which: impl Fn(&Finding) -> bool) -> Opti
     }
     let key = lines.into_iter().collect::<Vec<_>>().join("\n");
     Some(Cause {
-        key: format!("findings/{}", hash(&key)),
+        key: format!("{}/{}", kind.as_str(), hash(&key)),
         words: format!("{} of {}", some(&paths), some(&types)),
     })
 }
@@ -114,4 +119,24 @@ fn some(names: &BTreeSet<String>) -> String {
 fn hash(text: &str) -> String {
     let digest = hex::encode(Sha256::digest(text));
     digest.chars().take(16).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::super::finding::Origin;
+    use super::super::testing::{check, finding};
+    use super::*;
+
+    /// Whoever takes the drift on has not taken on the code that waits.
+    #[test]
+    fn drift_and_waiting_code_of_one_object_are_two_causes() {
+        let both = finding("aws_x.a", "size", Origin::Both, ["1", "2", "3"]);
+        let check = check(vec![both]);
+        let drift = of_findings(&check, AlertKind::Drift, Finding::is_drift).unwrap();
+        let pending = of_findings(&check, AlertKind::Pending, Finding::is_pending).unwrap();
+        assert_ne!(drift.key, pending.key);
+        assert_eq!(drift.words, pending.words);
+        assert!(drift.key.starts_with("drift/") && pending.key.starts_with("pending/"));
+    }
 }

@@ -3,10 +3,14 @@
 
 mod desk;
 mod digest;
+mod piece;
+mod repairs;
+mod returned;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +23,8 @@ use super::notice::{AlertNotice, DigestReason, GroupMember, GroupNotice, Notice}
 
 pub use desk::{Desk, Group};
 use digest::digest;
+use piece::{Piece, is_urgent, urgent};
+use returned::Remaining;
 
 /// From so many stacks on, what has one cause is told in one message.
 const GROUP_FROM: usize = 3;
@@ -75,6 +81,8 @@ pub struct Composed {
 pub struct Composition {
     /// Messages to send now, in this order.
     pub messages: Vec<Composed>,
+    /// News that needs no message any more.
+    pub silent: Vec<EnvelopeId>,
     /// What to remember of them.
     pub desk: Desk,
     /// When more can be sent, if nothing else comes.
@@ -87,20 +95,23 @@ pub fn compose(waiting: &[Envelope], desk: Desk, manner: &Manner, now: Timestamp
         return Composition {
             messages: waiting.iter().map(alone).collect(),
             desk,
-            next: None,
+            ..Composition::default()
         };
     }
+    let remaining = Remaining::of(waiting);
     let mut whole = Composition {
         desk,
+        silent: remaining.silent.clone(),
         ..Composition::default()
     };
-    let mut waiting: Vec<&Envelope> = waiting.iter().collect();
+    let mut waiting: Vec<&Envelope> = remaining.envelopes.iter().map(AsRef::as_ref).collect();
     // Of each alert one piece at a time, so that its end never comes before its beginning.
     loop {
         let pass = Composer::new(whole.desk, manner, now).pass(&waiting);
         whole.desk = pass.desk;
         whole.next = pass.next;
         if pass.messages.is_empty() {
+            remaining.with_ends(&mut whole.messages);
             return whole;
         }
         let used: BTreeSet<EnvelopeId> = pass
@@ -127,8 +138,8 @@ fn alert_of(notice: &Notice) -> Option<&AlertNotice> {
     }
 }
 
-/// What is told together: a cause, and what happened.
-type Bucket = (String, AlertEvent);
+/// What is told together: a cause, what happened, and whether it waits for nothing.
+type Bucket = (String, AlertEvent, bool);
 
 /// Whether a message about this says how far a cause has spread. Such messages become rarer.
 const fn spreads(event: AlertEvent) -> bool {
@@ -136,35 +147,6 @@ const fn spreads(event: AlertEvent) -> bool {
         event,
         AlertEvent::Opened | AlertEvent::Changed | AlertEvent::Resolved
     )
-}
-
-/// News of one alert that is told at once, or other news.
-struct Piece<'e> {
-    /// The first of it.
-    first: &'e Envelope,
-    /// The alert as it is told.
-    alert: Option<&'e AlertNotice>,
-    /// All of it.
-    envelopes: Vec<EnvelopeId>,
-    /// Whether its beginning was held back until now.
-    begins: bool,
-}
-
-impl Piece<'_> {
-    fn alone(&self) -> Composed {
-        let mut notice = self.first.notice.clone();
-        if let Notice::Alert(alert) = &mut notice
-            && self.begins
-            && alert.event == AlertEvent::Changed
-        {
-            alert.event = AlertEvent::Opened;
-            alert.news.clear();
-        }
-        Composed {
-            notice,
-            envelopes: self.envelopes.clone(),
-        }
-    }
 }
 
 struct Composer<'m> {
@@ -271,11 +253,15 @@ impl<'m> Composer<'m> {
         });
         let (mut night, mut live) = (Vec::new(), Vec::new());
         let (mut asleep, mut begun) = (BTreeSet::new(), BTreeSet::new());
+        let urgent = urgent(waiting);
         for envelope in waiting {
             let can_wait = can_wait(&envelope.notice);
             let alert = alert_of(&envelope.notice).map(|alert| alert.alert);
             let behind = alert.is_some_and(|alert| self.held.contains(&alert));
-            if is_quiet && can_wait {
+            let ahead = alert.and_then(|alert| urgent.get(&alert));
+            if ahead.is_some_and(|ahead| envelope.id < *ahead) {
+                // It is told with what is urgent of the same alert.
+            } else if is_quiet && can_wait {
                 self.hold(envelope, quiet_until);
             } else if full && can_wait {
                 self.hold(envelope, free_at);
@@ -333,18 +319,42 @@ impl<'m> Composer<'m> {
 
     fn tell(&mut self, live: &[Piece<'_>]) {
         let mut buckets: BTreeMap<Bucket, Vec<&Piece<'_>>> = BTreeMap::new();
+        let mut repairs = repairs::Waiting::default();
         for piece in live {
-            match piece.alert.and_then(|alert| self.bucket(alert)) {
+            match self.bucket(piece) {
                 Some(bucket) => buckets.entry(bucket).or_default().push(piece),
+                None if repairs.take(piece.first) => {}
                 None => self.messages.push(piece.alone()),
             }
+        }
+        for (kind, alike) in repairs.kinds() {
+            self.tell_repairs(&kind, alike);
         }
         // By the time of their first news, so that the end of a trouble comes after its beginning.
         let mut buckets: Vec<(Bucket, Vec<&Piece<'_>>)> = buckets.into_iter().collect();
         buckets.sort_by_key(|(_, pieces)| pieces.first().map(|piece| piece.first.id));
-        for ((cause, event), pieces) in buckets {
+        for ((cause, event, _), pieces) in buckets {
             self.tell_bucket(&cause, event, &pieces);
         }
+    }
+
+    /// What is repaired in many stacks, one after the other, is told like a cause that spreads.
+    fn tell_repairs(&mut self, kind: &str, alike: repairs::Alike<'_>) {
+        let known = self.desk.repairs.get(kind);
+        let due = alike
+            .since()
+            .and_then(|at| at.checked_add(self.manner.wait).ok());
+        let due = due.max(known.map(|known| known.next_at(self.manner.interval)));
+        if due.is_some_and(|due| due > self.now) {
+            for envelope in alike.envelopes() {
+                self.hold(envelope, due);
+            }
+            return;
+        }
+        let told = alike.envelopes().count();
+        let together = known.map_or(0, |known| known.told) + told >= GROUP_FROM;
+        let group = self.desk.tell_repairs(kind, told, together, self.now);
+        self.messages.extend(alike.told(together.then_some(group)));
     }
 
     fn cause_of(&self, alert: &AlertNotice) -> Option<String> {
@@ -352,13 +362,14 @@ impl<'m> Composer<'m> {
         told.or_else(|| alert.cause.as_ref().map(|cause| cause.key.clone()))
     }
 
-    /// With what a piece is told; none if by itself. What is critical waits for nothing.
-    fn bucket(&self, alert: &AlertNotice) -> Option<Bucket> {
-        let over = alert.event == AlertEvent::Resolved;
-        if alert.severity == Severity::Critical && !over {
-            return None;
-        }
-        Some((self.cause_of(alert)?, alert.event))
+    /// With what a piece is told; none if by itself. What has become critical from another cause than
+    /// that with which it was told is another trouble.
+    fn bucket(&self, piece: &Piece<'_>) -> Option<Bucket> {
+        let alert = piece.alert?;
+        let cause = self.cause_of(alert)?;
+        let urgent = is_urgent(alert);
+        let own = alert.cause.as_ref().is_some_and(|own| own.key == cause);
+        (own || !urgent).then_some((cause, piece.event()?, urgent))
     }
 
     /// Ends of what was told one by one are told one by one as well; everything else of one cause
@@ -388,8 +399,8 @@ impl<'m> Composer<'m> {
     /// Holds pieces back if they are not due, or if earlier news of the same alerts is held back.
     fn holds(&mut self, pieces: &[&Piece<'_>], due: Option<Timestamp>) -> bool {
         let behind = |piece: &&Piece<'_>| {
-            let alert = piece.alert.map(|alert| alert.alert);
-            alert.is_some_and(|alert| self.held.contains(&alert))
+            let alert = piece.alert.filter(|alert| !is_urgent(alert));
+            alert.is_some_and(|alert| self.held.contains(&alert.alert))
         };
         let holds = pieces.iter().any(behind) || due.is_some_and(|due| due > self.now);
         if holds {
@@ -436,6 +447,9 @@ impl<'m> Composer<'m> {
         let Some(known) = known.filter(|group| !group.together.is_empty()) else {
             return Some(first);
         };
+        if pieces.iter().any(|piece| piece.is_urgent()) {
+            return Some(first);
+        }
         let ids: BTreeSet<AlertId> = pieces
             .iter()
             .filter_map(|piece| piece.alert.map(|alert| alert.alert))
@@ -457,20 +471,22 @@ impl<'m> Composer<'m> {
         if self.holds(pieces, due) {
             return;
         }
-        let mut worst: Vec<&AlertNotice> = pieces.iter().filter_map(|piece| piece.alert).collect();
-        worst.sort_by(|a, b| {
-            b.severity
-                .cmp(&a.severity)
-                .then_with(|| a.stack.cmp(&b.stack))
+        let mut worst: Vec<&Piece<'_>> = pieces.to_vec();
+        worst.sort_by_key(|piece| {
+            let alert = piece.alert;
+            alert.map(|alert| (Reverse(alert.severity), &alert.stack))
         });
-        let Some(example) = worst.first().copied() else {
+        let Some(example) = worst.first().and_then(|piece| piece.told()) else {
             return;
         };
+        let worst: Vec<&AlertNotice> = worst.iter().filter_map(|piece| piece.alert).collect();
         let over = event == AlertEvent::Resolved;
+        // What is critical says how far its cause has spread whenever it does, and delays nothing.
+        let spreads = spreads(event) && !is_urgent(&example);
         let ids = worst.iter().map(|alert| alert.alert);
         let group = self
             .desk
-            .tell_together(cause, (over, spreads(event)), ids, self.now);
+            .tell_together(cause, (over, spreads), ids, self.now);
         let members = worst.iter().map(|alert| GroupMember {
             alert: alert.alert,
             stack: alert.stack.clone(),
@@ -496,7 +512,7 @@ impl<'m> Composer<'m> {
                 None => String::new(),
             },
             members: members.collect(),
-            example: Box::new(example.clone()),
+            example: Box::new(example),
         });
         let envelopes = pieces.iter().flat_map(|piece| piece.envelopes.clone());
         self.messages.push(Composed {
@@ -520,6 +536,7 @@ impl<'m> Composer<'m> {
             messages: self.messages,
             desk: self.desk,
             next: self.next,
+            ..Composition::default()
         }
     }
 }
@@ -529,11 +546,7 @@ fn within(messages: Vec<Composed>, room: usize, now: Timestamp) -> Vec<Composed>
     let mut order: Vec<usize> = (0..messages.len())
         .filter(|n| messages.get(*n).is_some_and(|m| can_wait(&m.notice)))
         .collect();
-    order.sort_by_key(|n| {
-        messages
-            .get(*n)
-            .map(|m| std::cmp::Reverse(m.notice.severity()))
-    });
+    order.sort_by_key(|n| messages.get(*n).map(|m| Reverse(m.notice.severity())));
     let over: BTreeSet<usize> = order.into_iter().skip(room.saturating_sub(1)).collect();
     let (mut kept, mut rest) = (Vec::new(), Vec::new());
     for (n, message) in messages.into_iter().enumerate() {
@@ -564,7 +577,7 @@ const fn can_wait(notice: &Notice) -> bool {
         Notice::Alert(alert) => !matches!(alert.severity, Severity::Critical),
         Notice::Group(group) => !matches!(group.severity, Severity::Critical),
         Notice::Request(request) => !matches!(request.severity, Severity::Critical),
-        Notice::Repaired(_) | Notice::Digest(_) => true,
+        Notice::Repaired(_) | Notice::Repairs(_) | Notice::Digest(_) => true,
         Notice::Summary(_) | Notice::Report(_) | Notice::Undelivered(_) => false,
     }
 }

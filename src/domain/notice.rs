@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution};
+use super::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution, Trouble};
 use super::audience::Audience;
 use super::cause::Cause;
 use super::check::StackCheck;
@@ -25,6 +25,8 @@ pub enum Notice {
     Group(GroupNotice),
     /// Mooring changed something: what was repaired.
     Repaired(RepairNotice),
+    /// Mooring repaired the same in several stacks.
+    Repairs(RepairsNotice),
     /// First sight of a source.
     Summary(SummaryNotice),
     /// The posture of many stacks, on a schedule.
@@ -45,9 +47,11 @@ impl Notice {
             Self::Group(group) => group.severity,
             Self::Undelivered(_) => Severity::High,
             Self::Request(request) => request.severity,
-            Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => {
-                Severity::Info
-            }
+            Self::Repaired(_)
+            | Self::Repairs(_)
+            | Self::Summary(_)
+            | Self::Report(_)
+            | Self::Digest(_) => Severity::Info,
         }
     }
 
@@ -58,6 +62,7 @@ impl Notice {
             Self::Repaired(repair) => Some(&repair.stack),
             Self::Request(request) => Some(&request.stack),
             Self::Group(_)
+            | Self::Repairs(_)
             | Self::Summary(_)
             | Self::Report(_)
             | Self::Digest(_)
@@ -82,7 +87,11 @@ impl Notice {
                 Some(_) => Turn::GoesOn,
                 None => Turn::Alone,
             },
-            Self::Repaired(_) | Self::Summary(_) | Self::Report(_) | Self::Digest(_) => Turn::Alone,
+            Self::Repaired(_)
+            | Self::Repairs(_)
+            | Self::Summary(_)
+            | Self::Report(_)
+            | Self::Digest(_) => Turn::Alone,
         }
     }
 
@@ -103,6 +112,7 @@ impl Notice {
                 Some(alert) => format!("alert-{alert}"),
                 None => format!("request-{}", request.request.id),
             },
+            Self::Repairs(repairs) => format!("repairs-{}", repairs.group),
             Self::Summary(summary) => format!("summary-{}", summary.at.as_second()),
             Self::Report(report) => format!("report-{}", report.id),
         }
@@ -180,6 +190,9 @@ pub struct AlertNotice {
     /// What people are asked about it, if they are.
     #[serde(default)]
     pub request: Option<RequestLine>,
+    /// The trouble as it is told; when it is over, as it was last.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
     /// Whom it concerns.
     #[serde(default)]
     pub audience: Audience,
@@ -365,6 +378,9 @@ pub struct DigestLine {
 pub struct UndeliveredNotice {
     /// The notifier.
     pub notifier: String,
+    /// Others that are reached through the same server, and so are out of reach with it.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// What happened.
     #[serde(default)]
     pub news: Reach,
@@ -405,6 +421,32 @@ pub struct RepairNotice {
     pub before: StackCheck,
     /// What is still there.
     pub after: StackCheck,
+}
+
+/// Repairs of several stacks in which the same had moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairsNotice {
+    /// Messages of one outbreak share it.
+    pub group: String,
+    /// When the last of them was verified.
+    pub at: Timestamp,
+    /// What they have in common, in words.
+    pub cause: String,
+    /// The stacks, by name. Each of them is in sync.
+    pub members: Vec<RepairMember>,
+    /// The first of them in full.
+    pub example: Box<RepairNotice>,
+}
+
+/// One of several repairs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairMember {
+    /// The run that made it.
+    pub run: RunId,
+    /// The stack.
+    pub stack: StackId,
+    /// What was wrong, in half a line.
+    pub text: String,
 }
 
 /// The posture of many stacks over a time, made on a schedule.

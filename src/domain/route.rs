@@ -56,7 +56,7 @@ impl Subject {
         match notice {
             Notice::Alert(alert) => Self::Alert(alert.kind),
             Notice::Group(group) => Self::Alert(group.kind),
-            Notice::Repaired(_) => Self::Repair,
+            Notice::Repaired(_) | Notice::Repairs(_) => Self::Repair,
             Notice::Request(request) => Self::Alert(request.kind),
             Notice::Report(_) => Self::Report,
             Notice::Summary(_) | Notice::Digest(_) | Notice::Undelivered(_) => Self::Other,

@@ -163,6 +163,7 @@ pub fn as_told(
         escalated: false,
         cause: alert.trouble.cause.clone(),
         request: None,
+        trouble: None,
         audience: audience.clone(),
         check: check.clone(),
     }
@@ -179,6 +180,7 @@ impl AlertNotice {
             acknowledged: alert.acknowledged.clone(),
             returns: alert.returns.len(),
             escalated: alert.escalated_at.is_some(),
+            trouble: Some(alert.trouble.clone()),
             ..self
         }
     }
@@ -218,7 +220,7 @@ fn sights(situation: &Situation<'_>) -> [(AlertKind, Sight); 4] {
             content: content(check, unstable, waits),
             severity: Severity::Medium,
             parts: parts(check, unstable, waits),
-            cause: cause::of_findings(check, waits),
+            cause: cause::of_findings(check, AlertKind::Pending, waits),
         }),
         None => over.clone(),
     };
@@ -254,6 +256,6 @@ fn drift_trouble(check: &StackCheck, unstable: &BTreeSet<AttributeKey>) -> Optio
         content: content(check, unstable, tells_drift),
         severity,
         parts: parts(check, unstable, tells_drift),
-        cause: cause::of_findings(check, tells_drift),
+        cause: cause::of_findings(check, AlertKind::Drift, tells_drift),
     })
 }

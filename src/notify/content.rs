@@ -63,6 +63,7 @@ pub(super) fn content_in(notice: &Notice, zone: &TimeZone) -> Content {
         Notice::Alert(alert) if alert.event == AlertEvent::Resolved => alert::resolved(alert, zone),
         Notice::Alert(alert) => alert::trouble(alert, zone),
         Notice::Repaired(repair) => posture::repaired(repair, zone),
+        Notice::Repairs(repairs) => posture::repaired_alike(repairs, zone),
         Notice::Summary(summary) => posture::summarised(summary, zone),
         Notice::Report(report) => report::told(report, zone),
         Notice::Group(group) => many::grouped(group, zone),

@@ -93,7 +93,12 @@ fn mailbox(text: &str, whose: &str) -> Result<Mailbox, NotifyError> {
 
 impl Email {
     fn mail(&self, letter: Letter<'_>) -> Result<Mail, String> {
-        let data = Data::new(&letter.content(), letter.notice, &self.name);
+        let data = Data::new(
+            &letter.content(),
+            letter.notice,
+            &self.name,
+            &letter.style.zone,
+        );
         self.renderer.mail(&data).map_err(|e| format!("{e:#}"))
     }
 

@@ -79,6 +79,11 @@ impl<F: Forge> Notifier for Issues<F> {
         true
     }
 
+    // It is about no stack, and issues are.
+    fn tells_of_receivers(&self) -> bool {
+        false
+    }
+
     fn send<'a>(&'a self, letter: Letter<'a>) -> Pending<'a> {
         Box::pin(async move {
             match self.deliver(letter).await {

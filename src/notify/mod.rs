@@ -218,6 +218,11 @@ trait Notifier: Send + Sync {
         false
     }
 
+    /// Whether it tells of receivers that cannot be reached. What has no place for it takes none.
+    fn tells_of_receivers(&self) -> bool {
+        true
+    }
+
     /// What several receivers are reached through, so that they are out of reach together.
     fn shares(&self) -> Option<&'static str> {
         None
@@ -356,6 +361,13 @@ impl Notifiers {
         self.channels
             .get(name)
             .is_some_and(|channel| channel.takes_each())
+    }
+
+    /// Whether a notifier tells of others that cannot be reached.
+    pub fn tells_of_receivers(&self, name: &str) -> bool {
+        self.channels
+            .get(name)
+            .is_some_and(|channel| channel.tells_of_receivers())
     }
 
     /// What this notifier is reached through together with others; none if by itself.

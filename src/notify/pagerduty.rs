@@ -104,16 +104,24 @@ impl Notifier for PagerDuty {
     }
 }
 
+/// What becomes of the incident; none if the notice has none. Messages that were given up are one:
+/// whoever reads of them has to see to it, and closes it.
+fn action(notice: &Notice) -> Option<&'static str> {
+    match notice.turn() {
+        Turn::Begins | Turn::GoesOn => Some("trigger"),
+        Turn::IsTaken => Some("acknowledge"),
+        Turn::Ends => Some("resolve"),
+        Turn::Alone => matches!(notice, Notice::Undelivered(_)).then_some("trigger"),
+    }
+}
+
 /// Where an event goes and what it says, without the key; none for what is no incident's business.
 fn event(
     notice: &Notice,
     content: &Content,
 ) -> Option<(&'static [&'static str], Map<String, Json>)> {
-    let action = match notice.turn() {
-        Turn::Begins | Turn::GoesOn => "trigger",
-        Turn::IsTaken => "acknowledge",
-        Turn::Ends => "resolve",
-        Turn::Alone => return change(notice, content),
+    let Some(action) = action(notice) else {
+        return change(notice, content);
     };
     let event = json!({
         "event_action": action,

@@ -63,7 +63,7 @@ impl Notifiers {
         if !previews.is_empty() {
             return previews;
         }
-        let data = Data::new(&letter.content(), notice, name);
+        let data = Data::new(&letter.content(), notice, name, &letter.style.zone);
         let mail = self.renderer.mail(&data);
         mail.into_iter()
             .map(|mail| Preview::new("txt", format!("{}\n\n{}", mail.subject, mail.text)))
@@ -77,7 +77,7 @@ impl Notifiers {
 
     /// What a notice says, as a plain mail to this notifier would.
     pub fn text(&self, name: &str, notice: &Notice) -> String {
-        let data = Data::new(&self.style.content(notice), notice, name);
+        let data = Data::new(&self.style.content(notice), notice, name, &self.style.zone);
         let mail = self.renderer.mail(&data);
         mail.map(|mail| mail.text).unwrap_or_default()
     }

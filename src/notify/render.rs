@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use jiff::tz::TimeZone;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 
@@ -39,11 +40,11 @@ pub(super) struct Mail {
 pub(super) struct Data(Value);
 
 impl Data {
-    /// Of a message to a receiver.
-    pub(super) fn new(content: &Content, notice: &Notice, receiver: &str) -> Self {
+    /// Of a message to a receiver, with the times of a report in this zone.
+    pub(super) fn new(content: &Content, notice: &Notice, receiver: &str, zone: &TimeZone) -> Self {
         let sections: Vec<Value> = content.sections.iter().map(section).collect();
         let Tags { kind, event } = Tags::of(notice);
-        let report = report(notice);
+        let report = report(notice, zone);
         Self(context! {
             subject => content.subject.as_str(),
             headline => content.headline.as_str(),
@@ -175,7 +176,7 @@ impl Tags {
                 kind: alert.kind.as_str(),
                 event: alert.event.as_str(),
             },
-            Notice::Repaired(_) => Self {
+            Notice::Repaired(_) | Notice::Repairs(_) => Self {
                 kind: "repair",
                 event: "made",
             },
@@ -225,9 +226,9 @@ pub(super) const fn colour(content: &Content) -> &'static str {
 }
 
 /// A report in full; nothing of other notices, and of a report with nothing to say.
-fn report(notice: &Notice) -> posture::Mail {
+fn report(notice: &Notice, zone: &TimeZone) -> posture::Mail {
     let made = match notice {
-        Notice::Report(report) if !is_calm(report) => posture::mail(&report.posture),
+        Notice::Report(report) if !is_calm(report) => posture::mail(&report.posture, zone),
         _ => Ok(posture::Mail::default()),
     };
     // The sections say the same in short.

@@ -63,17 +63,39 @@ impl Notifier for Slack {
     }
 }
 
-/// The three characters that mean something in Slack's text.
-fn escape(text: &str) -> String {
+/// The three characters that mean something wherever they stand.
+fn entities(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
+/// Text in which nothing formats. Slack knows no escape for its marks, and what is invisible before
+/// one does not keep it from being one: so a mark that could begin or end something becomes a sign
+/// that looks like it. Within a word none does, and names stay as they are typed.
+fn escape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    let mut in_word = false;
+    while let Some(c) = rest.next() {
+        let goes_on = rest.peek().is_some_and(char::is_ascii_alphanumeric);
+        plain.push(match c {
+            '`' => '\'',
+            c if in_word && goes_on => c,
+            '*' => '∗',
+            '_' => 'ˍ',
+            '~' => '∼',
+            c => c,
+        });
+        in_word = c.is_ascii_alphanumeric();
+    }
+    entities(&plain)
+}
+
 /// Text in which nothing is markup: asterisks and underscores of a policy must not turn into bold
 /// and italics.
 fn code(text: &str) -> String {
-    format!("`{}`", escape(&text.replace('`', "'")))
+    format!("`{}`", entities(&text.replace('`', "'")))
 }
 
 fn mrkdwn(text: &str) -> Value {
@@ -133,7 +155,7 @@ fn paragraphs(section: &Section) -> Vec<String> {
 
 fn entry(item: &Item) -> String {
     let mut text = format!("• {}", item.head(code, escape));
-    let link = |place: &str, to: &str| format!("<{}|{}>", escape(to), escape(place));
+    let link = |place: &str, to: &str| format!("<{}|{}>", entities(to), escape(place));
     for line in &item.lines {
         let line = format!("\n    {}", line.form(code, escape, link));
         // Escaping may lengthen a line fivefold; what does not fit is left out whole.
@@ -181,7 +203,7 @@ mod tests {
             },
             {
               "text": {
-                "text": "*What changed*\n• `aws_security_group.web` – high: changed where the configuration does not look; an apply will not put it back; first seen 12 minutes ago. Why high: ingress opened to everybody: it decides who reaches the network\n    `ingress: now also {cidr_blocks: [\"0.0.0.0/0\"], from_port: 22, protocol: \"tcp\", to_port: 22}`\n    <https://github.com/acme/infra/blob/0123456789abcdef0123456789abcdef01234567/live/web/main.tf#L12-L31|live/web/main.tf:12> · last changed by Ann, 3 days ago (a1b2c3d4e5 \"Open the port\")\n• `module.db[\"main\"].aws_ssm_parameter.password` – medium: changed outside Terraform\n    `value: changed; the value is sensitive and not shown`\n• `aws_s3_bucket.logs` – low: changed outside Terraform; first seen 12 minutes ago. Why low: tags say something about it and change nothing\n    `tags.Env: was \"prod\", is now \"&lt;b&gt;*hacked*&lt;/b&gt; &amp; 'more'\"; Git wants \"prod\"`\n    <https://github.com/acme/infra/blob/0123456789abcdef0123456789abcdef01234567/live/web/storage.tf#L4-L18|live/web/storage.tf:4> · last changed by Bea &lt;b@x&gt;, 1 year ago (a1b2c3d4e5 \"Tag *all* buckets\")",
+                "text": "*What changed*\n• `aws_security_group.web` – high: changed where the configuration does not look; an apply will not put it back; first seen 12 minutes ago. Why high: ingress opened to everybody: it decides who reaches the network\n    `ingress: now also {cidr_blocks: [\"0.0.0.0/0\"], from_port: 22, protocol: \"tcp\", to_port: 22}`\n    <https://github.com/acme/infra/blob/0123456789abcdef0123456789abcdef01234567/live/web/main.tf#L12-L31|live/web/main.tf:12> · last changed by Ann, 3 days ago (a1b2c3d4e5 \"Open the port\")\n• `module.db[\"main\"].aws_ssm_parameter.password` – medium: changed outside Terraform\n    `value: changed; the value is sensitive and not shown`\n• `aws_s3_bucket.logs` – low: changed outside Terraform; first seen 12 minutes ago. Why low: tags say something about it and change nothing\n    `tags.Env: was \"prod\", is now \"&lt;b&gt;*hacked*&lt;/b&gt; &amp; 'more'\"; Git wants \"prod\"`\n    <https://github.com/acme/infra/blob/0123456789abcdef0123456789abcdef01234567/live/web/storage.tf#L4-L18|live/web/storage.tf:4> · last changed by Bea &lt;b@x&gt;, 1 year ago (a1b2c3d4e5 \"Tag ∗all∗ buckets\")",
                 "type": "mrkdwn"
               },
               "type": "section"
@@ -204,6 +226,16 @@ mod tests {
           "text": "[drifted, high] infra/live/web@prod: aws_security_group.web and 2 more"
         }
         "##);
+    }
+
+    #[test]
+    fn names_format_nothing_and_can_be_copied_where_they_could_not() {
+        assert_eq!(
+            escape("*Ann* _and_ ~Bob~ wrote `x` in a_b*c~d of live/web_ <&>"),
+            "∗Ann∗ ˍandˍ ∼Bob∼ wrote 'x' in a_b*c~d of live/webˍ &lt;&amp;&gt;"
+        );
+        let item = Item::labelled("a_b*", "_done_ **twice**").with_line("*x*");
+        assert_eq!(entry(&item), "• `a_b*` – ˍdoneˍ ∗∗twice∗∗\n    `*x*`");
     }
 
     #[test]

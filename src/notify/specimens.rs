@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::domain::alert::AlertKind;
 use crate::domain::check::StackCheck;
 use crate::domain::ids::{AlertId, RunId, SourceName, StackId};
-use crate::domain::notice::{AlertNotice, Notice, Reach, SummaryLine};
+use crate::domain::notice::{AlertNotice, Notice, Reach, RepairNotice, SummaryLine};
 use crate::domain::place::Background;
 
 #[cfg(test)]
@@ -63,6 +63,8 @@ pub enum Specimen {
     Repaired,
     /// Mooring repaired something and cannot say whether it worked.
     Unverified,
+    /// Mooring repaired the same in several stacks.
+    RepairedAlike,
     /// The first look at a source.
     FirstLook,
     /// A report on many stacks.
@@ -83,7 +85,7 @@ pub enum Specimen {
 
 impl Specimen {
     /// Each of them, in the order in which they tell a story.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Drift,
         Self::Deleted,
         Self::Reminded,
@@ -104,6 +106,7 @@ impl Specimen {
         Self::GroupEnds,
         Self::Repaired,
         Self::Unverified,
+        Self::RepairedAlike,
         Self::FirstLook,
         Self::Report,
         Self::CalmReport,
@@ -137,6 +140,7 @@ impl Specimen {
             Self::GroupEnds => "group-ends",
             Self::Repaired => "repaired",
             Self::Unverified => "unverified",
+            Self::RepairedAlike => "repaired-alike",
             Self::FirstLook => "first-look",
             Self::Report => "report",
             Self::CalmReport => "calm-report",
@@ -170,6 +174,7 @@ impl Specimen {
             Self::GroupEnds => many::group_ends(),
             Self::Repaired => alerts::repaired(),
             Self::Unverified => alerts::unverified(),
+            Self::RepairedAlike => many::repaired_alike(),
             Self::FirstLook => many::first_sight(),
             Self::Report => reports::report(SEEN, "infra"),
             Self::CalmReport => reports::calm(SEEN, "infra"),
@@ -188,14 +193,14 @@ impl Specimen {
         let mut notice = self.notice();
         match &mut notice {
             Notice::Alert(alert) => trial.alert(alert),
-            Notice::Repaired(repair) => {
-                repair.run = RunId::from_uuid(trial.id);
-                repair.stack = unowned(&repair.stack);
-                trial.move_to_now(&mut repair.at);
-                repair.before.stack = Some(repair.stack.clone());
-                repair.after.stack = Some(repair.stack.clone());
-                trial.findings(&mut repair.before);
-                trial.findings(&mut repair.after);
+            Notice::Repaired(repair) => trial.repair(repair),
+            Notice::Repairs(repairs) => {
+                repairs.group = format!("trial-{}", trial.id);
+                trial.move_to_now(&mut repairs.at);
+                for member in &mut repairs.members {
+                    member.stack = unowned(&member.stack);
+                }
+                trial.repair(&mut repairs.example);
             }
             Notice::Request(request) => {
                 request.alert = Some(trial.nth(0));
@@ -238,6 +243,7 @@ impl Specimen {
             Notice::Report(_) => return reports::report(now, "example"),
             Notice::Undelivered(lost) => {
                 lost.notifier = "example".to_owned();
+                lost.others.clear();
                 trial.move_to_now(&mut lost.at);
                 if let Reach::Down(since) | Reach::Back(since) = &mut lost.news {
                     trial.move_to_now(since);
@@ -291,6 +297,16 @@ impl Trial {
             self.move_to_now(&mut request.expires_at);
         }
         self.findings(&mut alert.check);
+    }
+
+    fn repair(&self, repair: &mut RepairNotice) {
+        repair.run = RunId::from_uuid(self.id);
+        repair.stack = unowned(&repair.stack);
+        self.move_to_now(&mut repair.at);
+        repair.before.stack = Some(repair.stack.clone());
+        repair.after.stack = Some(repair.stack.clone());
+        self.findings(&mut repair.before);
+        self.findings(&mut repair.after);
     }
 
     fn findings(&self, check: &mut StackCheck) {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use super::content::content;
 use super::render::{Data, Renderer};
 use super::specimens::Specimen;
@@ -202,7 +204,7 @@ fn fault(part: Part, own: &Own) -> Option<minijinja::Error> {
     let mut samples = words.iter().zip(Specimen::ALL);
     samples.find_map(|(words, specimen)| {
         let notice = specimen.notice();
-        let data = Data::new(words, &notice, "team");
+        let data = Data::new(words, &notice, "team", &TimeZone::UTC);
         renderer.own(part, &data).err()
     })
 }

@@ -1,6 +1,7 @@
 //! What people read, and how channels are built.
 
 use insta::assert_snapshot;
+use jiff::tz::TimeZone;
 
 use super::content::content;
 use super::render::{Data, Mail};
@@ -13,7 +14,7 @@ use crate::domain::ids::StackId;
 
 fn rendered(notice: &Notice) -> Mail {
     let renderer = Renderer::new(Templates::default()).unwrap();
-    let data = Data::new(&content(notice), notice, "team");
+    let data = Data::new(&content(notice), notice, "team", &TimeZone::UTC);
     renderer.mail(&data).unwrap()
 }
 
@@ -321,6 +322,7 @@ async fn a_webhook_and_slack_get_their_bodies() {
     for name in ["slack", "webhook"] {
         let to = addressee(name, None);
         assert_eq!(notifiers.addressees_of(name), std::slice::from_ref(&to));
+        assert!(notifiers.tells_of_receivers(name));
         let delivery = notifiers
             .deliver(&to, &id, &samples::drift(), Timestamp::UNIX_EPOCH, None)
             .await;

@@ -428,6 +428,10 @@ fn body(letter: Letter<'_>) -> Body<'_> {
             check: Some(check(&request.check)),
             ..blank
         },
+        Notice::Repairs(_) => Body {
+            notice: "repairs",
+            ..blank
+        },
         Notice::Group(_) => Body {
             notice: "group",
             ..blank

@@ -8,6 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::alert::{Alert, AlertEvent, AlertKind, along, tick};
+use crate::domain::cause::of_failure;
+use crate::domain::check::StackCheck;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{AlertId, StackId};
 use crate::domain::notice::{AlertNotice, RequestLine};
@@ -16,7 +19,7 @@ use crate::store::{Conclusion, StoreError};
 
 use super::context::Context;
 use super::pulse::Part;
-use super::{news, vote};
+use super::{news, overdue, vote};
 
 /// The longest wait between two looks at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
@@ -169,7 +172,7 @@ async fn companions(
 }
 
 /// What is told of drift or waiting code, with what the last look at the stack saw of it; one that
-/// failed saw nothing.
+/// failed saw nothing. What is told of a stack that nobody looks at says for how long by now.
 async fn looked_at(context: &Context, notice: AlertNotice) -> Result<AlertNotice, StoreError> {
     let sees = matches!(notice.kind, AlertKind::Drift | AlertKind::Pending);
     let asked = context.store.last_request(&notice.stack).await?;
@@ -177,6 +180,11 @@ async fn looked_at(context: &Context, notice: AlertNotice) -> Result<AlertNotice
     let request = asked.as_ref().and_then(RequestLine::of);
     let notice = AlertNotice { request, ..notice };
     let record = context.store.stack(&notice.stack).await?;
+    let unseen = notice.check.failure.as_ref();
+    let unseen = unseen.is_some_and(|failure| failure.kind == FailureKind::NotChecked);
+    if let (true, Some(record)) = (unseen, &record) {
+        return Ok(older(notice, overdue::failure(record, context.now())));
+    }
     let last = record.and_then(|record| record.last.zip(record.checked_at));
     Ok(match last {
         Some((check, at)) if sees && check.verdict != Verdict::Failed => AlertNotice {
@@ -186,4 +194,16 @@ async fn looked_at(context: &Context, notice: AlertNotice) -> Result<AlertNotice
         },
         _ => notice,
     })
+}
+
+/// The same failure in other words.
+fn older(notice: AlertNotice, failure: Failure) -> AlertNotice {
+    AlertNotice {
+        cause: Some(of_failure(&failure)),
+        check: StackCheck {
+            failure: Some(failure),
+            ..notice.check
+        },
+        ..notice
+    }
 }

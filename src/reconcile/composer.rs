@@ -61,7 +61,7 @@ pub(super) async fn round(
         }
         let composition = compose(&waiting, desk, &manner(context, &notifier), now);
         next = [next, composition.next].into_iter().flatten().min();
-        if composition.messages.is_empty() {
+        if composition.messages.is_empty() && composition.silent.is_empty() {
             continue;
         }
         let messages: Vec<Message> = composition
@@ -73,6 +73,7 @@ pub(super) async fn round(
             .messages
             .iter()
             .flat_map(|message| message.envelopes.iter().copied())
+            .chain(composition.silent)
             .collect();
         let desk = &composition.desk;
         context

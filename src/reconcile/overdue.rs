@@ -52,6 +52,19 @@ fn is_overdue(record: &StackRecord, now: Timestamp) -> bool {
     record.tracked && record.last.is_some() && record.verdict(now) == Verdict::Unknown
 }
 
+/// That a stack is not checked, and for how long by now.
+pub(super) fn failure(record: &StackRecord, now: Timestamp) -> Failure {
+    let hours = record
+        .checked_at
+        .map(|at| now.duration_since(at).as_hours());
+    let long = hours.map_or_else(String::new, |hours| format!(" for {hours} hours"));
+    Failure::new(
+        FailureKind::NotChecked,
+        format!("not checked{long}: whether it is in sync is not known"),
+        "look at its runs (`mooring runs`) and at the daemon's log",
+    )
+}
+
 async fn alert(context: &Context, id: &StackId, now: Timestamp) -> Result<(), StoreError> {
     let _one_at_a_time = context.telling.lock().await;
     // A look may have ended while others were told.
@@ -69,17 +82,9 @@ async fn alert(context: &Context, id: &StackId, now: Timestamp) -> Result<(), St
     if known.iter().any(open) {
         return Ok(());
     }
-    let hours = record
-        .checked_at
-        .map(|at| now.duration_since(at).as_hours());
-    let long = hours.map_or_else(String::new, |hours| format!(" for {hours} hours"));
     let check = StackCheck {
         verdict: Verdict::Failed,
-        failure: Some(Failure::new(
-            FailureKind::NotChecked,
-            format!("not checked{long}: whether it is in sync is not known"),
-            "look at its runs (`mooring runs`) and at the daemon's log",
-        )),
+        failure: Some(failure(record, now)),
         ..unseen(record)
     };
     let audience = news::audience(record);

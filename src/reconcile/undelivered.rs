@@ -1,6 +1,6 @@
 //! A receiver that takes nothing is told of to those that can be reached. It is not told of itself,
 //! what cannot be told of one to another makes no news, so that two that are dead keep silent, and of
-//! those that one server stands behind the first speaks for all.
+//! those that one server stands behind the first speaks for all, and names them.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,8 +33,10 @@ pub(super) async fn given_up(
         return Ok(());
     }
     // That something is lost matters to whoever comes back, too.
-    let others = context.notifiers.names().filter(|other| *other != notifier);
-    let others = others.map(str::to_owned).collect();
+    let others: Vec<String> = others(context, notifier).map(str::to_owned).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
     let memory = (key.as_str(), now.to_string());
     tell(
         context,
@@ -69,13 +71,26 @@ async fn remembered(context: &Context, notifier: &str) -> Result<Option<Remember
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
+/// All others that tell of a receiver that cannot be reached.
+fn others<'a>(context: &'a Context, notifier: &'a str) -> impl Iterator<Item = &'a str> {
+    let all = context.notifiers.names();
+    all.filter(move |other| *other != notifier && context.notifiers.tells_of_receivers(other))
+}
+
+/// All others that are reached through the same.
+fn beside<'a>(context: &'a Context, notifier: &'a str) -> impl Iterator<Item = &'a str> {
+    let shared = context.notifiers.shares(notifier);
+    let all = context.notifiers.names();
+    let beside = move |other: &&str| shared.is_some() && context.notifiers.shares(other) == shared;
+    all.filter(move |other| *other != notifier).filter(beside)
+}
+
 /// Those who can be told of a receiver.
 async fn reached(context: &Context, notifier: &str) -> Result<Vec<String>, StoreError> {
     let mut reached = Vec::new();
     let shared = context.notifiers.shares(notifier);
     let apart = |other: &&str| shared.is_none() || context.notifiers.shares(other) != shared;
-    let others = context.notifiers.names().filter(|other| *other != notifier);
-    for other in others.filter(apart) {
+    for other in others(context, notifier).filter(apart) {
         let channel = context.store.channel(other).await?;
         if channel.is_none_or(|channel| channel.circuit == Circuit::Closed) {
             reached.push(other.to_owned());
@@ -86,15 +101,9 @@ async fn reached(context: &Context, notifier: &str) -> Result<Vec<String>, Store
 
 /// Whether others know already of an outage of what this receiver is reached through.
 async fn is_known(context: &Context, notifier: &str) -> Result<bool, StoreError> {
-    let Some(shared) = context.notifiers.shares(notifier) else {
-        return Ok(false);
-    };
-    for other in context.notifiers.names().filter(|other| *other != notifier) {
-        if context.notifiers.shares(other) == Some(shared)
-            && remembered(context, other)
-                .await?
-                .is_some_and(|r| !r.told.over)
-        {
+    for other in beside(context, notifier) {
+        let remembered = remembered(context, other).await?;
+        if remembered.is_some_and(|remembered| !remembered.told.over) {
             return Ok(true);
         }
     }
@@ -162,6 +171,12 @@ async fn tell(
     let counts = counts.get(notifier).copied().unwrap_or_default();
     let notice = Notice::Undelivered(UndeliveredNotice {
         notifier: notifier.to_owned(),
+        others: match news {
+            Reach::GivenUp => Vec::new(),
+            Reach::Down(_) | Reach::Back(_) => {
+                beside(context, notifier).map(str::to_owned).collect()
+            }
+        },
         news,
         at: now,
         waiting: counts.waiting,

@@ -1,22 +1,10 @@
 //! Data in other people's syntax: nothing in a value may act on a terminal or become markup.
 
+use crate::domain::visible::visible;
+
 /// Text for a terminal: control characters and those that reorder or hide text are spelt out.
 pub fn terminal(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if acts(c) {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
-}
-
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    visible(text)
 }
 
 /// Text for XML: as for a terminal, without the two characters that no document may hold.

@@ -280,6 +280,7 @@ pub(super) fn notices() -> [Notice; 3] {
             escalated: false,
             cause: None,
             request: None,
+            trouble: None,
             audience: Audience::default(),
             check: check("a"),
         }),

@@ -1,15 +1,20 @@
 //! Logs: events and spans on standard error, as text or as one JSON object a line.
 
+use std::fmt::{self, Debug};
 use std::io::IsTerminal;
 
+use anstyle::Style;
+use tracing::field::Field;
 use tracing::{Span, Subscriber};
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt::format::{JsonFields, Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::domain::ids::{RunId, StackId};
+use crate::domain::visible::visible;
 
 use super::json::FlatJson;
 
@@ -101,7 +106,8 @@ where
             registry.with(
                 tracing_subscriber::fmt::layer()
                     .with_writer(writer)
-                    .with_ansi(colour),
+                    .with_ansi(colour)
+                    .fmt_fields(debug_fn(field).delimited(" ")),
             ),
         ),
         LogFormat::Json => Box::new(
@@ -113,6 +119,23 @@ where
                     .event_format(FlatJson),
             ),
         ),
+    }
+}
+
+/// A field as a line of text shows it: one that holds control characters stays one line, and what
+/// stands in a name cannot look like another event.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let name = field.name();
+    let value = visible(&format!("{value:?}"));
+    match name {
+        "message" => write!(writer, "{value}"),
+        // What the `log` crate says of itself stands elsewhere in the line.
+        name if name.starts_with("log.") => Ok(()),
+        name if writer.has_ansi_escapes() => {
+            let (slanted, faint) = (Style::new().italic(), Style::new().dimmed());
+            write!(writer, "{slanted}{name}{slanted:#}{faint}={faint:#}{value}")
+        }
+        name => write!(writer, "{name}={value}"),
     }
 }
 
@@ -201,6 +224,24 @@ mod tests {
             text.contains(RUN) && text.contains("stack=infra/live/web"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_name_makes_no_line_of_its_own_and_acts_on_no_terminal() {
+        let name = "infra/a\nERROR forged\u{1b}[31m\u{202e}";
+        let text = logged(LogFormat::Text, by_verbosity(0), || {
+            let run = RunId::from_uuid(uuid::Uuid::from_u128(7));
+            run_span(&run, &StackId::new(name)).in_scope(|| {
+                tracing::info!(%name, "planned {name}");
+            });
+        });
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{202e}'),
+            "{text}"
+        );
+        let spelt = "infra/a\\nERROR forged\\u{1b}[31m\\u{202e}";
+        assert_eq!(text.matches(spelt).count(), 3, "{text}");
     }
 
     #[test]

@@ -18,6 +18,9 @@ const LONGEST_INTERVAL: SignedDuration = SignedDuration::from_hours(4);
 pub struct Desk {
     /// Causes of which something was said, by key.
     pub groups: BTreeMap<String, Group>,
+    /// Repairs of which something was said lately, by what they put back.
+    #[serde(default)]
+    pub repairs: BTreeMap<String, Repairs>,
     /// When messages were sent, as far back as the limit reaches.
     pub sent: Vec<Timestamp>,
 }
@@ -39,10 +42,45 @@ pub struct Group {
     pub total: usize,
 }
 
+/// Repairs that are alike, of which something was said lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repairs {
+    /// Since when they have been told.
+    pub since: Timestamp,
+    /// When something was last said of them.
+    pub spoken_at: Timestamp,
+    /// How many of them were told.
+    pub told: usize,
+    /// How many messages have told of several, or of more.
+    pub messages: u32,
+}
+
+impl Repairs {
+    /// When there may be another message, by the pace of [`Group::next_at`].
+    pub(super) fn next_at(&self, interval: SignedDuration) -> Timestamp {
+        if self.messages == 0 {
+            return self.spoken_at;
+        }
+        paced(self.spoken_at, self.messages, interval)
+    }
+}
+
+fn conversation(cause: &str, since: Timestamp) -> String {
+    format!("{}-{}", cause.replace(['/', ' '], "-"), since.as_second())
+}
+
+/// The wait doubles with each message, up to hours.
+fn paced(spoken_at: Timestamp, messages: u32, interval: SignedDuration) -> Timestamp {
+    let doublings = messages.saturating_sub(1).min(16);
+    let wait = interval.saturating_mul(1 << doublings);
+    let wait = wait.min(LONGEST_INTERVAL.max(interval));
+    spoken_at.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
 impl Group {
     fn begin(cause: &str, now: Timestamp) -> Self {
         Self {
-            id: format!("{}-{}", cause.replace(['/', ' '], "-"), now.as_second()),
+            id: conversation(cause, now),
             spoken_at: now,
             messages: 0,
             singly: BTreeSet::new(),
@@ -59,10 +97,7 @@ impl Group {
     /// When the next message may say how far it has spread: the wait doubles with each of them, so
     /// that a cause that creeps through many stacks is a few messages and not one for each.
     pub(super) fn next_at(&self, interval: SignedDuration) -> Timestamp {
-        let doublings = self.messages.saturating_sub(1).min(16);
-        let wait = interval.saturating_mul(1 << doublings);
-        let wait = wait.min(LONGEST_INTERVAL.max(interval));
-        self.spoken_at.checked_add(wait).unwrap_or(Timestamp::MAX)
+        paced(self.spoken_at, self.messages, interval)
     }
 
     /// Takes note of an alert that is told.
@@ -92,6 +127,8 @@ impl Desk {
     pub(super) fn without_old(mut self, limit: Option<SignedDuration>, now: Timestamp) -> Self {
         let within = limit.unwrap_or(SignedDuration::ZERO);
         self.sent.retain(|at| now.duration_since(*at) < within);
+        self.repairs
+            .retain(|_, repairs| now.duration_since(repairs.spoken_at) <= LONGEST_INTERVAL);
         self.groups.retain(|_, group| {
             group.open() > 0 || now.duration_since(group.spoken_at) < FORGOTTEN_AFTER
         });
@@ -141,6 +178,28 @@ impl Desk {
             (group.messages, group.total) = (0, 0);
         }
         told
+    }
+
+    /// Takes note that so many repairs of a kind are told, by one message or by one each; names their
+    /// conversation.
+    pub(super) fn tell_repairs(
+        &mut self,
+        kind: &str,
+        told: usize,
+        together: bool,
+        now: Timestamp,
+    ) -> String {
+        let begin = Repairs {
+            since: now,
+            spoken_at: now,
+            told: 0,
+            messages: 0,
+        };
+        let repairs = self.repairs.entry(kind.to_owned()).or_insert(begin);
+        repairs.spoken_at = now;
+        repairs.told += told;
+        repairs.messages += u32::from(together);
+        conversation(kind, repairs.since)
     }
 
     /// A cause of which nothing is open begins anew.

@@ -6,10 +6,14 @@ use jiff::Timestamp;
 
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::brief::brief;
+use crate::domain::cause::Cause;
+use crate::domain::finding::Severity;
 use crate::domain::ids::AlertId;
-use crate::domain::notice::{AlertNotice, DigestLine, DigestNotice, DigestReason, Notice};
+use crate::domain::notice::{
+    AlertNotice, DigestLine, DigestNotice, DigestReason, Notice, RepairNotice,
+};
 
-use super::GROUP_FROM;
+use super::{GROUP_FROM, repairs};
 
 /// One message of all these, which are in the order of their coming.
 pub(super) fn digest<'n>(
@@ -19,6 +23,8 @@ pub(super) fn digest<'n>(
 ) -> Notice {
     let mut lines = Vec::new();
     let mut alerts: BTreeMap<AlertId, (bool, &AlertNotice)> = BTreeMap::new();
+    let mut repaired: BTreeMap<Option<String>, Vec<(&RepairNotice, Option<Cause>)>> =
+        BTreeMap::new();
     for notice in notices {
         match notice {
             Notice::Alert(alert) => {
@@ -33,13 +39,6 @@ pub(super) fn digest<'n>(
                 at: group.at,
                 text: format!("{} stacks: {}", group.members.len(), group.cause),
             }),
-            Notice::Repaired(repair) => lines.push(DigestLine {
-                stack: Some(repair.stack.clone()),
-                event: "repaired".to_owned(),
-                severity: notice.severity(),
-                at: repair.at,
-                text: brief(&repair.before),
-            }),
             Notice::Request(request) => lines.push(DigestLine {
                 stack: Some(request.stack.clone()),
                 event: request.news.as_str().to_owned(),
@@ -47,8 +46,29 @@ pub(super) fn digest<'n>(
                 at: request.at,
                 text: brief(&request.check),
             }),
+            Notice::Repaired(repair) => {
+                let kind = repairs::kind(repair);
+                let key = kind.as_ref().map(|kind| kind.key.clone());
+                repaired.entry(key).or_default().push((repair, kind));
+            }
+            Notice::Repairs(alike) => {
+                lines.push(line_of_repairs(alike.members.len(), &alike.cause, alike.at));
+            }
             Notice::Digest(digest) => lines.extend(digest.lines.iter().cloned()),
             Notice::Summary(_) | Notice::Report(_) | Notice::Undelivered(_) => {}
+        }
+    }
+    for alike in repaired.into_values() {
+        let last = alike.iter().map(|(repair, _)| repair.at).max();
+        match alike.first() {
+            Some((_, Some(kind))) if alike.len() >= GROUP_FROM => {
+                let last = last.unwrap_or(now);
+                lines.push(line_of_repairs(alike.len(), &kind.words, last));
+            }
+            _ => lines.extend(alike.iter().map(|(repair, _)| DigestLine {
+                stack: Some(repair.stack.clone()),
+                ..line_of_repair(brief(&repair.before), repair.at)
+            })),
         }
     }
     let mut came_and_went = 0;
@@ -81,6 +101,20 @@ pub(super) fn digest<'n>(
         lines,
         came_and_went,
     })
+}
+
+fn line_of_repair(text: String, at: Timestamp) -> DigestLine {
+    DigestLine {
+        stack: None,
+        event: "repaired".to_owned(),
+        severity: Severity::Info,
+        at,
+        text,
+    }
+}
+
+fn line_of_repairs(count: usize, cause: &str, at: Timestamp) -> DigestLine {
+    line_of_repair(format!("{count} stacks: {cause}"), at)
 }
 
 fn line(alert: &AlertNotice) -> DigestLine {

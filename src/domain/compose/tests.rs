@@ -5,10 +5,12 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::alert::AlertKind;
+use crate::domain::alert::{Acknowledgement, AlertKind, Trouble};
 use crate::domain::audience::Audience;
 use crate::domain::cause::Cause;
-use crate::domain::ids::StackId;
+use crate::domain::finding::Finding;
+use crate::domain::ids::{RunId, StackId};
+use crate::domain::notice::RepairNotice;
 use crate::domain::testing;
 
 const MANNER: Manner = Manner {
@@ -62,6 +64,12 @@ fn news(
             words: format!("because of {cause}"),
         }),
         request: None,
+        trouble: Some(Trouble {
+            content: "as ever".to_owned(),
+            severity,
+            parts: BTreeMap::new(),
+            cause: None,
+        }),
         audience: Audience::default(),
         check: testing::check(Vec::new()),
     };
@@ -83,12 +91,29 @@ fn opened(alert: u8, cause: &str, at: i64) -> Envelope {
     )
 }
 
+/// A repair of the delay of a stack's queue; `left` is what is still there.
+fn repaired(n: u8, path: &str, left: Vec<Finding>, at: i64) -> Envelope {
+    let notice = RepairNotice {
+        run: RunId::from_uuid(uuid::Uuid::from_u128(n.into())),
+        stack: StackId::new(format!("infra/{n}")),
+        at: second(at),
+        before: testing::check(vec![testing::drift("aws_sqs_queue.jobs", path, "7")]),
+        after: testing::check(left),
+    };
+    Envelope {
+        id: EnvelopeId::from_uuid(uuid::Uuid::from_u128(u128::from(n) + 10_000)),
+        notice: Notice::Repaired(notice),
+        at: second(at),
+    }
+}
+
 /// A receiver over time: what it was sent, in a line each.
 struct Receiver {
     manner: Manner,
     waiting: Vec<Envelope>,
     desk: Desk,
     sent: Vec<(i64, Composed)>,
+    silent: Vec<EnvelopeId>,
 }
 
 impl Receiver {
@@ -98,6 +123,7 @@ impl Receiver {
             waiting: Vec::new(),
             desk: Desk::default(),
             sent: Vec::new(),
+            silent: Vec::new(),
         }
     }
 
@@ -105,6 +131,9 @@ impl Receiver {
         self.waiting.extend(news);
         let composition = compose(&self.waiting, self.desk.clone(), &self.manner, second(now));
         self.desk = composition.desk;
+        self.waiting
+            .retain(|waiting| !composition.silent.contains(&waiting.id));
+        self.silent.extend(composition.silent);
         for message in composition.messages {
             self.waiting
                 .retain(|waiting| !message.envelopes.contains(&waiting.id));
@@ -135,7 +164,10 @@ impl Receiver {
                 let lines: Vec<String> = digest
                     .lines
                     .iter()
-                    .map(|line| format!("{} {}", line.event, line.stack.as_ref().unwrap()))
+                    .map(|line| match &line.stack {
+                        Some(stack) => format!("{} {stack}", line.event),
+                        None => format!("{} {}", line.event, line.text),
+                    })
                     .collect();
                 format!(
                     "{at} {:?}: {}; {} came and went",
@@ -144,6 +176,13 @@ impl Receiver {
                     digest.came_and_went
                 )
             }
+            Notice::Repaired(repair) => format!("{at} repaired {}", repair.stack),
+            Notice::Repairs(repairs) => format!(
+                "{at} repaired {} stacks, first {}: {}",
+                repairs.members.len(),
+                repairs.example.stack,
+                repairs.cause
+            ),
             other => format!("{at} {other:?}"),
         };
         self.sent.iter().map(line).collect()
@@ -329,6 +368,166 @@ fn what_becomes_critical_at_night_is_told_at_once_and_its_beginning_not_after_it
     );
 }
 
+fn critical(alert: u8, at: i64) -> Envelope {
+    let (event, severity) = (AlertEvent::Opened, Severity::Critical);
+    news(alert.into(), alert, event, "public", severity, at)
+}
+
+#[test]
+fn what_is_critical_is_one_message_if_it_is_there_at_once_and_never_waits() {
+    let mut receiver = Receiver::new(MANNER);
+    receiver.at(0, (0..40).map(|alert| critical(alert, 0)).collect());
+    receiver.at(5, vec![critical(40, 5)]);
+    receiver.at(7, vec![critical(41, 7), critical(42, 7)]);
+    let over = (0..=42).map(|alert| {
+        let (event, severity) = (AlertEvent::Resolved, Severity::Critical);
+        news(
+            1000 + u128::from(alert),
+            alert,
+            event,
+            "public",
+            severity,
+            60,
+        )
+    });
+    receiver.at(60, over.collect());
+    assert_eq!(
+        receiver.lines(),
+        [
+            "0 opened in 40 stacks, 40 of 40 open, because of public",
+            "5 opened in 1 stacks, 41 of 41 open, because of public",
+            "7 opened in 2 stacks, 43 of 43 open, because of public",
+            "60 resolved in 43 stacks, 0 of 43 open, because of public",
+        ]
+    );
+}
+
+#[test]
+fn what_is_critical_one_by_one_is_told_at_once_and_the_third_names_how_many() {
+    let mut receiver = Receiver::new(MANNER);
+    for alert in 0..4 {
+        let at = i64::from(alert);
+        receiver.at(at, vec![critical(alert, at)]);
+    }
+    assert_eq!(
+        receiver.lines(),
+        [
+            "0 opened infra/0",
+            "1 opened infra/1",
+            "2 opened in 1 stacks, 3 of 3 open, because of public",
+            "3 opened in 1 stacks, 4 of 4 open, because of public",
+        ]
+    );
+}
+
+#[test]
+fn what_becomes_critical_does_not_wait_behind_its_own_beginning() {
+    let mut receiver = Receiver::new(MANNER);
+    receiver.at(0, (0..3).map(|alert| opened(alert, "api", 0)).collect());
+    receiver.wait(10, 100);
+    receiver.at(100, vec![opened(3, "api", 100), opened(4, "api", 100)]);
+    let (event, severity) = (AlertEvent::Changed, Severity::Critical);
+    receiver.at(110, vec![news(50, 3, event, "api", severity, 110)]);
+    // Another trouble than the one with which it was told.
+    receiver.at(120, vec![news(51, 0, event, "public", severity, 120)]);
+    receiver.wait(130, 1000);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened in 3 stacks, 3 of 3 open, because of api",
+            "110 opened in 1 stacks, 4 of 4 open, because of api",
+            "120 changed infra/0",
+            "330 opened in 1 stacks, 5 of 5 open, because of api",
+        ]
+    );
+}
+
+/// Three with one cause were told of together; the first of them is over, as it was or known to
+/// somebody, and there again before that is told.
+fn back_again(ended: impl Fn(&mut AlertNotice), back: impl Fn(&mut AlertNotice)) -> Receiver {
+    let mut receiver = Receiver::new(MANNER);
+    receiver.at(0, (0..3).map(|alert| opened(alert, "api", 0)).collect());
+    receiver.wait(10, 400);
+    let with = |mut envelope: Envelope, change: &dyn Fn(&mut AlertNotice)| {
+        if let Notice::Alert(alert) = &mut envelope.notice {
+            change(alert);
+        }
+        envelope
+    };
+    let (over, severity) = (AlertEvent::Resolved, Severity::High);
+    let end = news(100, 0, over, "api", severity, 400);
+    receiver.at(400, vec![with(end, &ended)]);
+    let begin = news(101, 0, AlertEvent::Opened, "api", severity, 700);
+    receiver.at(700, vec![with(begin, &back)]);
+    receiver.wait(710, 3000);
+    assert!(receiver.waiting.is_empty());
+    receiver
+}
+
+#[test]
+fn what_came_back_before_its_end_was_told_is_no_news() {
+    let mut receiver = back_again(|_| {}, |_| {});
+    assert_eq!(receiver.silent.len(), 2);
+    let over = (0..3).map(|alert| {
+        let (event, severity) = (AlertEvent::Resolved, Severity::High);
+        news(200 + u128::from(alert), alert, event, "api", severity, 3000)
+    });
+    receiver.at(3000, over.collect());
+    receiver.wait(3000, 3100);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened in 3 stacks, 3 of 3 open, because of api",
+            "3030 resolved in 3 stacks, 0 of 3 open, because of api",
+        ]
+    );
+}
+
+#[test]
+fn what_came_back_as_another_trouble_has_changed() {
+    let other = |alert: &mut AlertNotice| {
+        if let Some(trouble) = &mut alert.trouble {
+            trouble.content = "another".to_owned();
+            trouble.parts = BTreeMap::from([("aws_x.a".to_owned(), "1".to_owned())]);
+        }
+    };
+    let receiver = back_again(|_| {}, other);
+    assert_eq!(receiver.silent, []);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened in 3 stacks, 3 of 3 open, because of api",
+            "730 changed in 1 stacks, 3 of 3 open, because of api",
+        ]
+    );
+    let (_, last) = receiver.sent.last().unwrap();
+    let Notice::Group(group) = &last.notice else {
+        panic!("{last:?}");
+    };
+    assert_eq!(group.example.news, ["new: aws_x.a"]);
+    assert_eq!(last.envelopes.len(), 2);
+}
+
+#[test]
+fn whoever_had_taken_on_what_came_back_hears_that_nobody_has_it() {
+    let known = |alert: &mut AlertNotice| {
+        alert.acknowledged = Some(Acknowledgement {
+            by: "ann".to_owned(),
+            at: second(300),
+            until: None,
+            reason: None,
+        });
+    };
+    let receiver = back_again(known, |_| {});
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 opened in 3 stacks, 3 of 3 open, because of api",
+            "730 changed in 1 stacks, 3 of 3 open, because of api",
+        ]
+    );
+}
+
 #[test]
 fn a_cause_that_was_silent_for_long_is_news_again() {
     let mut receiver = Receiver::new(MANNER);
@@ -416,11 +615,103 @@ fn a_machine_gets_each_piece_at_once() {
     assert_eq!(receiver.sent.len(), 5);
 }
 
-/// Lives of alerts: (alert, cause, severity, seconds between its events).
-fn lives() -> impl Strategy<Value = Vec<(u8, u8, bool, Vec<i64>)>> {
+#[test]
+fn repairs_that_are_alike_are_one_message_from_three_on() {
+    let mut receiver = Receiver::new(MANNER);
+    for n in 0..20 {
+        let at = i64::from(n);
+        receiver.at(at, vec![repaired(n, "delay_seconds", Vec::new(), at)]);
+    }
+    receiver.at(20, vec![repaired(20, "policy", Vec::new(), 20)]);
+    receiver.wait(20, 100);
+    // Two, long after.
+    let later = 5 * 3600;
+    receiver.at(
+        later,
+        vec![
+            repaired(30, "delay_seconds", Vec::new(), later),
+            repaired(31, "delay_seconds", Vec::new(), later),
+        ],
+    );
+    receiver.wait(later, later + 100);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 repaired 20 stacks, first infra/0: delay_seconds of aws_sqs_queue",
+            "50 repaired infra/20",
+            "18030 repaired infra/30",
+            "18030 repaired infra/31",
+        ]
+    );
+}
+
+#[test]
+fn a_repair_that_is_made_in_stack_after_stack_is_a_few_messages() {
+    let mut receiver = Receiver::new(MANNER);
+    for n in 0..40 {
+        let at = i64::from(n) * 40;
+        receiver.wait(at - 30, at);
+        receiver.at(at, vec![repaired(n, "delay_seconds", Vec::new(), at)]);
+    }
+    receiver.wait(1560, 9000);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "30 repaired infra/0",
+            "70 repaired infra/1",
+            "110 repaired infra/2",
+            "410 repaired 8 stacks, first infra/10: delay_seconds of aws_sqs_queue",
+            "1010 repaired 15 stacks, first infra/11: delay_seconds of aws_sqs_queue",
+            "2210 repaired 14 stacks, first infra/26: delay_seconds of aws_sqs_queue",
+        ]
+    );
+}
+
+#[test]
+fn a_repair_after_which_something_is_left_is_told_by_itself_and_at_once() {
+    let mut receiver = Receiver::new(MANNER);
+    let left = || vec![testing::drift("aws_sqs_queue.jobs", "policy", "x")];
+    let mut all: Vec<Envelope> = (0..3)
+        .map(|n| repaired(n, "delay_seconds", Vec::new(), 0))
+        .collect();
+    all.push(repaired(3, "delay_seconds", left(), 0));
+    receiver.at(0, all);
+    receiver.wait(0, 100);
+    assert_eq!(
+        receiver.lines(),
+        [
+            "0 repaired infra/3",
+            "30 repaired 3 stacks, first infra/0: delay_seconds of aws_sqs_queue",
+        ]
+    );
+}
+
+#[test]
+fn repairs_of_the_night_are_a_line_if_they_are_alike() {
+    let mut receiver = Receiver::new(Manner {
+        quiet: Some(night()),
+        ..MANNER
+    });
+    let mut all: Vec<Envelope> = (0..3)
+        .map(|n| repaired(n, "delay_seconds", Vec::new(), 3600))
+        .collect();
+    all.push(repaired(3, "policy", Vec::new(), 3600));
+    receiver.at(3600, all);
+    receiver.at(7 * 3600, Vec::new());
+    assert_eq!(
+        receiver.lines(),
+        [
+            "25200 QuietHours: repaired 3 stacks: delay_seconds of aws_sqs_queue, \
+             repaired infra/3; 0 came and went",
+        ]
+    );
+}
+
+/// Lives of alerts: (whether it comes back each time, cause, severity, seconds between its events).
+fn lives() -> impl Strategy<Value = Vec<(bool, u8, bool, Vec<i64>)>> {
     proptest::collection::vec(
         (
-            any::<u8>(),
+            any::<bool>(),
             0_u8..3,
             any::<bool>(),
             proptest::collection::vec(1_i64..900, 2..5),
@@ -439,12 +730,14 @@ proptest! {
         }
         manner.limit = limit.map(|messages| Limit { messages, within: SignedDuration::from_mins(10) });
         let mut all = Vec::new();
-        for (alert, (_, cause, grave, pauses)) in lives.iter().enumerate() {
+        for (alert, (returns, cause, grave, pauses)) in lives.iter().enumerate() {
             let alert = u8::try_from(alert).unwrap();
             let mut at = 0;
             for (n, pause) in pauses.iter().enumerate() {
                 at += pause;
-                let event = if n == 0 { AlertEvent::Opened } else if n + 1 == pauses.len() { AlertEvent::Resolved } else { AlertEvent::Changed };
+                let event = if *returns {
+                    if n % 2 == 0 { AlertEvent::Opened } else { AlertEvent::Resolved }
+                } else if n == 0 { AlertEvent::Opened } else if n + 1 == pauses.len() { AlertEvent::Resolved } else { AlertEvent::Changed };
                 let severity = if *grave { Severity::Critical } else { Severity::Low };
                 let cause = if *cause == 0 { String::new() } else { format!("c{cause}") };
                 all.push((at, news(0, alert, event, &cause, severity, at)));
@@ -461,7 +754,7 @@ proptest! {
         receiver.wait(3600, 3600 + 24 * 3600);
         prop_assert!(receiver.waiting.is_empty());
         let used: Vec<EnvelopeId> = receiver.sent.iter().flat_map(|(_, m)| m.envelopes.clone()).collect();
-        prop_assert_eq!(used.len(), all.len());
+        prop_assert_eq!(used.len() + receiver.silent.len(), all.len());
         let mut last: BTreeMap<AlertId, EnvelopeId> = BTreeMap::new();
         for id in &used {
             let (_, envelope) = all.iter().find(|(_, e)| e.id == *id).unwrap();

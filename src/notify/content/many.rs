@@ -193,7 +193,16 @@ pub(super) fn undelivered(lost: &UndeliveredNotice, zone: &TimeZone) -> Content 
         1 => "1 message waits for it.".to_owned(),
         many => format!("{} messages wait for it.", thousands(many)),
     };
-    let (subject, headline, state, facts) = match lost.news {
+    let names: Vec<String> = std::iter::once(name).chain(&lost.others).cloned().collect();
+    let named = and_more(&names);
+    let beside = match lost.others.as_slice() {
+        [] => None,
+        others => Some(format!(
+            "Reached through the same server: {}",
+            others.join(", ")
+        )),
+    };
+    let (subject, headline, state, mut facts) = match lost.news {
         Reach::GivenUp => (
             format!("[undelivered] Mooring cannot reach {name}"),
             format!("{given_up} to {name} could not be delivered"),
@@ -204,7 +213,7 @@ pub(super) fn undelivered(lost: &UndeliveredNotice, zone: &TimeZone) -> Content 
             ],
         ),
         Reach::Down(since) => (
-            format!("[unreachable] Mooring cannot reach {name}"),
+            format!("[unreachable] Mooring cannot reach {named}"),
             format!("{name} takes no messages since {}", minute(since, zone)),
             format!("takes no messages since {}", minute(since, zone)),
             vec![lost.error.clone(), waiting],
@@ -212,18 +221,23 @@ pub(super) fn undelivered(lost: &UndeliveredNotice, zone: &TimeZone) -> Content 
         Reach::Back(since) => {
             let span = lasting(since, lost.at).unwrap_or_else(|| "a while".to_owned());
             (
-                format!("[resolved] Mooring reaches {name} again"),
+                format!("[resolved] Mooring reaches {named} again"),
                 format!("{name} takes messages again, after {span}"),
                 format!("takes messages again, after {span}"),
                 vec![format!("Since {}", minute(lost.at, zone)), waiting],
             )
         }
     };
+    facts.extend(beside);
     let over = matches!(lost.news, Reach::Back(_));
     let brief = if over {
         Brief::new("resolved", name, state)
     } else {
         Brief::new(Severity::High.as_str(), name, state).with("Why", &lost.error)
+    };
+    let brief = match lost.others.as_slice() {
+        [] => brief,
+        others => brief.with("Also", format!("{} (the same server)", others.join(", "))),
     };
     Content {
         subject,

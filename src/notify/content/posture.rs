@@ -6,7 +6,7 @@ use crate::domain::alert::AlertKind;
 use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Finding, Severity, Verdict};
 use crate::domain::ids::Address;
-use crate::domain::notice::{RepairNotice, SummaryLine, SummaryNotice};
+use crate::domain::notice::{RepairNotice, RepairsNotice, SummaryLine, SummaryNotice};
 
 use super::super::commands::Place;
 use super::super::steps;
@@ -15,7 +15,7 @@ use super::{
     grouped, listed, minute, plural, reasons, verdict_words, worst_first,
 };
 
-/// Stacks listed in one summary.
+/// Stacks listed in one message.
 const MOST_STACKS: usize = 40;
 
 /// A repair, or an apply whose result could not be checked or is not the wished one.
@@ -96,6 +96,49 @@ pub(super) fn repaired(repair: &RepairNotice, zone: &TimeZone) -> Content {
 /// Whether an apply does something about it.
 fn is_applied(finding: &Finding) -> bool {
     finding.is_drift() || finding.is_pending()
+}
+
+/// Repairs of several stacks, each of which is in sync.
+pub(super) fn repaired_alike(repairs: &RepairsNotice, zone: &TimeZone) -> Content {
+    let count = plural(repairs.members.len(), "stack", "stacks");
+    let cause = &repairs.cause;
+    let example = &repairs.example;
+    let findings = example.before.findings.resources.iter();
+    let done = worst_first(findings.filter(|finding| finding.is_drift()));
+    let members = repairs.members.iter().take(MOST_STACKS);
+    let items = members.map(|member| Item::labelled(&member.stack, &member.text));
+    let mut stacks = Section::new("Where", items.collect());
+    let more = repairs.members.len().saturating_sub(MOST_STACKS);
+    if more > 0 {
+        stacks.more = Some(format!("and {} more", grouped(more)));
+    }
+    let places = repairs.members.iter();
+    let places: Vec<String> = places.map(|member| member.stack.to_string()).collect();
+    let place = Place::of(&example.stack, &example.after);
+    let mut next = steps::after_repair(&place, true);
+    next.more = Some("The same goes for the others, each with its own commands.".to_owned());
+    Content {
+        subject: format!("[repaired] {count}: {cause}"),
+        headline: format!("{count}: repaired by Mooring: {cause}; now in sync"),
+        facts: vec![format!("Last of it verified {}", minute(repairs.at, zone))],
+        sections: vec![
+            stacks,
+            listed(
+                "For example, in the first of them",
+                &done,
+                as_repaired,
+                repairs.at,
+            ),
+            Section::new("Why that was allowed", reasons(&example.before)),
+            next,
+        ],
+        severity: Severity::Info,
+        over: true,
+        brief: Brief::new("repaired", &count, "repaired by Mooring")
+            .with("What", cause)
+            .with("Where", and_more(&places))
+            .with("Now", "in sync"),
+    }
 }
 
 pub(super) fn summarised(summary: &SummaryNotice, zone: &TimeZone) -> Content {

@@ -386,6 +386,15 @@ async fn a_summary_opens_no_issue() {
     assert!(desk.issues().is_empty());
 }
 
+#[tokio::test]
+async fn issues_of_stacks_are_not_asked_to_tell_of_receivers() {
+    let mut desk = Desk::at(Kind::GitLab).await;
+    assert!(!desk.notifiers.tells_of_receivers("desk"));
+    desk.tell(&super::super::Specimen::Undelivered.notice())
+        .await;
+    assert!(desk.issues().is_empty());
+}
+
 #[test]
 fn what_an_issue_says() {
     let notice = samples::drift();

@@ -55,6 +55,17 @@ fn a_repair_is_a_change_and_a_summary_is_nothing() {
 }
 
 #[test]
+fn messages_that_were_given_up_are_an_incident_of_their_own() {
+    let lost = super::super::Specimen::Undelivered.notice();
+    let event = &shown(&lost)["event"];
+    assert_eq!(event["event_action"], "trigger");
+    assert_eq!(event["dedup_key"], "undelivered-oncall");
+    assert_eq!(event["payload"]["severity"], "error");
+    let down = super::super::Specimen::Unreachable.notice();
+    assert_ne!(shown(&down)["event"]["dedup_key"], event["dedup_key"]);
+}
+
+#[test]
 fn an_event_stays_small_whatever_is_in_it() {
     let item = Item {
         label: "a".repeat(250),

@@ -181,6 +181,7 @@ pub(super) fn alert(
         escalated: false,
         cause: None,
         request: None,
+        trouble: None,
         audience: Audience {
             source: Some(SourceName::new("infra")),
             labels: BTreeMap::new(),
@@ -361,7 +362,7 @@ fn ended(resolution: Resolution) -> Notice {
     })
 }
 
-fn repair(after: StackCheck) -> RepairNotice {
+pub(super) fn repair(after: StackCheck) -> RepairNotice {
     let before = check(
         Verdict::Drifted,
         vec![tags()],
@@ -379,13 +380,16 @@ fn repair(after: StackCheck) -> RepairNotice {
 
 /// A repair that worked.
 pub(super) fn repaired() -> Notice {
-    let after = check(
+    Notice::Repaired(repair(in_sync()))
+}
+
+pub(super) fn in_sync() -> StackCheck {
+    check(
         Verdict::InSync,
         Vec::new(),
         DecisionKind::Nothing,
         "in sync",
-    );
-    Notice::Repaired(repair(after))
+    )
 }
 
 /// An apply after which the stack could not be planned.

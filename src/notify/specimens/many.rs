@@ -3,14 +3,14 @@
 use crate::domain::alert::{AlertEvent, AlertKind};
 use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
-use crate::domain::ids::{AlertId, SourceName, StackId};
+use crate::domain::ids::{AlertId, RunId, SourceName, StackId};
 use crate::domain::notice::{
     AlertNotice, DigestLine, DigestNotice, DigestReason, GroupMember, GroupNotice, Notice, Reach,
-    SummaryLine, SummaryNotice, UndeliveredNotice,
+    RepairMember, RepairNotice, RepairsNotice, SummaryLine, SummaryNotice, UndeliveredNotice,
 };
 use crate::domain::policy::DecisionKind;
 
-use super::alerts::{SEEN, alert, check, id, minutes_later, tags};
+use super::alerts::{SEEN, alert, check, id, in_sync, minutes_later, repair, tags};
 
 const STACKS: [&str; 4] = [
     "infra/live/api@prod",
@@ -45,7 +45,7 @@ fn group(event: AlertEvent, members: usize, (open, total): (usize, usize), minut
         severity: Severity::Low,
         at: minutes_later(minutes),
         since: SEEN,
-        key: "findings/5d1e0c9a7b3f2468".to_owned(),
+        key: "drift/5d1e0c9a7b3f2468".to_owned(),
         cause: "tags.Env of aws_s3_bucket".to_owned(),
         members: members.collect(),
         open,
@@ -71,6 +71,29 @@ pub(super) fn group_grows() -> Notice {
 /// All of them are over.
 pub(super) fn group_ends() -> Notice {
     group(AlertEvent::Resolved, 4, (0, 4), 90)
+}
+
+/// Three stacks in which the same is repaired.
+pub(super) fn repaired_alike() -> Notice {
+    let mut after = in_sync();
+    after.stack = Some(StackId::new(STACKS[0]));
+    let stacks = STACKS.iter().zip(20..).take(3);
+    let members = stacks.map(|(stack, n)| RepairMember {
+        run: RunId::from_uuid(id(n)),
+        stack: StackId::new(*stack),
+        text: "aws_s3_bucket.logs (drift)".to_owned(),
+    });
+    Notice::Repairs(RepairsNotice {
+        group: "specimen".to_owned(),
+        at: minutes_later(2),
+        cause: "tags.Env of aws_s3_bucket".to_owned(),
+        members: members.collect(),
+        example: Box::new(RepairNotice {
+            run: RunId::from_uuid(id(20)),
+            stack: StackId::new(STACKS[0]),
+            ..repair(after)
+        }),
+    })
 }
 
 fn line(stack: &str, verdict: Verdict, severity: Severity, text: &str) -> SummaryLine {
@@ -163,6 +186,10 @@ pub(super) fn rate_limit() -> Notice {
 fn receiver(news: Reach, minutes: i64, waiting: usize, given_up: usize) -> Notice {
     Notice::Undelivered(UndeliveredNotice {
         notifier: "oncall".to_owned(),
+        others: match news {
+            Reach::GivenUp => Vec::new(),
+            Reach::Down(_) | Reach::Back(_) => vec!["lead".to_owned(), "team".to_owned()],
+        },
         news,
         at: minutes_later(minutes),
         waiting,

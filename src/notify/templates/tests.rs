@@ -33,7 +33,7 @@ impl Directory {
 
 fn mail(templates: Templates, notice: &Notice) -> super::super::render::Mail {
     let renderer = Renderer::new(templates).unwrap();
-    let data = Data::new(&content(notice), notice, "team");
+    let data = Data::new(&content(notice), notice, "team", &TimeZone::UTC);
     renderer.mail(&data).unwrap()
 }
 
@@ -153,10 +153,14 @@ fn a_template_that_fails_later_is_replaced_by_the_built_in_one() {
     let renderer = Renderer::new(templates).unwrap();
     let notice = samples::drift();
     let mut words = content(&notice);
-    let mail = renderer.mail(&Data::new(&words, &notice, "team")).unwrap();
+    let mail = renderer
+        .mail(&Data::new(&words, &notice, "team", &TimeZone::UTC))
+        .unwrap();
     assert_eq!(mail.text, "mine");
     words.facts = vec!["a fact".to_owned(); 10];
-    let mail = renderer.mail(&Data::new(&words, &notice, "team")).unwrap();
+    let mail = renderer
+        .mail(&Data::new(&words, &notice, "team", &TimeZone::UTC))
+        .unwrap();
     assert!(mail.text.contains("a fact\na fact"), "{}", mail.text);
 }
 
@@ -184,7 +188,7 @@ fn everything_that_a_template_can_use_is_documented() {
     let mut found = std::collections::BTreeSet::new();
     for notice in samples::all() {
         names(
-            Data::new(&content(&notice), &notice, "team").value(),
+            Data::new(&content(&notice), &notice, "team", &TimeZone::UTC).value(),
             &mut found,
         );
     }

@@ -54,6 +54,7 @@ fn critical() -> Notice {
         escalated: false,
         cause: None,
         request: None,
+        trouble: None,
         audience: Audience::default(),
         check: crate::domain::testing::check(vec![]),
     })

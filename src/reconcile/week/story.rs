@@ -308,6 +308,15 @@ pub(super) fn story() -> Vec<Happening> {
             }),
         ),
         (
+            "Fri 15:00",
+            "a script changes the delay of the queues of 30 stacks of web/shop; policy calls that safe to repair",
+            World(|week| {
+                each(week, "web/shop", 1..=30, |s| {
+                    s.moves(QUEUE, "/delay_seconds", json!(3))
+                });
+            }),
+        ),
+        (
             "Sat 06:00",
             "the engine of legacy/old-40 hangs: it is not looked at any more",
             World(|week| {

@@ -1,5 +1,7 @@
 //! What charts show: days, or runs of days where there are too many.
 
+use jiff::tz::TimeZone;
+
 use crate::domain::posture::Day;
 
 /// Days that a bar stands for.
@@ -48,6 +50,15 @@ pub(super) fn bars(trend: &[Day], most: usize) -> Vec<Bar> {
 pub(super) fn is_empty(trend: &[Day]) -> bool {
     let mut days = trend.iter();
     days.all(|day| day.opened + day.resolved + day.open + day.repaired == 0)
+}
+
+/// Says whose days these are where times are of another zone.
+pub(super) fn days(zone: &TimeZone) -> &'static str {
+    if *zone == TimeZone::UTC {
+        ""
+    } else {
+        " (days in UTC)"
+    }
 }
 
 /// The chart in a sentence.

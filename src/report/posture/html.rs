@@ -1,6 +1,7 @@
 //! The report as a page of its own: no script, nothing from elsewhere, readable on a telephone, in
 //! the dark and on paper. Its charts are drawn in place and told in words and numbers too.
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::super::escape::xml;
@@ -107,7 +108,7 @@ struct Line {
 
 /// The page.
 pub(super) fn html(posture: &Posture) -> Result<String, minijinja::Error> {
-    let view = view(posture, MOST);
+    let view = view(posture, MOST, &TimeZone::UTC);
     let counts = counts(&view);
     let told = view.counts.iter();
     let told = told.map(|(verdict, number)| format!("{number} {}", common::verdict(*verdict)));

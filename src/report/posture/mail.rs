@@ -2,6 +2,7 @@
 //! as it is: tables and inline styles, no images, no drawings, no sheet of styles. Its charts are
 //! cells of tables; every one has its numbers beside it.
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::super::RenderError;
@@ -10,7 +11,7 @@ use super::super::fit::cut;
 use super::super::template::{Template, fill};
 use super::super::words as common;
 use super::PLAIN;
-use super::chart::{Bar, bars, is_empty, told};
+use super::chart::{Bar, bars, days, is_empty, told};
 use super::text::body;
 use super::view::{Body, Entry, Section, view};
 use crate::domain::finding::{Severity, Verdict};
@@ -42,6 +43,8 @@ struct Fragment {
     counts: Vec<Count>,
     figures: Vec<(&'static str, String, String)>,
     told: String,
+    /// Whose days the chart shows, if that is to be said.
+    days: &'static str,
     chart: Vec<Row>,
     sections: Vec<Part>,
     /// What did not fit, in words.
@@ -86,16 +89,16 @@ struct Line {
     detail: Vec<String>,
 }
 
-/// The report for a mail.
-pub fn mail(posture: &Posture) -> Result<Mail, RenderError> {
+/// The report for a mail, with times of this zone.
+pub fn mail(posture: &Posture, zone: &TimeZone) -> Result<Mail, RenderError> {
     Ok(Mail {
-        text: body(posture, &PLAIN),
-        html: html(posture).map_err(|error| RenderError::new("mail", error))?,
+        text: body(posture, &PLAIN, zone),
+        html: html(posture, zone).map_err(|error| RenderError::new("mail", error))?,
     })
 }
 
-fn html(posture: &Posture) -> Result<String, minijinja::Error> {
-    let view = view(posture, MOST);
+fn html(posture: &Posture, zone: &TimeZone) -> Result<String, minijinja::Error> {
+    let view = view(posture, MOST, zone);
     let stacks = posture.counts.stacks.max(1);
     let counts = view.counts.iter().map(|(verdict, number)| Count {
         colour: colour_of(*verdict),
@@ -115,6 +118,7 @@ fn html(posture: &Posture) -> Result<String, minijinja::Error> {
         counts: counts.collect(),
         figures: figures.collect(),
         told: told(&bars),
+        days: days(zone),
         chart: rows(&bars),
         sections: view.sections.iter().map(part).collect(),
         left_out: String::new(),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use jiff::tz::TimeZone;
+
 use super::super::escape::{cell, code, prose};
 use super::super::fit::cut;
 use super::super::words as common;
@@ -24,7 +26,7 @@ const DAYS: usize = 31;
 
 /// The report.
 pub(super) fn markdown(posture: &Posture) -> String {
-    let view = view(posture, MOST);
+    let view = view(posture, MOST, &TimeZone::UTC);
     let mut page = top(&view);
     let mut left_out = 0;
     let mut parts: Vec<String> = Vec::new();

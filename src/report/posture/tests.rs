@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use roxmltree::{Document, ParsingOptions};
 use serde_json::Value;
 
@@ -394,8 +395,19 @@ fn a_week_as_a_page() {
 }
 
 #[test]
+fn a_mail_tells_the_times_of_its_zone_and_whose_days_it_shows() {
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let mail = mail(&week(), &zone).unwrap();
+    for form in [mail.text, mail.html] {
+        assert!(form.contains(" (days in UTC)"), "{form}");
+        let times = form.replace(" (days in UTC)", "");
+        assert!(times.contains(" CET") && !times.contains("UTC"), "{form}");
+    }
+}
+
+#[test]
 fn a_week_as_a_mail() {
-    let mail = mail(&week()).unwrap();
+    let mail = mail(&week(), &TimeZone::UTC).unwrap();
     assert!(
         mail.text
             .starts_with("2026-11-18 08:00 UTC to 2026-11-25 08:00 UTC (7 d)\n"),
@@ -461,7 +473,7 @@ fn no_text_acts_in_any_form() {
         );
     }
     let page = rendered(PostureFormat::Html, &posture);
-    let mail = mail(&posture).unwrap();
+    let mail = mail(&posture, &TimeZone::UTC).unwrap();
     for html in [&page, &mail.html] {
         parsed(html, |document| {
             assert!(!document.descendants().any(|node| node.has_tag_name("img")));

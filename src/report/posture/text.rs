@@ -1,12 +1,13 @@
 //! The report for people at a terminal.
 
 use anstyle::Style;
+use jiff::tz::TimeZone;
 
 use super::super::escape::terminal;
 use super::super::fit::{columns, cut, pad, wrapped};
 use super::super::text::style;
 use super::super::{Options, words as common};
-use super::chart::{bars, is_empty};
+use super::chart::{bars, days, is_empty};
 use super::view::{Body, Entry, Figure, Section, Table, View, view};
 use crate::domain::posture::Posture;
 
@@ -30,21 +31,21 @@ pub(super) fn text(posture: &Posture, options: &Options) -> String {
     } else {
         headline
     };
-    format!("{headline}\n{}", body(posture, options))
+    format!("{headline}\n{}", body(posture, options, &TimeZone::UTC))
 }
 
-/// The same without its headline.
-pub(super) fn body(posture: &Posture, options: &Options) -> String {
+/// The same without its headline, with times of this zone.
+pub(super) fn body(posture: &Posture, options: &Options, zone: &TimeZone) -> String {
     let most = if options.verbose { usize::MAX } else { MOST };
     let mut page = Page {
         width: options.width.max(NARROWEST),
         color: options.color,
         lines: Vec::new(),
     };
-    let view = view(posture, most);
+    let view = view(posture, most, zone);
     page.top(&view);
     page.figures(&view.figures);
-    page.chart(posture);
+    page.chart(posture, zone);
     for section in &view.sections {
         page.section(section);
     }
@@ -122,7 +123,7 @@ impl Page {
         }
     }
 
-    fn chart(&mut self, posture: &Posture) {
+    fn chart(&mut self, posture: &Posture, zone: &TimeZone) {
         if is_empty(&posture.trend) {
             return;
         }
@@ -132,7 +133,7 @@ impl Page {
             return;
         };
         let to = last.to.as_ref().unwrap_or(&last.from);
-        let title = format!("Alerts from {} to {to}", first.from);
+        let title = format!("Alerts from {} to {to}{}", first.from, days(zone));
         self.line("");
         self.line(self.bold(&title));
         let total = &posture.alerts;

@@ -1,6 +1,8 @@
 //! What a report on a posture shows, before any form is given to it. Texts are as they came: each
 //! form makes them safe in its own syntax.
 
+use jiff::tz::TimeZone;
+
 use super::super::words as common;
 use super::words::{NONE, by, kind, long, maybe_long, minute, spread};
 use crate::domain::counts::VerdictCounts;
@@ -56,11 +58,11 @@ pub(super) struct Table {
     pub(super) rows: Vec<(String, Vec<String>)>,
 }
 
-/// The view with at most so many entries in a section.
-pub(super) fn view(posture: &Posture, most: usize) -> View {
+/// The view with at most so many entries in a section, and times of this zone.
+pub(super) fn view(posture: &Posture, most: usize, zone: &TimeZone) -> View {
     let mut sections = vec![
         entries("New and still open", &posture.new, most, |a| {
-            new(a, posture)
+            new(a, posture, zone)
         }),
         entries("Fixed", &posture.fixed, most, |fixed| Entry {
             severity: Some(fixed.severity),
@@ -69,7 +71,7 @@ pub(super) fn view(posture: &Posture, most: usize) -> View {
                 kind(fixed.kind).to_owned(),
                 by(fixed.by).to_owned(),
                 format!("after {}", long(fixed.after)),
-                minute(fixed.resolved_at),
+                minute(fixed.resolved_at, zone),
             ],
             detail: Vec::new(),
         }),
@@ -79,7 +81,7 @@ pub(super) fn view(posture: &Posture, most: usize) -> View {
         items: posture.oldest.clone(),
     };
     sections.extend([
-        entries("Open for longest", &oldest, most, open),
+        entries("Open for longest", &oldest, most, |a| open(a, zone)),
         entries(
             "Contested: repaired, and drifted again",
             &posture.contested,
@@ -100,7 +102,7 @@ pub(super) fn view(posture: &Posture, most: usize) -> View {
                 name: expiring.stack.to_string(),
                 facts: vec![
                     kind(expiring.kind).to_owned(),
-                    format!("until {}", minute(expiring.until)),
+                    format!("until {}", minute(expiring.until, zone)),
                     format!("by {}", expiring.by),
                 ],
                 detail: first_line(expiring.reason.as_deref()),
@@ -143,7 +145,7 @@ pub(super) fn view(posture: &Posture, most: usize) -> View {
     });
     View {
         headline: headline(&posture.counts),
-        about: about(posture),
+        about: about(posture, zone),
         counts: counts(&posture.counts),
         figures: figures(posture),
         sections,
@@ -180,9 +182,9 @@ fn counts(counts: &VerdictCounts) -> Vec<(Verdict, usize)> {
     all.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-fn about(posture: &Posture) -> Vec<String> {
+fn about(posture: &Posture, zone: &TimeZone) -> Vec<String> {
     let window = posture.window;
-    let (from, to) = (minute(window.from()), minute(window.to()));
+    let (from, to) = (minute(window.from(), zone), minute(window.to(), zone));
     let length = long(Seconds::between(window.from(), window.to()));
     let mut about = vec![format!("{from} to {to} ({length})")];
     let Filter { which, severity } = &posture.filter;
@@ -214,13 +216,13 @@ fn about(posture: &Posture) -> Vec<String> {
         about.push(format!("Only {}", only.join(", ")));
     }
     if window.to() != posture.made_at {
-        let made = minute(posture.made_at);
+        let made = minute(posture.made_at, zone);
         about.push(format!(
             "Alerts as of the end of that time, verdicts as of {made}"
         ));
     }
     if let Some(known) = posture.known_from {
-        let known = minute(known);
+        let known = minute(known, zone);
         about.push(format!(
             "Alerts resolved before {known} are forgotten: earlier days count too little"
         ));
@@ -307,18 +309,18 @@ fn entries<T>(title: &str, list: &Listed<T>, most: usize, entry: impl Fn(&T) -> 
     }
 }
 
-fn new(alert: &OpenAlert, posture: &Posture) -> Entry {
+fn new(alert: &OpenAlert, posture: &Posture, zone: &TimeZone) -> Entry {
     let since_opened = Seconds::between(alert.opened_at, posture.window.to());
-    let mut entry = open(alert);
+    let mut entry = open(alert, zone);
     entry.facts = vec![
         kind(alert.kind).to_owned(),
         format!("opened {} ago", long(since_opened)),
     ];
-    entry.facts.extend(known(alert.acknowledged.as_ref()));
+    entry.facts.extend(known(alert.acknowledged.as_ref(), zone));
     entry
 }
 
-fn open(alert: &OpenAlert) -> Entry {
+fn open(alert: &OpenAlert, zone: &TimeZone) -> Entry {
     let mut facts = vec![
         kind(alert.kind).to_owned(),
         format!("for {}", long(alert.age)),
@@ -326,7 +328,7 @@ fn open(alert: &OpenAlert) -> Entry {
     if !alert.owners.is_empty() {
         facts.push(alert.owners.join(", "));
     }
-    facts.extend(known(alert.acknowledged.as_ref()));
+    facts.extend(known(alert.acknowledged.as_ref(), zone));
     Entry {
         severity: Some(alert.severity),
         name: alert.stack.to_string(),
@@ -335,9 +337,11 @@ fn open(alert: &OpenAlert) -> Entry {
     }
 }
 
-fn known(acknowledged: Option<&Acknowledgement>) -> Option<String> {
+fn known(acknowledged: Option<&Acknowledgement>, zone: &TimeZone) -> Option<String> {
     let known = acknowledged?;
-    let until = known.until.map(|until| format!(" until {}", minute(until)));
+    let until = known
+        .until
+        .map(|until| format!(" until {}", minute(until, zone)));
     let until = until.unwrap_or_default();
     Some(format!("acknowledged by {}{until}", known.by))
 }

@@ -1,6 +1,7 @@
 //! A posture in words, the same for every form of report.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::super::words::count;
 use crate::domain::alert::AlertKind;
@@ -9,8 +10,10 @@ use crate::domain::posture::{FixedBy, Seconds, Spread};
 /// What stands for something unknown.
 pub(super) const NONE: &str = "–";
 
-pub(super) fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// A time in a zone, with what the zone is called then.
+pub(super) fn minute(at: Timestamp, zone: &TimeZone) -> String {
+    let at = at.to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 /// A length of time in its two largest units: `3 d 4 h`.

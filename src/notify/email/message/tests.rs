@@ -1,5 +1,7 @@
 //! What mail programs go by.
 
+use jiff::tz::TimeZone;
+
 use super::super::super::render::{Data, Renderer};
 use super::super::super::samples;
 use super::super::super::settings::Templates;
@@ -31,7 +33,12 @@ fn sent(notice: &Notice, handle: Option<&str>) -> (String, Option<String>) {
     };
     let renderer = Renderer::new(Templates::default()).unwrap();
     let mail = renderer
-        .mail(&Data::new(&letter.content(), notice, "team"))
+        .mail(&Data::new(
+            &letter.content(),
+            notice,
+            "team",
+            &TimeZone::UTC,
+        ))
         .unwrap();
     let envelope = Envelope {
         letter,
