@@ -39,6 +39,7 @@ pub mod mirrored;
 mod mirrored_rules;
 pub mod noise;
 pub mod notice;
+pub mod opinion;
 mod outputs;
 pub mod pattern;
 pub mod place;
