@@ -12,7 +12,7 @@ use super::source::Source;
 use super::syntax::{self, Node};
 
 /// Builtins of OPA and conftest that are not there, and why.
-const REFUSED: [(&str, &str); 14] = [
+const REFUSED: [(&str, &str); 17] = [
     ("http.send", "policies have no network"),
     ("net.lookup_ip_addr", "policies have no network"),
     ("opa.runtime", "policies have no environment"),
@@ -24,6 +24,9 @@ const REFUSED: [(&str, &str); 14] = [
     ("graph.reachable_paths", "its result has no bound"),
     ("net.cidr_expand", "its result has no bound"),
     ("numbers.range_step", "its result has no bound"),
+    ("bits.lsh", "its result has no bound"),
+    ("units.parse", "its result has no bound"),
+    ("units.parse_bytes", "its result has no bound"),
     ("json.match_schema", "schemas are not supported"),
     ("json.verify_schema", "schemas are not supported"),
     ("io.jwt.decode", "tokens are not supported"),
@@ -39,12 +42,18 @@ pub(super) fn check(sources: &[Source]) -> Result<(), LoadError> {
             let mut found = Ok(());
             let mut called = Vec::new();
             syntax::walk(rule, &mut |node| {
-                let Node::Expr(Expr::Call { fcn, span, .. }) = node else {
+                let Node::Expr(Expr::Call {
+                    fcn, params, span, ..
+                }) = node
+                else {
                     return;
                 };
                 let Some(path) = syntax::path(fcn) else {
                     return;
                 };
+                if path == ["sprintf"] && found.is_ok() {
+                    found = format(source, params.first().map(AsRef::as_ref));
+                }
                 let own = full(&source.package, &path);
                 let imported = path
                     .split_first()
@@ -120,6 +129,31 @@ impl Functions {
     }
 }
 
+/// The engine fills up to any width.
+fn format(source: &Source, format: Option<&Expr>) -> Result<(), LoadError> {
+    let Some(Expr::String { value, span, .. } | Expr::RawString { value, span, .. }) = format
+    else {
+        return Ok(());
+    };
+    let verbs = value.as_string().map(|text| text.to_string());
+    let verbs = verbs.unwrap_or_default();
+    let wide = |verb: &str| {
+        let flags = verb.trim_start_matches([' ', '+', '-', '#', '0']);
+        let sizes = flags
+            .split(|c: char| !c.is_ascii_digit() && c != '.')
+            .next();
+        let mut sizes = sizes.unwrap_or_default().split('.');
+        sizes.any(|digits| digits.len() > 3)
+    };
+    if !verbs.split('%').skip(1).any(wide) {
+        return Ok(());
+    }
+    Err(LoadError::Policy {
+        place: place(source, span),
+        message: "widths in a format have three digits at most".to_owned(),
+    })
+}
+
 fn full(package: &[String], path: &[String]) -> String {
     name(package.iter().chain(path))
 }
@@ -187,6 +221,7 @@ fn no_recursion(calls: &BTreeMap<String, Vec<Call>>) -> Result<(), LoadError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
 
@@ -218,6 +253,10 @@ mod tests {
         assert_eq!(
             refused("rand.intn(\"x\", 5)"),
             "0.rego:4:10: `rand.intn` is not available: the same plan must get the same answer"
+        );
+        assert_eq!(
+            refused("sprintf(\"50%% %5.1f %-02000000000d\", [1, 2])"),
+            "0.rego:4:19: widths in a format have three digits at most"
         );
         assert_eq!(
             refused("[sprintf(\"%d\", [x]) | x := cuont(input.a)]"),

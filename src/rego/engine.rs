@@ -106,7 +106,12 @@ impl Compiled {
                 check_interval: STEPS,
             });
         let value = self.engine.eval_rule(path.to_owned());
-        value.map_err(|error| self.text(&error))
+        let refused = functions::refused();
+        match (value, refused) {
+            (Ok(_), Some(refused)) => Err(refused),
+            (Ok(value), None) => Ok(value),
+            (Err(error), _) => Err(self.text(&error)),
+        }
     }
 
     /// What `print` said since the last time.

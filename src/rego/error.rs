@@ -110,6 +110,7 @@ fn place(text: &str) -> Option<Place> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
 

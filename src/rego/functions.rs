@@ -3,6 +3,8 @@
 //!
 //! An argument of a wrong kind makes the call undefined, as in OPA.
 
+use std::cell::Cell;
+
 use regex::Regex;
 use regorus::{Engine, Value};
 
@@ -27,6 +29,10 @@ enum Refusal {
     Deep,
     #[error("what it holds cannot be used: {0}")]
     Unfit(#[from] Unfit),
+}
+
+thread_local! {
+    static REFUSED: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 type Function = fn(&[Value]) -> Result<Value, Refusal>;
@@ -56,12 +62,23 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// Adds all but the time.
 pub(super) fn add(engine: &mut Engine) -> Result<(), String> {
     for (name, arguments, function) in FUNCTIONS {
-        let called = move |given: Vec<Value>| function(&given).map_err(Into::into);
+        let called = move |given: Vec<Value>| {
+            function(&given).map_err(|refusal| {
+                REFUSED.set(Some(refusal.to_string()));
+                refusal.into()
+            })
+        };
         engine
             .add_extension(name.to_owned(), arguments, Box::new(called))
             .map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// The last refusal on this thread since this was last asked. The engine drops an error within a
+/// function that another definition of it has a value for.
+pub(super) fn refused() -> Option<String> {
+    REFUSED.take()
 }
 
 /// Adds the time, in nanoseconds since 1970.

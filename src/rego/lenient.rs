@@ -112,6 +112,7 @@ fn around(expr: &Expr, function: &str) -> Vec<(usize, String)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
 

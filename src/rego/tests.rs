@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -421,6 +423,14 @@ fn what_would_fill_the_memory_is_refused() {
     let number = main("deny contains \"x\" if json.unmarshal(input.text).a");
     let (kind, message) = failure(&ask(&number, &json!({"text": "{\"a\": 1e999999999}"})));
     assert_eq!(kind, PolicyFailureKind::Evaluation);
+    assert!(message.contains("out of bounds"), "{message}");
+
+    let hidden = main(
+        "f(x) := 1 if json.unmarshal(x).a == 5\n\
+         f(x) := 2 if x\n\
+         deny contains \"x\" if f(input.text) == 1",
+    );
+    let (_, message) = failure(&ask(&hidden, &json!({"text": "{\"a\": 1e999999999}"})));
     assert!(message.contains("out of bounds"), "{message}");
 
     let folder = folder(&[("a.rego", "package main\ndeny contains \"x\"")]);
