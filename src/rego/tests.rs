@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::{Path, PathBuf};
+mod bounds;
+mod loading;
+
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,8 +14,8 @@ use crate::domain::ids::Address;
 use crate::domain::opinion::{Opinion, PolicyFailureKind};
 use crate::domain::policy::PolicyMode;
 
-use super::settings::{Namespaces, RegoSettings};
-use super::{LoadError, Policies, Question, StackFacts, TrialOutcome};
+use super::settings::RegoSettings;
+use super::{Policies, Question, StackFacts, TrialOutcome};
 
 /// A directory with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -124,33 +127,6 @@ fn messages_are_strings_or_objects_with_msg_from_rules_of_conftests_names() {
 }
 
 #[test]
-fn every_package_is_asked_if_so_configured() {
-    let folder = folder(&[
-        ("a.rego", "package a.b\ndeny contains \"a\""),
-        ("c.rego", "package c[\"d-e\"]\ndeny contains \"c\""),
-    ]);
-    let mut settings = settings(folder.path());
-    settings.namespaces = Namespaces::All;
-    let opinion = ask(&Policies::load(&settings).unwrap(), &json!({}));
-    let said: Vec<String> = opinion.denials.iter().map(|d| d.rule.to_string()).collect();
-    assert_eq!(said, ["a.b.deny", "c.d-e.deny"]);
-    assert_eq!(opinion.failures, []);
-}
-
-#[test]
-fn a_package_that_would_never_be_asked_is_an_error() {
-    let files = [("a.rego", "package terraform\ndeny contains \"a\"")];
-    assert_eq!(
-        refused(&files),
-        "package `main` has no rule named deny, violation or warn, so nothing in it would ever be \
-         asked; the packages are terraform: set `namespaces`"
-    );
-    let ours = [("a.rego", "package mooring\nsafe contains \"a.b\"")];
-    assert_eq!(loaded(&ours).rules().collect::<Vec<_>>(), ["mooring.safe"]);
-    assert!(refused(&[("a.txt", "")]).starts_with("no file ending in .rego in "));
-}
-
-#[test]
 fn results_of_another_type_are_failures() {
     let wrong = |rule: &str| failure(&ask(&main(rule), &json!({})));
     assert_eq!(
@@ -187,7 +163,9 @@ fn a_failing_rule_hides_no_denial_and_nothing_is_safe() {
              value := 1 if input.a\n\
              value := 2 if input.b\n\
              deny contains \"seen\"\n\
-             deny_conflict contains \"x\" if value > 5\n",
+             deny_conflict contains \"x\" if { some a in [1]; [b | b := value + a] != [] }\n\
+             helper(x) := x + 1\n\
+             warn contains \"after\" if { some a in [1]; helper(a) == 2 }\n",
         ),
         ("m.rego", "package mooring\nsafe contains \"a.b\""),
     ]);
@@ -312,164 +290,6 @@ fn places_in_failures_are_those_of_the_file() {
         message,
         "main.rego:3:30: `difference` expects set argument. Got `3` instead"
     );
-}
-
-#[test]
-fn errors_are_found_on_loading_with_their_place() {
-    assert_eq!(
-        refused(&[(
-            "a/x.rego",
-            "package main\ndeny contains msg if {\n  msg := \n}"
-        )]),
-        "a/x.rego:3:7: expecting `}` while parsing set"
-    );
-    assert_eq!(
-        refused(&[(
-            "x.rego",
-            "package main\ndeny contains \"m\" if { some y in input.z; x > y }"
-        )]),
-        "x.rego:2:43: use of undefined variable `x` is unsafe"
-    );
-    assert_eq!(
-        refused(&[(
-            "x.rego",
-            "package mooring\n\nfindings := 5\ndeny contains 1"
-        )]),
-        "x.rego:3:1: `mooring.findings` is what Mooring tells: give the rule another name"
-    );
-    let missing = PathBuf::from("no/such/directory");
-    let error = Policies::load(&RegoSettings::new(vec![missing])).unwrap_err();
-    assert!(matches!(error, LoadError::Read { .. }), "{error}");
-}
-
-#[test]
-fn data_files_stand_below_the_names_of_their_directories() {
-    let folder = folder(&[
-        (
-            "p/a.rego",
-            "package main\ndeny contains x if some x in data.limits.regions\ndeny contains data.top",
-        ),
-        ("d/limits/a.yaml", "regions: [eu-west-1]\n"),
-        ("d/limits/b.yml", "types: []\n"),
-        ("d/top.json", "{\"top\": \"t\"}"),
-    ]);
-    let mut settings = settings(&folder.path().join("p"));
-    settings.data = vec![folder.path().join("d")];
-    let opinion = ask(&Policies::load(&settings).unwrap(), &json!({}));
-    assert_eq!(denials(&opinion), ["eu-west-1", "t"]);
-
-    let wrong = |name: &str, text: &str| {
-        std::fs::write(folder.path().join("d").join(name), text).unwrap();
-        let error = Policies::load(&settings).unwrap_err().to_string();
-        std::fs::remove_file(folder.path().join("d").join(name)).unwrap();
-        error
-    };
-    assert!(wrong("z.json", "[1]").ends_with("z.json: the document has to be an object"));
-    assert!(wrong("z.json", "{\"mooring\": 1}").contains("is for what Mooring tells"));
-    assert!(wrong("z.json", "{\"top\": 2}").contains("z.json: another file says otherwise"));
-    assert!(wrong("z.json", "{\n\"top\"").contains("line 2"));
-    assert!(wrong("z.yaml", "a: [\n").contains("z.yaml: "));
-}
-
-#[test]
-fn a_mounted_config_map_is_read_once() {
-    let folder = folder(&[(
-        "..2026_11/a.rego",
-        "package main\na := 1\ndeny contains \"once\"",
-    )]);
-    let link = |to: &str, name: &str| {
-        std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
-    };
-    link("..2026_11", "..data");
-    link("..data/a.rego", "a.rego");
-    let policies = Policies::load(&settings(folder.path())).unwrap();
-    assert_eq!(policies.sources.len(), 1);
-    assert_eq!(denials(&ask(&policies, &json!({}))), ["once"]);
-}
-
-#[test]
-fn a_policy_that_does_not_end_is_stopped() {
-    let folder = folder(&[(
-        "a.rego",
-        "package main\n\
-         r := numbers.range(1, 2000)\n\
-         f(x) := 1 if { y := r[_]; z := r[_]; w := r[_]; x + y + z + w == 0 }\n\
-         f(x) := 2 if x == 0\n\
-         deny contains \"seen\"\n\
-         warn contains \"x\" if not f(1)\n",
-    )]);
-    let mut settings = settings(folder.path());
-    settings.limits.time = Duration::from_millis(500);
-    let began = std::time::Instant::now();
-    let opinion = ask(&Policies::load(&settings).unwrap(), &json!({}));
-    assert!(began.elapsed() < Duration::from_secs(20));
-    assert_eq!(denials(&opinion), ["seen"]);
-    assert_eq!(
-        failure(&opinion),
-        (
-            PolicyFailureKind::TimedOut,
-            "no end within 500 ms".to_owned()
-        )
-    );
-}
-
-#[test]
-fn what_would_fill_the_memory_is_refused() {
-    let range = main("deny contains \"x\" if count(numbers.range(1, 100000000)) > 5");
-    assert_eq!(
-        failure(&ask(&range, &json!({}))).1,
-        "main.rego:2:41: numbers.range makes 100000 numbers at most"
-    );
-    let number = main("deny contains \"x\" if json.unmarshal(input.text).a");
-    let (kind, message) = failure(&ask(&number, &json!({"text": "{\"a\": 1e999999999}"})));
-    assert_eq!(kind, PolicyFailureKind::Evaluation);
-    assert!(message.contains("out of bounds"), "{message}");
-
-    let hidden = main(
-        "f(x) := 1 if json.unmarshal(x).a == 5\n\
-         f(x) := 2 if x\n\
-         deny contains \"x\" if f(input.text) == 1",
-    );
-    let (_, message) = failure(&ask(&hidden, &json!({"text": "{\"a\": 1e999999999}"})));
-    assert!(message.contains("out of bounds"), "{message}");
-
-    let folder = folder(&[("a.rego", "package main\ndeny contains \"x\"")]);
-    let mut settings = settings(folder.path());
-    settings.limits.input_bytes = 100;
-    let large = ask(
-        &Policies::load(&settings).unwrap(),
-        &json!({"a": "x".repeat(100)}),
-    );
-    assert_eq!(
-        failure(&large),
-        (
-            PolicyFailureKind::Input,
-            "the plan cannot be given to them: it is larger than 100 bytes".to_owned()
-        )
-    );
-}
-
-#[test]
-fn many_threads_get_the_same_answer() {
-    let policies = main("deny contains x if { some x in input.list; x != data.mooring.stack.id }");
-    std::thread::scope(|scope| {
-        for id in 0..8 {
-            let policies = &policies;
-            scope.spawn(move || {
-                let stack = StackFacts {
-                    id: id.to_string(),
-                    ..StackFacts::default()
-                };
-                let list: Vec<String> = (0..8).rev().map(|n: i32| n.to_string()).collect();
-                let opinion = about(policies, &json!({"list": list}), &json!([]), &stack);
-                let expected: Vec<String> = (0..8)
-                    .filter(|n| *n != id)
-                    .map(|n: i32| n.to_string())
-                    .collect();
-                assert_eq!(denials(&opinion), expected);
-            });
-        }
-    });
 }
 
 #[test]
