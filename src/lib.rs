@@ -21,6 +21,7 @@
 //! | [`discover`] | a tree into stacks and what each reads elsewhere | `domain` |
 //! | [`terraform`] | a checkout into a saved plan, an approved plan into an apply | `domain`, `secret` |
 //! | [`plan_json`] | bytes into a plan without secrets | `domain`, `secret` |
+//! | [`rego`] | policies in Rego and a plan into an opinion | `domain`, `secret` |
 //! | [`store`] | domain values into rows and back | `domain` |
 //! | [`artifacts`] | bytes of a run into kept copies, a state into a snapshot | `domain`, `secret` |
 //! | [`notify`] | notices into mails, chat posts, incidents, issues and webhook calls | `domain`, `secret` |
@@ -70,6 +71,7 @@ pub mod git;
 pub mod notify;
 pub mod plan_json;
 pub mod reconcile;
+pub mod rego;
 pub mod report;
 pub mod secret;
 pub mod store;

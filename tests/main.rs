@@ -23,6 +23,7 @@ mod notify_command;
 mod notify_matrix;
 mod notify_smtp;
 mod places;
+mod rego;
 mod report_schemas;
 mod story;
 mod terraform;

@@ -40,6 +40,7 @@ mod mirrored_rules;
 pub mod near;
 pub mod noise;
 pub mod notice;
+pub mod opinion;
 mod outputs;
 pub mod pattern;
 pub mod pause;

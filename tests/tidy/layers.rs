@@ -1,12 +1,13 @@
 //! Who may import whom.
 
 /// What talks to one thing outside: each knows the domain, and no other adapter.
-const ADAPTERS: [&str; 8] = [
+const ADAPTERS: [&str; 9] = [
     "artifacts",
     "discover",
     "git",
     "notify",
     "plan_json",
+    "rego",
     "store",
     "telemetry",
     "terraform",
@@ -26,6 +27,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "git",
             "notify",
             "plan_json",
+            "rego",
             "store",
             "telemetry",
             "terraform",
@@ -50,6 +52,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "git::settings",
             "notify::settings",
             "reconcile::settings",
+            "rego::settings",
         ],
         "cli" => &[
             "domain",
@@ -59,6 +62,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "git",
             "notify",
             "plan_json",
+            "rego",
             "store",
             "telemetry",
             "terraform",
@@ -75,6 +79,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "git",
             "notify",
             "plan_json",
+            "rego",
             "store",
             "telemetry",
             "terraform",
