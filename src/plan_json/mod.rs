@@ -7,6 +7,7 @@
 mod clear;
 mod configuration;
 mod convert;
+mod document;
 mod encoding;
 mod gather;
 mod instance_key;
@@ -37,6 +38,7 @@ use crate::domain::ids::Address;
 use crate::domain::plan::Plan;
 use crate::secret::Masker;
 
+pub use document::document;
 use gather::Gathered;
 use scan::{Outline, Scan};
 pub use schema::{Schema, SchemaError};
