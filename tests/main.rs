@@ -6,6 +6,7 @@
     clippy::print_stderr
 )]
 
+mod access;
 mod artifacts_s3;
 mod check;
 mod check_tree;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::artifacts::ArtifactError;
+use crate::domain::identity::Scope;
 use crate::reconcile::command::Refusal;
 use crate::report::RenderError;
 use crate::store::StoreError;
@@ -18,6 +19,8 @@ pub(super) enum ApiError {
     Closed,
     /// The token is missing or wrong.
     Unauthorised,
+    /// The token does not open this.
+    Forbidden(Scope),
     /// There is no such thing.
     NotFound(String),
     /// The request makes no sense.
@@ -59,11 +62,18 @@ impl From<RenderError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::UnknownStack(_) | Refusal::UnknownMessage(_) | Refusal::UnknownNotifier(_) => {
-                Self::NotFound(refusal.to_string())
-            }
-            Refusal::Running(_) | Refusal::NothingOpen(_) | Refusal::NotGivenUp(..) => {
-                Self::Conflict(refusal.to_string())
+            Refusal::UnknownStack(_)
+            | Refusal::UnknownMessage(_)
+            | Refusal::UnknownNotifier(_)
+            | Refusal::UnknownToken(_) => Self::NotFound(refusal.to_string()),
+            Refusal::Running(_)
+            | Refusal::NothingOpen(_)
+            | Refusal::NotGivenUp(..)
+            | Refusal::RevokedAlready(_) => Self::Conflict(refusal.to_string()),
+            Refusal::BadGrant(_) => Self::BadRequest(refusal.to_string()),
+            Refusal::NoRandomness(_) => {
+                tracing::error!("{refusal}");
+                Self::Internal
             }
             Refusal::Stopping => Self::Stopping,
             Refusal::Store(error) => error.into(),
@@ -73,6 +83,10 @@ impl From<Refusal> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let scope = match &self {
+            Self::Forbidden(scope) => Some(*scope),
+            _ => None,
+        };
         let (status, kind, message, hint) = match self {
             Self::Closed => (
                 StatusCode::FORBIDDEN,
@@ -84,13 +98,21 @@ impl IntoResponse for ApiError {
                 StatusCode::UNAUTHORIZED,
                 "unauthorised",
                 "the bearer token is missing or wrong".to_owned(),
-                "send the token of api.token_file as `Authorization: Bearer …`",
+                "send the token of api.token_file, or one of your own that is neither expired nor \
+                 revoked, as `Authorization: Bearer …`",
+            ),
+            Self::Forbidden(scope) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!("this token lacks the scope `{scope}`"),
+                "use a token that has it, or ask whoever makes tokens for one",
             ),
             Self::NotFound(message) => (
                 StatusCode::NOT_FOUND,
                 "not_found",
                 message,
-                "list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages or /api/v1/channels",
+                "list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages, /api/v1/channels or \
+                 /api/v1/tokens",
             ),
             Self::BadRequest(message) => (
                 StatusCode::BAD_REQUEST,
@@ -123,7 +145,10 @@ impl IntoResponse for ApiError {
                 "look into its log",
             ),
         };
-        let body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
+        let mut body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
+        if let Some(scope) = scope {
+            body["error"]["scope"] = json!(scope);
+        }
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
             let challenge = axum::http::HeaderValue::from_static("Bearer");

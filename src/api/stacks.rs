@@ -1,10 +1,10 @@
 //! `/api/v1/stacks`: what is known of the stacks, and planning one now.
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ use crate::reconcile::recover::unseen;
 use crate::report::{self, Format, Options};
 
 use super::Api;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::runs::RunDto;
 
@@ -182,20 +183,32 @@ pub(super) async fn show(
     Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
 }
 
-/// `POST /api/v1/stacks/{stack}/plan`: queues a run now.
+/// Who wants something done, if they say so.
+#[derive(Debug, Deserialize)]
+pub(super) struct By {
+    by: Option<String>,
+}
+
+/// `POST /api/v1/stacks/{stack}/plan[?by=…]`: queues a run now.
 pub(super) async fn plan(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(stack): Path<String>,
+    Query(query): Query<By>,
 ) -> Result<Response, ApiError> {
-    let run = api.handle.plan_now(&StackId::new(stack)).await?;
+    let by = caller.identity(query.by.as_deref())?;
+    let run = api.handle.plan_now(&StackId::new(stack), by).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }
 
-/// `POST /api/v1/stacks/{stack}/resume`: a person has looked at a held stack.
+/// `POST /api/v1/stacks/{stack}/resume[?by=…]`: a person has looked at a held stack.
 pub(super) async fn resume(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(stack): Path<String>,
+    Query(query): Query<By>,
 ) -> Result<Response, ApiError> {
-    let run = api.handle.resume(&StackId::new(stack)).await?;
+    let by = caller.identity(query.by.as_deref())?;
+    let run = api.handle.resume(&StackId::new(stack), by).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }

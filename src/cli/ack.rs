@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
 use super::CliError;
-use super::client::{Client, ServerArgs};
+use super::client::{ByArgs, Client, ServerArgs};
 use super::output::print;
 
 /// Arguments of `ack`.
@@ -24,14 +24,14 @@ pub(super) struct AckArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are.
-    #[arg(long, env = "USER")]
-    by: String,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// `mooring ack`.
 pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
-    let mut query = vec![("by", args.by)];
+    let client = Client::new(&args.server)?;
+    let mut query = client.by(args.by);
     if let Some(duration) = &args.duration {
         query.push(("until", end(duration)?.to_string()));
     }
@@ -40,7 +40,7 @@ pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
         (Some(stack), _) => ["stacks", stack.as_str(), "ack"],
         (None, cause) => ["causes", cause.as_deref().unwrap_or_default(), "ack"],
     };
-    let answer = Client::new(&args.server)?.post_with(&path, &query).await?;
+    let answer = client.post_with(&path, &query).await?;
     let alerts = answer["alerts"].as_u64().unwrap_or_default();
     let until = answer["until"].as_str();
     let until = until.map_or_else(

@@ -3,6 +3,7 @@
 
 mod ack;
 mod artifacts;
+mod audit;
 mod check;
 mod client;
 mod config;
@@ -18,6 +19,7 @@ mod report;
 mod serve;
 mod signals;
 mod tables;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,6 +95,12 @@ enum Command {
     Ack(ack::AckArgs),
     /// List what the daemon told people and what it could not, show it, or have it sent again.
     Messages(messages::MessagesArgs),
+    /// List who did what, write it to a file, or verify that nothing of it was changed.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Make tokens for people, list them, and take them back.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Ask the daemon whether it is alive; for container health checks.
     #[command(hide = true)]
     Healthcheck(ConfigFile),
@@ -160,6 +168,8 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Ack(args) => block_on(ack::ack(args))?,
         Command::Messages(args) => block_on(messages::messages(args))?,
+        Command::Audit(command) => block_on(audit::audit(command))?,
+        Command::Token(command) => block_on(token::token(command))?,
         Command::Resume(args) => block_on(remote::resume(args))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use crate::domain::alert::{Acknowledgement, Alert};
+use crate::domain::audit::{Action, NewAudit};
+use crate::domain::identity::Identity;
 use crate::domain::notice::AlertNotice;
 use crate::store::Conclusion;
 
@@ -11,6 +13,13 @@ use super::context::Context;
 use super::news;
 
 impl Concern {
+    fn cause(&self) -> Option<String> {
+        match self {
+            Self::Stack(_) => None,
+            Self::Cause(key) => Some(key.clone()),
+        }
+    }
+
     fn holds(&self, alert: &Alert) -> bool {
         match self {
             Self::Stack(stack) => alert.stack == *stack,
@@ -28,10 +37,11 @@ pub(super) async fn acknowledge(
     context: &Context,
     concern: &Concern,
     acknowledgement: &Acknowledgement,
+    by: &Identity,
     now: Timestamp,
 ) -> Result<usize, Refusal> {
     let _one_at_a_time = context.telling.lock().await;
-    let (mut entries, mut told) = (Vec::new(), Vec::new());
+    let (mut entries, mut told, mut audit) = (Vec::new(), Vec::new(), Vec::new());
     for (alert, notice) in context.store.open_alerts_as_told().await? {
         let (true, true, Some(notice)) = (concern.holds(&alert), alert.opened_at.is_some(), notice)
         else {
@@ -44,6 +54,14 @@ pub(super) async fn acknowledge(
             ..notice.with(&alert)
         };
         told.push(notice.clone());
+        let action = Action::AlertAcknowledged {
+            stack: alert.stack.clone(),
+            alert: alert.id,
+            cause: concern.cause(),
+            until: acknowledgement.until,
+            reason: acknowledgement.reason.clone(),
+        };
+        audit.push(NewAudit::asked(now, by, action));
         entries.push(news::entry(context, alert, notice));
     }
     if entries.is_empty() {
@@ -53,6 +71,7 @@ pub(super) async fn acknowledge(
     let conclusion = Conclusion {
         alerts: &entries,
         news: &news,
+        audit: &audit,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

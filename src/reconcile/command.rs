@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
 
-use crate::domain::ids::{CommitId, MessageId, RunId, SourceName, StackId};
+use crate::domain::identity::Identity;
+use crate::domain::ids::{CommitId, MessageId, RunId, SourceName, StackId, TokenId};
 use crate::domain::message::MessageState;
+use crate::domain::token::BadGrant;
 use crate::store::StoreError;
 
 use super::resolve::Tracked;
@@ -29,9 +31,9 @@ pub enum Command {
     /// A source was read.
     Source(SourceUpdate, oneshot::Sender<()>),
     /// Somebody wants a stack planned now.
-    PlanNow(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+    PlanNow(StackId, Identity, oneshot::Sender<Result<RunId, Refusal>>),
     /// A person has looked at a held stack: repairs may go on.
-    Resume(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+    Resume(StackId, Identity, oneshot::Sender<Result<RunId, Refusal>>),
 }
 
 /// Whose troubles a person takes on.
@@ -73,6 +75,18 @@ pub enum Refusal {
     /// A message that was not given up cannot be sent again.
     #[error("the message {0} is {state}: only what was given up is sent again", state = .1.as_str())]
     NotGivenUp(MessageId, MessageState),
+    /// There is no such token.
+    #[error("there is no token {0}")]
+    UnknownToken(TokenId),
+    /// A token is taken back once.
+    #[error("the token {0} is revoked already")]
+    RevokedAlready(TokenId),
+    /// There can be no such token.
+    #[error(transparent)]
+    BadGrant(#[from] BadGrant),
+    /// Nothing random can be had.
+    #[error("the operating system gives no random bytes: {0}")]
+    NoRandomness(std::io::Error),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use crate::domain::audit::{Action, NewAudit};
+use crate::domain::identity::Identity;
 use crate::domain::ids::{RunId, SourceName, StackId};
 use crate::domain::run::{Run, RunState, Trigger};
 use crate::store::StoreError;
@@ -19,6 +21,7 @@ use super::context::Context;
 use super::fresh;
 use super::pass::{first_record, pass};
 use super::pulse::Part;
+use super::release::release;
 use super::resolve::Tracked;
 use super::step::{Next, duration};
 use super::{leave, recover, summary};
@@ -107,37 +110,28 @@ impl Driver {
                 self.take_source(update).await;
                 let _gone = done.send(());
             }
-            Command::PlanNow(stack, reply) => {
-                let _gone = reply.send(self.plan_now(&stack).await);
+            Command::PlanNow(stack, by, reply) => {
+                let _gone = reply.send(self.plan_now(&stack, Some(&by)).await);
             }
-            Command::Resume(stack, reply) => {
-                let _gone = reply.send(self.resume(&stack).await);
+            Command::Resume(stack, by, reply) => {
+                let _gone = reply.send(self.resume(&stack, &by).await);
             }
         }
     }
 
-    async fn plan_now(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
+    async fn plan_now(&mut self, stack: &StackId, by: Option<&Identity>) -> Result<RunId, Refusal> {
         if !self.stacks.contains_key(stack) {
             return Err(Refusal::UnknownStack(stack.clone()));
         }
-        Ok(self.enqueue(stack, Trigger::Person).await?)
+        Ok(self.enqueue(stack, Trigger::Person, by).await?)
     }
 
-    async fn resume(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
+    async fn resume(&mut self, stack: &StackId, by: &Identity) -> Result<RunId, Refusal> {
         if self.active.contains(stack) {
             return Err(Refusal::Running(stack.clone()));
         }
-        if let Some(record) = self.context.store.stack(stack).await? {
-            tracing::info!(
-                stack = stack.as_str(),
-                held = record.held.as_deref(),
-                "resumed"
-            );
-            let mut record = record;
-            record.release();
-            self.context.store.save_stack(&record).await?;
-        }
-        self.plan_now(stack).await
+        let recorded = release(&self.context, stack, by).await?;
+        self.plan_now(stack, (!recorded).then_some(by)).await
     }
 
     async fn take_source(&mut self, update: SourceUpdate) {
@@ -209,7 +203,7 @@ impl Driver {
             .map(|(id, followed)| (id.clone(), followed.trigger))
             .collect();
         for (id, trigger) in due {
-            let next = match self.enqueue(&id, trigger).await {
+            let next = match self.enqueue(&id, trigger, None).await {
                 Ok(_) => self.next_scheduled(&id, now),
                 Err(error) => {
                     tracing::error!(stack = id.as_str(), "cannot queue a run: {error}");
@@ -233,18 +227,32 @@ impl Driver {
         }
     }
 
-    /// Queues a run of a stack, or finds the one that is queued already.
-    async fn enqueue(&mut self, stack: &StackId, trigger: Trigger) -> Result<RunId, StoreError> {
+    /// Queues a run of a stack, or finds the one that is queued already; keeps who asked for it.
+    async fn enqueue(
+        &mut self,
+        stack: &StackId,
+        trigger: Trigger,
+        by: Option<&Identity>,
+    ) -> Result<RunId, StoreError> {
+        let now = self.context.now();
+        let asked = |run: RunId| {
+            let stack = stack.clone();
+            by.map(|by| NewAudit::asked(now, by, Action::PlanRequested { stack, run }))
+        };
+        let store = &self.context.store;
         if let Some(queued) = self.queue.iter().find(|run| &run.stack == stack) {
+            store.record(asked(queued.id).as_slice()).await?;
             return Ok(queued.id);
         }
-        let run = Run::queued(fresh::run(), stack.clone(), trigger, self.context.now());
-        let run = if self.context.store.enqueue(&run).await? {
+        let run = Run::queued(fresh::run(), stack.clone(), trigger, now);
+        let run = if store.enqueue(&run, asked(run.id).as_ref()).await? {
             run
         } else {
-            let mut stored = self.context.store.unfinished_runs().await?.into_iter();
+            let mut stored = store.unfinished_runs().await?.into_iter();
             let queued = stored.find(|r| &r.stack == stack && r.state == RunState::Queued);
-            queued.unwrap_or(run)
+            let run = queued.unwrap_or(run);
+            store.record(asked(run.id).as_slice()).await?;
+            run
         };
         let id = run.id;
         self.queue.push_back(run);

@@ -6,6 +6,9 @@
 mod acknowledge;
 pub mod act;
 mod attempt;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod audit_tests;
 mod background;
 mod baseline;
 pub mod bells;
@@ -19,7 +22,7 @@ pub mod driver;
 pub mod explain;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
-mod fixture;
+pub(crate) mod fixture;
 mod fresh;
 pub mod handle;
 pub mod heartbeat;
@@ -40,6 +43,7 @@ mod posture;
 mod prepare;
 pub mod pulse;
 pub mod recover;
+mod release;
 pub mod reports;
 pub mod resolve;
 pub mod schemas;
@@ -51,6 +55,7 @@ pub mod sources;
 mod step;
 pub mod summary;
 pub mod time;
+mod tokens;
 mod tree_copy;
 mod undelivered;
 pub mod uploads;

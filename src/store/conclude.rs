@@ -1,11 +1,13 @@
 //! The end of a look, in one piece.
 
 use super::alerts::{AlertEntry, put_alert};
+use super::audit::append;
 use super::envelopes::{Addressed, put_news};
 use super::memory::put_memory;
 use super::runs::put_run;
 use super::stacks::{put_stack, replace_ledger};
 use super::{Store, StoreError};
+use crate::domain::audit::NewAudit;
 use crate::domain::ids::StackId;
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::run::Run;
@@ -26,6 +28,8 @@ pub struct Conclusion<'a> {
     pub news: &'a [Addressed],
     /// Something to remember: key and value.
     pub memory: Option<(&'a str, &'a str)>,
+    /// What the audit log tells of it.
+    pub audit: &'a [NewAudit],
 }
 
 impl Store {
@@ -56,6 +60,7 @@ impl Store {
         if let Some((key, value)) = conclusion.memory {
             put_memory(&mut transaction, key, value).await?;
         }
+        append(&mut transaction, conclusion.audit).await?;
         transaction.commit().await?;
         Ok(())
     }

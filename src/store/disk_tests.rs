@@ -95,7 +95,7 @@ async fn a_database_of_a_newer_version_is_refused() {
         "{error:?}"
     );
     insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @r"
-    the database has schema version 9000, and this Mooring knows versions up to 4
+    the database has schema version 9000, and this Mooring knows versions up to 5
     Run the Mooring version that wrote it or a newer one; an older one could damage what it does not know.
     ");
 }
@@ -161,6 +161,7 @@ async fn a_real_disk_that_fills_up_and_is_cleared_again() {
         alerts: &[],
         news: &[],
         memory: None,
+        audit: &[],
     };
     for _ in 0..2 {
         let error = store.conclude(&conclusion).await.unwrap_err();
@@ -192,6 +193,7 @@ async fn a_full_disk_is_named_and_costs_nothing_that_was_stored() {
         alerts: &[],
         news: &[],
         memory: None,
+        audit: &[],
     };
     for _ in 0..2 {
         leave_pages(&store, 2).await;
