@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api;
 use crate::artifacts::{ArtifactError, Artifacts};
+use crate::domain::audit::{Action, NewAudit};
 use crate::domain::run::Run;
 use crate::notify::{Notifiers, NotifyError, Switch};
 use crate::reconcile::bells::Bells;
@@ -109,6 +110,7 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     })?;
     let context = Arc::new(build(settings, layout).await?);
     let listener = listen(&context).await?;
+    record_start(&context).await?;
     let left_over = recover::recover(&context).await?;
     leave::retire(&context).await?;
     outbox::retire(&context).await?;
@@ -152,6 +154,20 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     } else {
         Ok(())
     }
+}
+
+/// The audit log tells of each start, and the log of the process where the audit log ends: a copy of
+/// its head in another place.
+async fn record_start(context: &Context) -> Result<(), StoreError> {
+    let started = Action::DaemonStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        configuration: context.settings.digest.clone(),
+    };
+    let started = NewAudit::own(context.now(), started);
+    context.store.record(&[started]).await?;
+    let head = context.store.audit_head().await?;
+    tracing::info!(entry = head.seq, hash = %head.hash, "the head of the audit log");
+    Ok(())
 }
 
 /// Starts the driver; the guard goes with it, however it ends.

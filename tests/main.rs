@@ -6,6 +6,7 @@
     clippy::print_stderr
 )]
 
+mod access;
 mod approval;
 mod artifacts_s3;
 mod check;

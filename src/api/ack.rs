@@ -1,27 +1,29 @@
 //! A person takes the troubles of a stack on, or those of one cause.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::alert::Acknowledgement;
+use crate::domain::identity::Identity;
 use crate::domain::ids::StackId;
 use crate::reconcile::command::Concern;
 
 use super::Api;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::query::{Path, Query};
 use super::stacks::unknown;
 
 /// Longest name or reason taken over, in characters.
-pub(super) const LONGEST: usize = 500;
+const LONGEST: usize = 500;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AckQuery {
-    by: String,
+    by: Option<String>,
     until: Option<Timestamp>,
     reason: Option<String>,
 }
@@ -30,11 +32,13 @@ pub(super) struct AckQuery {
 /// or until a time.
 pub(super) async fn of_stack(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(stack): Path<String>,
     Query(query): Query<AckQuery>,
 ) -> Result<Json<Value>, ApiError> {
+    let by = caller.named(query.by.as_deref())?;
     let id = StackId::new(stack);
-    let taken_on = acknowledge(&api, &Concern::Stack(id.clone()), query).await;
+    let taken_on = acknowledge(&api, &by, &Concern::Stack(id.clone()), query).await;
     // A source alerts like a stack of its name, so what is open comes first.
     if let Err(ApiError::NothingOpen(_)) = taken_on
         && api.handle.stack(&id).await?.is_none()
@@ -47,45 +51,40 @@ pub(super) async fn of_stack(
 /// `POST /api/v1/causes/{cause}/ack`: the same for the open alerts of every stack with this cause.
 pub(super) async fn of_cause(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(cause): Path<String>,
     Query(query): Query<AckQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    acknowledge(&api, &Concern::Cause(cause), query).await
+    let by = caller.named(query.by.as_deref())?;
+    acknowledge(&api, &by, &Concern::Cause(cause), query).await
 }
 
 async fn acknowledge(
     api: &Api,
+    by: &Identity,
     concern: &Concern,
     query: AckQuery,
 ) -> Result<Json<Value>, ApiError> {
     let now = Timestamp::now();
-    let by = person(&query.by)?;
     if query.until.is_some_and(|until| until <= now) {
         return Err(ApiError::BadRequest("`until` is over already".to_owned()));
     }
     let acknowledgement = Acknowledgement {
-        by,
+        by: by.to_string(),
         at: now,
         until: query.until,
         reason: query.reason.as_deref().map(short),
     };
     let alerts = api
         .handle
-        .acknowledge(concern, &acknowledgement, now)
+        .acknowledge(concern, &acknowledgement, by, now)
         .await?;
     Ok(Json(
         json!({"alerts": alerts, "until": acknowledgement.until}),
     ))
 }
 
-/// Who asks for something, as far as they say so.
-pub(super) fn person(by: &str) -> Result<String, ApiError> {
-    if by.trim().is_empty() {
-        return Err(ApiError::BadRequest("`by` says who asks for it".to_owned()));
-    }
-    Ok(short(by))
-}
-
+/// No more of a text than anybody reads.
 pub(super) fn short(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::artifacts::ArtifactError;
+use crate::domain::identity::Scope;
 use crate::reconcile::command::Refusal;
 use crate::report::RenderError;
 use crate::store::StoreError;
@@ -18,6 +19,8 @@ pub(super) enum ApiError {
     Closed,
     /// The token is missing or wrong.
     Unauthorised,
+    /// The token does not open this.
+    Forbidden(Scope),
     /// There is no such thing.
     NotFound(String),
     /// There is no such stack, but perhaps one of these was meant.
@@ -75,9 +78,14 @@ impl From<Refusal> for ApiError {
             Refusal::UnknownSource(_)
             | Refusal::UnknownMessage(_)
             | Refusal::UnknownRequest(_)
+            | Refusal::UnknownToken(_)
             | Refusal::UnknownNotifier(_) => Self::NotFound(refusal.to_string()),
-            Refusal::Ambiguous(_) | Refusal::NoSuchCommit(_) => {
+            Refusal::Ambiguous(_) | Refusal::NoSuchCommit(_) | Refusal::BadGrant(_) => {
                 Self::BadRequest(refusal.to_string())
+            }
+            Refusal::NoRandomness(_) => {
+                tracing::error!("{refusal}");
+                Self::Internal
             }
             Refusal::NotKept(_) | Refusal::StillPaused(_) => {
                 tracing::error!("{refusal}");
@@ -87,6 +95,7 @@ impl From<Refusal> for ApiError {
             Refusal::Running(_)
             | Refusal::NotPaused(_)
             | Refusal::Unfit(_)
+            | Refusal::RevokedAlready(_)
             | Refusal::NotGivenUp(..) => Self::Conflict(refusal.to_string()),
             Refusal::Stopping => Self::Stopping,
             Refusal::Store(error) => error.into(),
@@ -96,6 +105,10 @@ impl From<Refusal> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let scope = match &self {
+            Self::Forbidden(scope) => Some(*scope),
+            _ => None,
+        };
         let (status, kind, message, hint) = match self {
             Self::Closed => (
                 StatusCode::FORBIDDEN,
@@ -107,13 +120,23 @@ impl IntoResponse for ApiError {
                 StatusCode::UNAUTHORIZED,
                 "unauthorised",
                 "the bearer token is missing or wrong".to_owned(),
-                "send the token of api.token_file as `Authorization: Bearer …`".to_owned(),
+                "send the token of api.token_file, or one of your own that is neither expired nor \
+                 revoked, as `Authorization: Bearer …`"
+                    .to_owned(),
+            ),
+            Self::Forbidden(scope) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!("this token lacks the scope `{scope}`"),
+                "use a token that has it, or ask whoever makes tokens for one".to_owned(),
             ),
             Self::NotFound(message) => (
                 StatusCode::NOT_FOUND,
                 "not_found",
                 message,
-                "list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages or /api/v1/channels".to_owned(),
+                "list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages, /api/v1/channels or \
+                 /api/v1/tokens"
+                    .to_owned(),
             ),
             Self::UnknownStack { asked, near } => (
                 StatusCode::NOT_FOUND,
@@ -161,7 +184,10 @@ impl IntoResponse for ApiError {
                 "look into its log".to_owned(),
             ),
         };
-        let body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
+        let mut body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
+        if let Some(scope) = scope {
+            body["error"]["scope"] = json!(scope);
+        }
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
             let challenge = axum::http::HeaderValue::from_static("Bearer");

@@ -1,10 +1,10 @@
 //! `/api/v1/messages` and `/api/v1/channels`: what is in the outbox, how the channels are, and having
 //! sent again what was given up.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +16,8 @@ use crate::domain::message::MessageState;
 use crate::reconcile::handle::{ChannelView, MessageFilter, MessageView};
 
 use super::Api;
-use super::ack::{LONGEST, person};
+use super::ack::short;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::query::{Path, Query};
 
@@ -139,16 +140,17 @@ pub(super) async fn show(
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RetryQuery {
-    by: String,
+    by: Option<String>,
 }
 
 /// `POST /api/v1/messages/{message}/retry?by=…`: sends a message that was given up again.
 pub(super) async fn retry(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(message): Path<String>,
     Query(query): Query<RetryQuery>,
 ) -> Result<Response, ApiError> {
-    let by = person(&query.by)?;
+    let by = caller.named(query.by.as_deref())?;
     api.handle.retry_message(&id(&message)?, &by).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"messages": 1}))).into_response())
 }
@@ -157,16 +159,17 @@ pub(super) async fn retry(
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RetryAllQuery {
-    by: String,
+    by: Option<String>,
     notifier: Option<String>,
 }
 
 /// `POST /api/v1/messages/retry?by=…[&notifier=…]`: sends all that was given up again.
 pub(super) async fn retry_all(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<RetryAllQuery>,
 ) -> Result<Response, ApiError> {
-    let by = person(&query.by)?;
+    let by = caller.named(query.by.as_deref())?;
     let notifier = query.notifier.as_deref();
     let messages = api.handle.retry_messages(notifier, &by).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"messages": messages}))).into_response())
@@ -184,6 +187,5 @@ fn id(message: &str) -> Result<MessageId, ApiError> {
 }
 
 fn unknown(message: &str) -> ApiError {
-    let message: String = message.chars().take(LONGEST).collect();
-    ApiError::NotFound(format!("there is no message {message}"))
+    ApiError::NotFound(format!("there is no message {}", short(message)))
 }

@@ -1,7 +1,9 @@
-//! The HTTP API: health and metrics for machines, and `/api/v1` behind a bearer token.
+//! The HTTP API: health and metrics for machines, and `/api/v1` behind bearer tokens, each route with
+//! the scope that opens it.
 
 mod ack;
 mod artifacts;
+mod audit;
 mod auth;
 mod error;
 mod health;
@@ -12,6 +14,9 @@ mod report;
 mod requests;
 mod runs;
 mod stacks;
+#[cfg(test)]
+mod tests;
+mod tokens;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -19,6 +24,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::identity::Scope;
 use crate::reconcile::handle::Handle;
 use crate::secret::SecretSource;
 use crate::telemetry::Metrics;
@@ -54,33 +60,11 @@ pub async fn serve(
 
 fn router(api: Api) -> Router {
     let guarded = Router::new()
-        .route("/stacks", get(stacks::list))
-        .route("/stacks/{stack}", get(stacks::show))
-        .route("/stacks/{stack}/plan", post(stacks::plan))
-        .route("/stacks/{stack}/rollback", post(stacks::rollback))
-        .route("/stacks/{stack}/resume", post(stacks::resume))
-        .route("/stacks/{stack}/ack", post(ack::of_stack))
-        .route("/causes/{cause}/ack", post(ack::of_cause))
-        .route("/pauses", get(pauses::list).post(pauses::pause))
-        .route("/pauses/end", post(pauses::end))
-        .route("/requests", get(requests::list))
-        .route("/requests/{request}", get(requests::show))
-        .route("/requests/{request}/approve", post(requests::approve))
-        .route("/requests/{request}/reject", post(requests::reject))
-        .route("/requests/{request}/revoke", post(requests::revoke))
-        .route("/report", get(report::report))
-        .route("/runs", get(runs::list))
-        .route("/reports", get(artifacts::reports))
-        .route("/reports/{report}", get(artifacts::of_report))
-        .route("/reports/{report}/{name}", get(artifacts::one_of_report))
-        .route("/runs/{run}", get(runs::show))
-        .route("/channels", get(messages::channels))
-        .route("/messages", get(messages::list))
-        .route("/messages/retry", post(messages::retry_all))
-        .route("/messages/{message}", get(messages::show))
-        .route("/messages/{message}/retry", post(messages::retry))
-        .route("/runs/{run}/artifacts", get(artifacts::of_run))
-        .route("/runs/{run}/artifacts/{name}", get(artifacts::one_of_run))
+        .merge(opened_by(Scope::Read, reading()))
+        .merge(opened_by(Scope::Plan, planning()))
+        .merge(opened_by(Scope::Ack, attending()))
+        .merge(opened_by(Scope::Approve, approving()))
+        .merge(opened_by(Scope::Admin, administering()))
         .route_layer(from_fn_with_state(api.clone(), auth::bearer));
     Router::new()
         .route("/healthz", get(health::alive))
@@ -89,4 +73,60 @@ fn router(api: Api) -> Router {
         .nest("/api/v1", guarded)
         .fallback(error::not_found)
         .with_state(api)
+}
+
+/// Routes that demand a scope.
+fn opened_by(scope: Scope, routes: Router<Api>) -> Router<Api> {
+    routes.route_layer(from_fn_with_state(scope, auth::demand))
+}
+
+fn reading() -> Router<Api> {
+    Router::new()
+        .route("/stacks", get(stacks::list))
+        .route("/stacks/{stack}", get(stacks::show))
+        .route("/report", get(report::report))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}/artifacts", get(artifacts::of_run))
+        .route("/runs/{run}/artifacts/{name}", get(artifacts::one_of_run))
+        .route("/reports", get(artifacts::reports))
+        .route("/reports/{report}", get(artifacts::of_report))
+        .route("/reports/{report}/{name}", get(artifacts::one_of_report))
+        .route("/channels", get(messages::channels))
+        .route("/messages", get(messages::list))
+        .route("/messages/{message}", get(messages::show))
+        .route("/audit", get(audit::list))
+        .route("/pauses", get(pauses::list))
+        .route("/requests", get(requests::list))
+        .route("/requests/{request}", get(requests::show))
+}
+
+fn planning() -> Router<Api> {
+    Router::new()
+        .route("/stacks/{stack}/plan", post(stacks::plan))
+        .route("/stacks/{stack}/rollback", post(stacks::rollback))
+}
+
+fn attending() -> Router<Api> {
+    Router::new()
+        .route("/stacks/{stack}/ack", post(ack::of_stack))
+        .route("/causes/{cause}/ack", post(ack::of_cause))
+        .route("/pauses", post(pauses::pause))
+        .route("/messages/retry", post(messages::retry_all))
+        .route("/messages/{message}/retry", post(messages::retry))
+}
+
+fn approving() -> Router<Api> {
+    Router::new()
+        .route("/stacks/{stack}/resume", post(stacks::resume))
+        .route("/pauses/end", post(pauses::end))
+        .route("/requests/{request}/approve", post(requests::approve))
+        .route("/requests/{request}/reject", post(requests::reject))
+        .route("/requests/{request}/revoke", post(requests::revoke))
+}
+
+fn administering() -> Router<Api> {
+    Router::new()
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{token}/revoke", post(tokens::revoke))
 }

@@ -1,7 +1,7 @@
 //! `/api/v1/pauses`: nothing is changed for now. None of this asks the database.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +10,8 @@ use crate::domain::ids::{SourceName, StackId};
 use crate::domain::pause::{Pause, Scope};
 
 use super::Api;
-use super::ack::{person, short};
+use super::ack::short;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::query::Query;
 
@@ -22,7 +23,7 @@ pub(super) struct PauseQuery {
     all: bool,
     source: Option<String>,
     stack: Option<String>,
-    by: String,
+    by: Option<String>,
     reason: Option<String>,
     until: Option<Timestamp>,
 }
@@ -47,34 +48,38 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
     Json(json!({"schema_version": 1, "pauses": pauses}))
 }
 
-/// `POST /api/v1/pauses?all=true|source=…|stack=…&by=…[&reason=…&until=…]`.
+/// `POST /api/v1/pauses?all=true|source=…|stack=…[&by=…&reason=…&until=…]`.
 pub(super) async fn pause(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<PauseQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let now = Timestamp::now();
     if query.until.is_some_and(|until| until <= now) {
         return Err(ApiError::BadRequest("`until` is over already".to_owned()));
     }
+    let by = caller.named(query.by.as_deref())?;
     let pause = Pause {
         scope: query.scope()?,
-        by: person(&query.by)?,
+        by: by.to_string(),
         reason: query.reason.as_deref().map(short),
         at: now,
         until: query.until,
     };
     let answer = dto(&pause);
-    api.handle.pause(pause)?;
+    api.handle.pause(pause, by)?;
     Ok(Json(answer))
 }
 
-/// `POST /api/v1/pauses/end?all=true|source=…|stack=…&by=…`.
+/// `POST /api/v1/pauses/end?all=true|source=…|stack=…[&by=…]`.
 pub(super) async fn end(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<PauseQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let scope = query.scope()?;
-    api.handle.unpause(&scope, &person(&query.by)?).await?;
+    let by = caller.named(query.by.as_deref())?;
+    api.handle.unpause(&scope, &by).await?;
     Ok(Json(json!({"ended": scope.to_string()})))
 }
 

@@ -1,7 +1,7 @@
 //! `/api/v1/requests`: what people are asked, and their answers.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,12 +10,12 @@ use crate::domain::brief::brief;
 use crate::domain::finding::Severity;
 use crate::domain::ids::StackId;
 use crate::domain::request::{Request, RequestState};
-use crate::domain::requirement::Voter;
 use crate::reconcile::handle::Answer;
 use crate::report;
 
 use super::Api;
-use super::ack::{person, short};
+use super::ack::short;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::query::{Path, Query};
 
@@ -151,55 +151,51 @@ pub(super) async fn show(
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AnswerQuery {
-    by: String,
+    by: Option<String>,
     reason: Option<String>,
 }
 
-/// `POST /api/v1/requests/{request}/approve?by=…[&reason=…]`: exactly this plan may be applied.
+/// `POST /api/v1/requests/{request}/approve[?by=…&reason=…]`: exactly this plan may be applied.
 pub(super) async fn approve(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(request): Path<String>,
     Query(query): Query<AnswerQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    answer(&api, &request, Answer::Approve, query).await
+    answer(&api, &caller, &request, Answer::Approve, query).await
 }
 
-/// `POST /api/v1/requests/{request}/reject?by=…[&reason=…]`: it may not.
+/// `POST /api/v1/requests/{request}/reject[?by=…&reason=…]`: it may not.
 pub(super) async fn reject(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(request): Path<String>,
     Query(query): Query<AnswerQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    answer(&api, &request, Answer::Reject, query).await
+    answer(&api, &caller, &request, Answer::Reject, query).await
 }
 
-/// `POST /api/v1/requests/{request}/revoke?by=…`: an approval is taken back.
+/// `POST /api/v1/requests/{request}/revoke[?by=…]`: an approval is taken back.
 pub(super) async fn revoke(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(request): Path<String>,
     Query(query): Query<AnswerQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    answer(&api, &request, Answer::Revoke, query).await
+    answer(&api, &caller, &request, Answer::Revoke, query).await
 }
 
 async fn answer(
     api: &Api,
+    caller: &Caller,
     request: &str,
     answer: Answer,
     query: AnswerQuery,
 ) -> Result<Json<Value>, ApiError> {
-    let voter = Voter {
-        name: person(&query.by)?,
-        proven: false,
-        groups: std::collections::BTreeSet::new(),
-        emails: std::collections::BTreeSet::new(),
-    };
+    let by = caller.named(query.by.as_deref())?;
     let reason = query.reason.as_deref().map(short);
     let request = api.handle.request(&short(request)).await?;
-    let after = api
-        .handle
-        .answer(&request.id, answer, &voter, reason)
-        .await?;
+    let after = api.handle.answer(&request.id, answer, &by, reason).await?;
     Ok(Json(
         serde_json::to_value(RequestDto::from(&after)).unwrap_or_default(),
     ))

@@ -1,10 +1,10 @@
 //! `/api/v1/stacks`: what is known of the stacks, and planning one now.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,7 +23,8 @@ use crate::reconcile::recover::unseen;
 use crate::report::{self, Format, Options};
 
 use super::Api;
-use super::ack::{person, short};
+use super::ack::short;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::query::{Path, Query};
 use super::runs::RunDto;
@@ -210,12 +211,21 @@ pub(super) async fn unknown(api: &Api, id: &StackId) -> ApiError {
     }
 }
 
-/// `POST /api/v1/stacks/{stack}/plan`: queues a run now.
+/// Who wants something done, if they say so.
+#[derive(Debug, Deserialize)]
+pub(super) struct By {
+    by: Option<String>,
+}
+
+/// `POST /api/v1/stacks/{stack}/plan[?by=…]`: queues a run now.
 pub(super) async fn plan(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(stack): Path<String>,
+    Query(query): Query<By>,
 ) -> Result<Response, ApiError> {
-    let asked = api.handle.plan_now(&StackId::new(stack)).await;
+    let by = caller.identity(query.by.as_deref())?;
+    let asked = api.handle.plan_now(&StackId::new(stack), by).await;
     let run = match asked {
         Ok(run) => run,
         Err(refusal) => return Err(explained(&api, refusal).await),
@@ -223,12 +233,15 @@ pub(super) async fn plan(
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }
 
-/// `POST /api/v1/stacks/{stack}/resume`: a person has looked at a held stack.
+/// `POST /api/v1/stacks/{stack}/resume[?by=…]`: a person has looked at a held stack.
 pub(super) async fn resume(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(stack): Path<String>,
+    Query(query): Query<By>,
 ) -> Result<Response, ApiError> {
-    let asked = api.handle.resume(&StackId::new(stack)).await;
+    let by = caller.identity(query.by.as_deref())?;
+    let asked = api.handle.resume(&StackId::new(stack), by).await;
     let run = match asked {
         Ok(run) => run,
         Err(refusal) => return Err(explained(&api, refusal).await),
@@ -241,7 +254,7 @@ pub(super) async fn resume(
 #[serde(deny_unknown_fields)]
 pub(super) struct RollbackQuery {
     to: String,
-    by: String,
+    by: Option<String>,
     reason: Option<String>,
 }
 
@@ -249,14 +262,20 @@ pub(super) struct RollbackQuery {
 /// about that.
 pub(super) async fn rollback(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(stack): Path<String>,
     Query(query): Query<RollbackQuery>,
 ) -> Result<Response, ApiError> {
+    let by = caller.named(query.by.as_deref())?;
     let rollback = Rollback {
-        by: person(&query.by)?,
+        by: by.to_string(),
         reason: query.reason.as_deref().map(short),
     };
     let stack = StackId::new(stack);
-    let run = api.handle.roll_back(&stack, &query.to, rollback).await?;
+    let asked = api.handle.roll_back(&stack, &query.to, rollback, by).await;
+    let run = match asked {
+        Ok(run) => run,
+        Err(refusal) => return Err(explained(&api, refusal).await),
+    };
     Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))).into_response())
 }

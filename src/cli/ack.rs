@@ -5,9 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::CliError;
-use super::client::{Client, ServerArgs};
+use super::client::{ByArgs, Client, ServerArgs};
 use super::output::print;
-use super::person::person;
 use super::remote::moment;
 
 /// Arguments of `ack`.
@@ -27,14 +26,14 @@ pub(super) struct AckArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are [default: the name you are logged in with]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// `mooring ack`.
 pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
-    let mut query = vec![("by", person(args.by))];
+    let client = Client::new(&args.server)?;
+    let mut query = client.by(args.by);
     if let Some(duration) = &args.duration {
         query.push(("until", end(duration)?.to_string()));
     }
@@ -43,7 +42,7 @@ pub(super) async fn ack(args: AckArgs) -> Result<u8, CliError> {
         (Some(stack), _) => ["stacks", stack.as_str(), "ack"],
         (None, cause) => ["causes", cause.as_deref().unwrap_or_default(), "ack"],
     };
-    let answer = Client::new(&args.server)?.post_with(&path, &query).await?;
+    let answer = client.post_with(&path, &query).await?;
     let alerts = answer["alerts"].as_u64().unwrap_or_default();
     let until = match &answer["until"] {
         Value::Null => "the trouble grows".to_owned(),

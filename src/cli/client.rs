@@ -8,9 +8,11 @@ use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use crate::domain::token::PREFIX;
 use crate::secret::SecretSource;
 
 use super::error::CliError;
+use super::person::person;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +34,14 @@ pub(super) struct ServerArgs {
     token_file: Option<PathBuf>,
 }
 
+/// Who asks for something.
+#[derive(Debug, Args)]
+pub(super) struct ByArgs {
+    /// Who you are [default: the name you are logged in with]. A token of your own says it already.
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
 /// A daemon to talk to.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -49,6 +59,17 @@ impl Client {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build();
         let http = http.map_err(|error| unreachable(&base, &error))?;
         Ok(Self { http, base, token })
+    }
+
+    /// What to send about who asks: what was said, or the user's name unless the token says it.
+    pub(super) fn by(&self, args: ByArgs) -> Vec<(&'static str, String)> {
+        let token = self.token.read();
+        let personal = token.is_ok_and(|token| token.expose_secret().starts_with(PREFIX));
+        let by = match args.by {
+            None if personal => None,
+            by => Some(person(by)),
+        };
+        by.map(|by| ("by", by)).into_iter().collect()
     }
 
     /// Asks for JSON.
@@ -77,11 +98,6 @@ impl Client {
         query: &[(&str, String)],
     ) -> Result<Vec<u8>, CliError> {
         self.ask(Method::GET, path, query).await
-    }
-
-    /// Asks for something to be done.
-    pub(super) async fn post(&self, path: &[&str]) -> Result<Value, CliError> {
-        self.post_with(path, &[]).await
     }
 
     /// Asks for something to be done, and says how.

@@ -2,6 +2,7 @@
 
 use crate::app::StartError;
 use crate::config::ConfigError;
+use crate::domain::audit::Broken;
 use crate::domain::failure::Failure;
 use crate::report::RenderError;
 use crate::telemetry::{LogError, MetricsError};
@@ -59,6 +60,17 @@ pub(super) enum CliError {
     /// The report cannot be written in its form.
     #[error(transparent)]
     Report(#[from] RenderError),
+    /// The audit log was changed.
+    #[error("the chain does not hold {0}")]
+    Broken(#[from] Broken),
+    /// What was asked for is not there.
+    #[error("{message}")]
+    Failed {
+        /// What happened.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// The daemon does not answer or refuses.
     #[error("{message}")]
     Daemon {
@@ -91,6 +103,8 @@ impl CliError {
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::Report(_)
+            | Self::Broken(_)
+            | Self::Failed { .. }
             | Self::Daemon { .. } => 1,
         }
     }
@@ -104,7 +118,14 @@ impl CliError {
                 "a stack is a directory with a backend block, or with resources and no caller"
                     .to_owned(),
             ),
-            Self::Usage { hint, .. } | Self::Daemon { hint, .. } => Some(hint.clone()),
+            Self::Usage { hint, .. } | Self::Failed { hint, .. } | Self::Daemon { hint, .. } => {
+                Some(hint.clone())
+            }
+            Self::Broken(_) => Some(
+                "keep the log as it is, compare it with an export or a backup, and find out who could \
+                 write it"
+                    .to_owned(),
+            ),
             Self::Read { .. } => Some("name a file that exists and can be read".to_owned()),
             Self::Report(_) => Some("use another --format, and report this defect".to_owned()),
             Self::Runtime(_)

@@ -4,9 +4,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use super::CliError;
-use super::client::{Client, ServerArgs};
+use super::client::{ByArgs, Client, ServerArgs};
 use super::output::print;
-use super::person::person;
 use super::remote::{ListFormat, ago, items, moment, table, text};
 
 /// Arguments of `messages`.
@@ -81,9 +80,8 @@ struct RetryArgs {
     /// With --all, only those to this receiver.
     #[arg(long, value_name = "NAME", requires = "all")]
     notifier: Option<String>,
-    /// Who you are [default: the name you are logged in with]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// `mooring messages`.
@@ -183,7 +181,7 @@ async fn show(args: ShowArgs) -> Result<u8, CliError> {
 
 async fn retry(args: RetryArgs) -> Result<u8, CliError> {
     let client = Client::new(&args.server)?;
-    let mut query = vec![("by", person(args.by))];
+    let mut query = client.by(args.by);
     if args.all {
         query.extend(args.notifier.map(|notifier| ("notifier", notifier)));
         let answer = client.post_with(&["messages", "retry"], &query).await?;

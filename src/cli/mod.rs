@@ -3,6 +3,7 @@
 
 mod ack;
 mod artifacts;
+mod audit;
 mod check;
 mod client;
 mod config;
@@ -22,6 +23,7 @@ mod rollback;
 mod serve;
 mod signals;
 mod tables;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -109,6 +111,12 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     /// List what the daemon told people and what it could not, show it, or have it sent again.
     Messages(messages::MessagesArgs),
+    /// List who did what, write it to a file, or verify that nothing of it was changed.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Make tokens for people, list them, and take them back.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Ask the daemon whether it is alive; for container health checks.
     #[command(hide = true)]
     Healthcheck(ConfigFile),
@@ -180,6 +188,8 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Reject(args) => block_on(requests::reject(args))?,
         Command::Rollback(args) => block_on(rollback::rollback(args))?,
         Command::Messages(args) => block_on(messages::messages(args))?,
+        Command::Audit(command) => block_on(audit::audit(command))?,
+        Command::Token(command) => block_on(token::token(command))?,
         Command::Pause(args) => block_on(pause::pause(args))?,
         Command::Resume(args) => block_on(pause::resume(args))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,

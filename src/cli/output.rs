@@ -103,6 +103,14 @@ fn plain(text: &str) -> String {
     text.lines().map(terminal).collect::<Vec<_>>().join("\n")
 }
 
+/// Tells something beside the result, on standard error.
+pub(super) fn note(text: &str) {
+    // Nobody can be told that standard error is gone.
+    let _gone = io::stderr()
+        .lock()
+        .write_all(format!("{}\n", plain(text)).as_bytes());
+}
+
 /// Tells an error on standard error.
 pub(super) fn error(error: &CliError) {
     let (red, dim) = if error_color() {

@@ -4,9 +4,8 @@ use clap::Args;
 
 use super::CliError;
 use super::ack::end;
-use super::client::{Client, ServerArgs};
+use super::client::{ByArgs, Client, ServerArgs};
 use super::output::print;
-use super::person::person;
 use super::remote::{items, text};
 
 /// What is paused or goes on.
@@ -47,9 +46,8 @@ pub(super) struct PauseArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are [default: the name you are logged in with]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// Arguments of `resume`.
@@ -59,9 +57,8 @@ pub(super) struct ResumeArgs {
     server: ServerArgs,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// Who you are [default: the name you are logged in with]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// `mooring pause`: without anything to pause it lists what is paused.
@@ -79,7 +76,7 @@ pub(super) async fn pause(args: PauseArgs) -> Result<u8, CliError> {
         })?;
         return Ok(0);
     }
-    query.push(("by", person(args.by)));
+    query.extend(client.by(args.by));
     query.extend(args.reason.map(|reason| ("reason", reason)));
     if let Some(duration) = &args.duration {
         query.push(("until", end(duration)?.to_string()));
@@ -103,7 +100,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
                 .to_owned(),
         });
     }
-    query.push(("by", person(args.by)));
+    query.extend(client.by(args.by));
     let Some(stack) = &args.scope.stack else {
         let answer = client.post_with(&["pauses", "end"], &query).await?;
         print(&format!("{} is no longer paused\n", text(&answer["ended"])))?;
@@ -120,7 +117,11 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, CliError> {
         return Ok(0);
     }
     let path = ["stacks", stack.as_str(), "resume"];
-    let answer = client.post(&path).await?;
+    let by: Vec<_> = query
+        .into_iter()
+        .filter(|(name, _)| *name == "by")
+        .collect();
+    let answer = client.post_with(&path, &by).await?;
     print(&format!("resumed; queued: run {}\n", text(&answer["run"])))?;
     Ok(0)
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::config;
 use crate::report::{Format, terminal};
 
-use super::client::{Client, ServerArgs};
+use super::client::{ByArgs, Client, ServerArgs};
 use super::error::CliError;
 use super::output::{self, print};
 
@@ -57,6 +57,8 @@ pub(super) struct PlanArgs {
     server: ServerArgs,
     /// The stack, as `mooring stacks` lists it.
     stack: String,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// Arguments of `runs`.
@@ -140,7 +142,9 @@ pub(super) async fn show(args: ShowArgs) -> Result<u8, CliError> {
 /// `mooring plan`.
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, CliError> {
     let path = ["stacks", args.stack.as_str(), "plan"];
-    let answer = Client::new(&args.server)?.post(&path).await?;
+    let client = Client::new(&args.server)?;
+    let query = client.by(args.by);
+    let answer = client.post_with(&path, &query).await?;
     print(&format!("queued: run {}\n", text(&answer["run"])))?;
     Ok(0)
 }

@@ -4,9 +4,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::CliError;
-use super::client::{Client, ServerArgs};
+use super::client::{ByArgs, Client, ServerArgs};
 use super::output::print;
-use super::person::person;
 use super::remote::{ListFormat, ago, items, table, text};
 
 /// Arguments of `requests`.
@@ -43,9 +42,8 @@ pub(super) struct ApproveArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are [default: the name you are logged in with]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// Arguments of `reject`.
@@ -58,9 +56,8 @@ pub(super) struct RejectArgs {
     /// Why, for the others.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are [default: the name you are logged in with]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// `mooring requests`.
@@ -179,14 +176,7 @@ fn said(vote: &Value) -> String {
 /// `mooring approve`.
 pub(super) async fn approve(args: ApproveArgs) -> Result<u8, CliError> {
     let verb = if args.revoke { "revoke" } else { "approve" };
-    let answer = send(
-        &args.server,
-        &args.request,
-        verb,
-        person(args.by),
-        args.reason,
-    )
-    .await?;
+    let answer = send(&args.server, &args.request, verb, args.by, args.reason).await?;
     let stack = text(&answer["stack"]);
     let waits = missing(&answer);
     print(&match (args.revoke, waits.is_empty()) {
@@ -201,14 +191,7 @@ pub(super) async fn approve(args: ApproveArgs) -> Result<u8, CliError> {
 
 /// `mooring reject`.
 pub(super) async fn reject(args: RejectArgs) -> Result<u8, CliError> {
-    let answer = send(
-        &args.server,
-        &args.request,
-        "reject",
-        person(args.by),
-        args.reason,
-    )
-    .await?;
+    let answer = send(&args.server, &args.request, "reject", args.by, args.reason).await?;
     let stack = text(&answer["stack"]);
     print(&format!(
         "rejected: {stack} is left as it is until its plan is another\n"
@@ -220,11 +203,12 @@ async fn send(
     server: &ServerArgs,
     request: &str,
     verb: &str,
-    by: String,
+    by: ByArgs,
     reason: Option<String>,
 ) -> Result<Value, CliError> {
-    let mut query = vec![("by", by)];
+    let client = Client::new(server)?;
+    let mut query = client.by(by);
     query.extend(reason.map(|reason| ("reason", reason)));
     let path = ["requests", request, verb];
-    Client::new(server)?.post_with(&path, &query).await
+    client.post_with(&path, &query).await
 }

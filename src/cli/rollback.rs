@@ -5,9 +5,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::CliError;
-use super::client::{Client, ServerArgs};
+use super::client::{ByArgs, Client, ServerArgs};
 use super::output::print;
-use super::person::person;
 use super::remote::{items, text};
 use super::requests::shown;
 
@@ -27,15 +26,15 @@ pub(super) struct RollbackArgs {
     /// Why, for those who are asked.
     #[arg(long)]
     reason: Option<String>,
-    /// Who you are [default: the name you are logged in with]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    by: ByArgs,
 }
 
 /// `mooring rollback`: waits for the plan and shows it.
 pub(super) async fn rollback(args: RollbackArgs) -> Result<u8, CliError> {
     let client = Client::new(&args.server)?;
-    let mut query = vec![("to", args.to), ("by", person(args.by))];
+    let mut query = client.by(args.by);
+    query.push(("to", args.to));
     query.extend(args.reason.map(|reason| ("reason", reason)));
     let path = ["stacks", args.stack.as_str(), "rollback"];
     let answer = client.post_with(&path, &query).await?;

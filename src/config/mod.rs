@@ -17,6 +17,7 @@ use std::io::Read;
 use std::path::Path;
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 pub use self::error::ConfigError;
 use self::error::Problem;
@@ -108,7 +109,9 @@ pub fn parse(text: &str, name: &str, base: &Path, now: Timestamp) -> Result<Sett
     }
     let written: Configuration =
         serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
-    resolve::resolve(&written, base, now).map_err(|problems| ConfigError::new(name, text, problems))
+    let digest = hex::encode(Sha256::digest(text.as_bytes()));
+    resolve::resolve(&written, digest, base, now)
+        .map_err(|problems| ConfigError::new(name, text, problems))
 }
 
 fn options() -> serde_saphyr::Options {

@@ -34,13 +34,15 @@ const DEFAULT_JITTER: SignedDuration = SignedDuration::from_mins(5);
 const DEFAULT_SHUTDOWN_GRACE: Duration = Duration::from_mins(10);
 const MOST_JOBS: u32 = 256;
 
-/// Checks the whole configuration.
+/// Checks the whole configuration; `digest` is that of its text.
 pub(super) fn resolve(
     written: &Configuration,
+    digest: String,
     base: &Path,
     now: Timestamp,
 ) -> Result<Settings, Vec<Problem>> {
     let mut checks = Checks {
+        digest,
         base,
         now,
         problems: Vec::new(),
@@ -53,6 +55,7 @@ pub(super) fn resolve(
 
 /// What the checks need, and what they have found so far.
 struct Checks<'a> {
+    digest: String,
     base: &'a Path,
     now: Timestamp,
     problems: Vec<Problem>,
@@ -88,6 +91,7 @@ impl Checks<'_> {
         let notify = self.notify(written);
         let reports = self.reports(written, timing);
         let settings = Settings {
+            digest: std::mem::take(&mut self.digest),
             data_dir: self.path_or(written.data_dir.as_ref(), DEFAULT_DATA_DIR),
             ca_file: self.path(written.ca_file.as_ref()),
             api: self.api(written.api.as_ref()),

@@ -84,9 +84,10 @@ pub(super) struct Configuration {
 pub(super) struct Api {
     /// Address and port to listen on. Default: 127.0.0.1:8080.
     pub listen: Option<At<String>>,
-    /// File that holds the bearer token; without a token the API answers nobody.
+    /// File that holds the operator's bearer token, which opens everything; without it only people with
+    /// tokens of their own are answered.
     pub token_file: Option<At<PathBuf>>,
-    /// Environment variable that holds the bearer token.
+    /// Environment variable that holds the operator's bearer token.
     pub token_env: Option<At<String>>,
 }
 

@@ -161,6 +161,10 @@ time_id! {
     /// One piece of news that waits to become a message.
     EnvelopeId
 }
+time_id! {
+    /// One token of a person. It names the token and opens nothing.
+    TokenId
+}
 
 /// A keyed fingerprint of a value that must not be shown: equal fingerprints mean equal values,
 /// and nothing else can be learned from one without the key.

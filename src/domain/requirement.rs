@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::Identity;
+
 /// Somebody who votes on a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voter {
@@ -15,6 +17,30 @@ pub struct Voter {
     pub groups: BTreeSet<String>,
     /// Their addresses, as commits name authors.
     pub emails: BTreeSet<String>,
+}
+
+impl From<&Identity> for Voter {
+    fn from(identity: &Identity) -> Self {
+        match identity {
+            Identity::Operator { .. } => Self {
+                name: identity.to_string(),
+                proven: false,
+                groups: BTreeSet::new(),
+                emails: BTreeSet::new(),
+            },
+            Identity::Person {
+                name,
+                groups,
+                emails,
+                ..
+            } => Self {
+                name: name.clone(),
+                proven: true,
+                groups: groups.clone(),
+                emails: emails.clone(),
+            },
+        }
+    }
 }
 
 impl Voter {
@@ -55,7 +81,8 @@ impl Requirement {
     /// Why the yes of somebody does not count for this; none if it does.
     pub fn objection(&self, voter: &Voter, authors: &BTreeSet<String>) -> Option<String> {
         let name = &voter.name;
-        let asks = !self.groups.is_empty() || self.not_author;
+        // Whoever has one token can say many names.
+        let asks = !self.groups.is_empty() || self.not_author || self.count > 1;
         if asks && !voter.proven {
             return Some(format!(
                 "{name} is only said to be: a token of one's own is needed here"

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use crate::domain::alert::{Acknowledgement, Alert};
+use crate::domain::audit::{Action, NewAudit};
+use crate::domain::identity::Identity;
 use crate::domain::notice::AlertNotice;
 use crate::domain::tell::Told;
 use crate::store::Conclusion;
@@ -12,6 +14,13 @@ use super::context::Context;
 use super::news;
 
 impl Concern {
+    fn cause(&self) -> Option<String> {
+        match self {
+            Self::Stack(_) => None,
+            Self::Cause(key) => Some(key.clone()),
+        }
+    }
+
     fn holds(&self, alert: &Alert) -> bool {
         match self {
             Self::Stack(stack) => alert.stack == *stack,
@@ -29,10 +38,11 @@ pub(super) async fn acknowledge(
     context: &Context,
     concern: &Concern,
     acknowledgement: &Acknowledgement,
+    by: &Identity,
     now: Timestamp,
 ) -> Result<usize, Refusal> {
     let _one_at_a_time = context.telling.lock().await;
-    let mut told = Told::default();
+    let (mut told, mut audit) = (Told::default(), Vec::new());
     for (alert, notice) in context.store.open_alerts_as_told().await? {
         let (true, true, Some(notice)) = (concern.holds(&alert), alert.opened_at.is_some(), notice)
         else {
@@ -44,6 +54,14 @@ pub(super) async fn acknowledge(
             at: now,
             ..notice.with(&alert)
         };
+        let action = Action::AlertAcknowledged {
+            stack: alert.stack.clone(),
+            alert: alert.id,
+            cause: concern.cause(),
+            until: acknowledgement.until,
+            reason: acknowledgement.reason.clone(),
+        };
+        audit.push(NewAudit::asked(now, by, action));
         told.news.push(notice.clone());
         told.alerts.push((alert, notice));
     }
@@ -54,6 +72,7 @@ pub(super) async fn acknowledge(
     let conclusion = Conclusion {
         alerts: &spread.entries,
         news: &spread.news,
+        audit: &audit,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

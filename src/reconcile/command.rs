@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
 
-use crate::domain::ids::{CommitId, MessageId, RunId, SourceName, StackId};
+use crate::domain::identity::Identity;
+use crate::domain::ids::{CommitId, MessageId, RunId, SourceName, StackId, TokenId};
 use crate::domain::message::MessageState;
 use crate::domain::pause::Scope;
 use crate::domain::request::{Rollback, Unfit};
+use crate::domain::token::BadGrant;
 use crate::store::StoreError;
 
 use super::resolve::Tracked;
@@ -31,12 +33,12 @@ pub enum Command {
     /// A source was read.
     Source(SourceUpdate, oneshot::Sender<()>),
     /// Somebody wants a stack planned now.
-    PlanNow(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+    PlanNow(StackId, Identity, oneshot::Sender<Result<RunId, Refusal>>),
     /// A person wants a stack back as it was at a commit, named like Git names one.
     Rollback(
         StackId,
         String,
-        Rollback,
+        (Rollback, Identity),
         oneshot::Sender<Result<RunId, Refusal>>,
     ),
     /// Something is no longer paused.
@@ -44,7 +46,7 @@ pub enum Command {
     /// People approved a plan of a stack.
     Approved(StackId, oneshot::Sender<Result<RunId, Refusal>>),
     /// A person has looked at a held stack: repairs may go on.
-    Resume(StackId, oneshot::Sender<Result<RunId, Refusal>>),
+    Resume(StackId, Identity, oneshot::Sender<Result<RunId, Refusal>>),
 }
 
 /// Whose troubles a person takes on.
@@ -110,6 +112,18 @@ pub enum Refusal {
     /// A message that was not given up cannot be sent again.
     #[error("the message {0} is {state}: only what was given up is sent again", state = .1.as_str())]
     NotGivenUp(MessageId, MessageState),
+    /// There is no such token.
+    #[error("there is no token {0}")]
+    UnknownToken(TokenId),
+    /// A token is taken back once.
+    #[error("the token {0} is revoked already")]
+    RevokedAlready(TokenId),
+    /// There can be no such token.
+    #[error(transparent)]
+    BadGrant(#[from] BadGrant),
+    /// Nothing random can be had.
+    #[error("the operating system gives no random bytes: {0}")]
+    NoRandomness(std::io::Error),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

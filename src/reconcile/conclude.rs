@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::artifacts::{ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution, tick};
+use crate::domain::audit::{Action, NewAudit};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::RunId;
@@ -108,6 +109,7 @@ pub async fn conclude(
     record.observe(check.clone(), now);
     record.observe_state(state);
     record.backend = backend.or(record.backend);
+    let audit = end_of_apply(&run, &outcome, interrupted, now);
     if interrupted {
         advance(&mut run, RunState::Interrupted, now);
         run.outcome = Some(outcome);
@@ -168,6 +170,7 @@ pub async fn conclude(
         news: &news,
         requests: &asking.changed,
         memory: None,
+        audit: audit.as_slice(),
     };
     context.store.conclude(&conclusion).await?;
     if !news.is_empty() {
@@ -191,6 +194,32 @@ pub async fn conclude(
     });
     let wanted = wanted.filter(|at| *at > now).min();
     Ok(wanted.map_or(Next::Rest, Next::LookAt))
+}
+
+/// What the audit log tells of the end of a run: only that of an apply.
+fn end_of_apply(
+    run: &Run,
+    outcome: &Outcome,
+    interrupted: bool,
+    now: Timestamp,
+) -> Option<NewAudit> {
+    if run.state != RunState::Verifying {
+        return None;
+    }
+    let (stack, run) = (run.stack.clone(), run.id);
+    let action = match outcome {
+        Outcome::Failed { failure } if interrupted => Action::ApplyInterrupted {
+            stack,
+            run,
+            why: failure.message.clone(),
+        },
+        outcome => Action::ApplyEnded {
+            stack,
+            run,
+            outcome: outcome.clone(),
+        },
+    };
+    Some(NewAudit::own(now, action))
 }
 
 /// A repair speaks for itself unless it ends an alert that people know of.
@@ -237,5 +266,40 @@ pub async fn keep(
             tracing::warn!("cannot keep {artifact}: {error}. {}", error.hint());
             false
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::failure::{Failure, FailureKind};
+    use crate::domain::ids::StackId;
+    use crate::domain::run::Trigger;
+
+    fn ended(steps: &[RunState], outcome: &Outcome, interrupted: bool) -> Option<String> {
+        let now = Timestamp::UNIX_EPOCH;
+        let stack = StackId::new("infra/a");
+        let mut run = Run::queued(fresh::run(), stack, Trigger::Schedule, now);
+        for step in steps {
+            run.step(*step, now).unwrap();
+        }
+        let told = end_of_apply(&run, outcome, interrupted, now)?;
+        Some(told.action.word().to_owned())
+    }
+
+    #[test]
+    fn only_the_end_of_an_apply_is_told_and_a_cut_off_one_for_what_it_is() {
+        use RunState::{Applying, Deciding, Planning, Syncing, Verifying};
+        let applied = [Syncing, Planning, Deciding, Applying, Verifying];
+        let failure = Failure::new(FailureKind::Interrupted, "killed", "look");
+        let failed = Outcome::Failed { failure };
+        assert_eq!(ended(&applied[..3], &failed, false), None);
+        for outcome in [&Outcome::Repaired, &Outcome::PartlyRepaired, &failed] {
+            let told = ended(&applied, outcome, false);
+            assert_eq!(told.as_deref(), Some("apply_ended"));
+        }
+        let told = ended(&applied, &failed, true);
+        assert_eq!(told.as_deref(), Some("apply_interrupted"));
     }
 }

@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use crate::domain::audit::{Action, NewAudit};
+use crate::domain::identity::Identity;
 use crate::domain::ids::{RunId, SourceName, StackId};
 use crate::domain::pause::Scope;
 use crate::domain::request::Rollback;
@@ -21,6 +23,7 @@ use super::context::Context;
 use super::fresh;
 use super::pass::{first_record, pass};
 use super::pulse::Part;
+use super::release::release;
 use super::resolve::Tracked;
 use super::step::{Next, duration};
 use super::{clock, leave, recover, rollback, summary};
@@ -112,31 +115,36 @@ impl Driver {
                 self.take_source(update).await;
                 let _gone = done.send(());
             }
-            Command::PlanNow(stack, reply) => {
-                let _gone = reply.send(self.plan_now(&stack).await);
+            Command::PlanNow(stack, by, reply) => {
+                let _gone = reply.send(self.plan_now(&stack, Some(&by)).await);
             }
-            Command::Rollback(stack, to, rollback, reply) => {
-                let _gone = reply.send(self.roll_back(&stack, &to, rollback).await);
+            Command::Rollback(stack, to, (rollback, by), reply) => {
+                let _gone = reply.send(self.roll_back(&stack, &to, rollback, &by).await);
             }
             Command::Unpaused(scope) => self.take_up(&scope).await,
             Command::Approved(stack, reply) => {
-                let _gone = reply.send(self.run_now(&stack, Trigger::Approval).await);
+                let _gone = reply.send(self.run_now(&stack, Trigger::Approval, None).await);
             }
-            Command::Resume(stack, reply) => {
-                let _gone = reply.send(self.resume(&stack).await);
+            Command::Resume(stack, by, reply) => {
+                let _gone = reply.send(self.resume(&stack, &by).await);
             }
         }
     }
 
-    async fn plan_now(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
-        self.run_now(stack, Trigger::Person).await
+    async fn plan_now(&mut self, stack: &StackId, by: Option<&Identity>) -> Result<RunId, Refusal> {
+        self.run_now(stack, Trigger::Person, by).await
     }
 
-    async fn run_now(&mut self, stack: &StackId, trigger: Trigger) -> Result<RunId, Refusal> {
+    async fn run_now(
+        &mut self,
+        stack: &StackId,
+        trigger: Trigger,
+        by: Option<&Identity>,
+    ) -> Result<RunId, Refusal> {
         if !self.stacks.contains_key(stack) {
             return Err(Refusal::UnknownStack(stack.clone()));
         }
-        Ok(self.enqueue(stack, trigger).await?)
+        Ok(self.enqueue(stack, trigger, by).await?)
     }
 
     async fn roll_back(
@@ -144,6 +152,7 @@ impl Driver {
         stack: &StackId,
         to: &str,
         rollback: Rollback,
+        by: &Identity,
     ) -> Result<RunId, Refusal> {
         let Some(followed) = self.stacks.get(stack) else {
             return Err(Refusal::UnknownStack(stack.clone()));
@@ -153,29 +162,28 @@ impl Driver {
             return Err(Refusal::Running(stack.clone()));
         }
         let commit = rollback::commit_named(&self.context, &followed.tracked, to).await?;
-        let id = self.enqueue(stack, Trigger::Rollback).await?;
+        let id = self.enqueue(stack, Trigger::Rollback, None).await?;
         if let Some(run) = self.queue.iter_mut().find(|run| run.id == id) {
             run.commit = Some(commit);
         }
+        let wanted = Action::RollbackWanted {
+            stack: stack.clone(),
+            run: id,
+            to: to.to_owned(),
+            reason: rollback.reason.clone(),
+        };
+        let entry = NewAudit::asked(self.context.now(), by, wanted);
+        self.context.store.record(&[entry]).await?;
         self.wanted.insert(id, rollback);
         Ok(id)
     }
 
-    async fn resume(&mut self, stack: &StackId) -> Result<RunId, Refusal> {
+    async fn resume(&mut self, stack: &StackId, by: &Identity) -> Result<RunId, Refusal> {
         if self.active.contains(stack) {
             return Err(Refusal::Running(stack.clone()));
         }
-        if let Some(record) = self.context.store.stack(stack).await? {
-            tracing::info!(
-                stack = stack.as_str(),
-                held = record.held.as_deref(),
-                "resumed"
-            );
-            let mut record = record;
-            record.release();
-            self.context.store.save_stack(&record).await?;
-        }
-        self.plan_now(stack).await
+        let recorded = release(&self.context, stack, by).await?;
+        self.plan_now(stack, (!recorded).then_some(by)).await
     }
 
     async fn take_source(&mut self, update: SourceUpdate) {
@@ -302,7 +310,7 @@ impl Driver {
             .map(|(id, followed)| (id.clone(), followed.trigger))
             .collect();
         for (id, trigger) in due {
-            let next = match self.enqueue(&id, trigger).await {
+            let next = match self.enqueue(&id, trigger, None).await {
                 Ok(_) => self.next_scheduled(&id, now),
                 Err(error) => {
                     tracing::error!(stack = id.as_str(), "cannot queue a run: {error}");
@@ -326,18 +334,32 @@ impl Driver {
         }
     }
 
-    /// Queues a run of a stack, or finds the one that is queued already.
-    async fn enqueue(&mut self, stack: &StackId, trigger: Trigger) -> Result<RunId, StoreError> {
+    /// Queues a run of a stack, or finds the one that is queued already; keeps who asked for it.
+    async fn enqueue(
+        &mut self,
+        stack: &StackId,
+        trigger: Trigger,
+        by: Option<&Identity>,
+    ) -> Result<RunId, StoreError> {
+        let now = self.context.now();
+        let asked = |run: RunId| {
+            let stack = stack.clone();
+            by.map(|by| NewAudit::asked(now, by, Action::PlanRequested { stack, run }))
+        };
+        let store = &self.context.store;
         if let Some(queued) = self.queue.iter().find(|run| &run.stack == stack) {
+            store.record(asked(queued.id).as_slice()).await?;
             return Ok(queued.id);
         }
-        let run = Run::queued(fresh::run(), stack.clone(), trigger, self.context.now());
-        let run = if self.context.store.enqueue(&run).await? {
+        let run = Run::queued(fresh::run(), stack.clone(), trigger, now);
+        let run = if store.enqueue(&run, asked(run.id).as_ref()).await? {
             run
         } else {
-            let mut stored = self.context.store.unfinished_runs().await?.into_iter();
+            let mut stored = store.unfinished_runs().await?.into_iter();
             let queued = stored.find(|r| &r.stack == stack && r.state == RunState::Queued);
-            queued.unwrap_or(run)
+            let run = queued.unwrap_or(run);
+            store.record(asked(run.id).as_slice()).await?;
+            run
         };
         let id = run.id;
         self.queue.push_back(run);

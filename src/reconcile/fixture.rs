@@ -1,30 +1,39 @@
 //! A daemon's context without a daemon, and receivers on loopback, for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::artifacts::Artifacts;
 use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Keep};
+use crate::domain::identity::Identity;
+use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::rules::Rules;
 use crate::domain::schedule::Schedule;
+use crate::domain::stack::StackRecord;
 use crate::notify::Notifiers;
 use crate::notify::settings::{ChannelSettings, NotifierSettings, NotifySettings, Value};
 use crate::secret::SecretSource;
 use crate::store::Store;
 
 use super::bells::Bells;
-use super::context::{Context, Heads, States, Stop};
+use super::command::{Command, SourceUpdate};
+pub(crate) use super::context::Context;
+use super::context::{Heads, States, Stop};
+use super::driver::Driver;
+use super::handle::Handle;
 use super::layout::Layout;
+use super::pass::first_record;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
+use super::resolve::Tracked;
 use super::settings::{
     ApiSettings, PolicySettings, Settings, StackSettings, TellingSettings, Timeouts,
 };
@@ -70,6 +79,13 @@ impl Receiver {
         let requests = self.server.received_requests().await.unwrap();
         let id = |request: &Request| request.headers["webhook-id"].to_str().unwrap().to_owned();
         requests.iter().map(id).collect()
+    }
+}
+
+/// Whoever has the operator's token.
+pub(crate) fn operator() -> Identity {
+    Identity::Operator {
+        claims: Some("ada".to_owned()),
     }
 }
 
@@ -120,8 +136,9 @@ pub(super) fn stack_settings() -> StackSettings {
 }
 
 /// Settings without sources.
-pub(super) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
+pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
     Settings {
+        digest: "0".repeat(64),
         data_dir: directory.to_owned(),
         ca_file: None,
         api: ApiSettings {
@@ -146,7 +163,7 @@ pub(super) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
 }
 
 /// A daemon's context on what an earlier one left in the data directory.
-pub(super) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
+pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
     let layout = Layout::create(&settings.data_dir).unwrap();
     Arc::new(Context {
         store: Store::open(&layout.database()).await.unwrap(),
@@ -167,4 +184,49 @@ pub(super) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         telling: tokio::sync::Mutex::new(()),
         settings,
     })
+}
+
+/// The context of a daemon on this directory without receivers, and the clock that it goes by.
+pub(crate) async fn paused(directory: &Path, at: Timestamp) -> (Arc<Context>, Clock) {
+    let clock = Arc::new(Mutex::new(at));
+    let settings = settings(directory, NotifySettings::default());
+    (daemon(settings, Time::Paused(clock.clone())).await, clock)
+}
+
+/// A clock that stands until it is moved.
+pub(crate) type Clock = Arc<Mutex<Timestamp>>;
+
+/// A handle on a driver that knows the stack `infra/a`, of which no run can start: its source has not
+/// been read.
+pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
+    let (commands, inbox) = mpsc::channel(8);
+    tokio::spawn(Driver::new(context.clone(), Vec::new()).drive(inbox));
+    let tracked = Tracked {
+        id: StackId::new("infra/a"),
+        source: SourceName::new("infra"),
+        dir: "a".to_owned(),
+        workspace: "default".to_owned(),
+        settings: stack_settings(),
+        reads: Vec::new(),
+        owners: Vec::new(),
+        problem: None,
+    };
+    let now = context.now();
+    let record = StackRecord {
+        checked_at: Some(now),
+        held: Some("the state went back".to_owned()),
+        ..first_record(&tracked, now)
+    };
+    context.store.save_stack(&record).await.unwrap();
+    let update = SourceUpdate {
+        source: tracked.source.clone(),
+        commit: CommitId::new("c"),
+        stacks: vec![tracked],
+        touched: BTreeSet::new(),
+    };
+    let (done, taken) = oneshot::channel();
+    let source = Command::Source(update, done);
+    commands.send(source).await.unwrap();
+    taken.await.unwrap();
+    Handle::new(context.clone(), commands)
 }

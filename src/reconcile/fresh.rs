@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RequestId, RunId};
+use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RequestId, RunId, TokenId};
 
 /// A new run's id.
 pub(super) fn run() -> RunId {
@@ -27,4 +27,9 @@ pub(super) fn message() -> MessageId {
 /// A new envelope's id.
 pub(super) fn envelope() -> EnvelopeId {
     EnvelopeId::from_uuid(Uuid::now_v7())
+}
+
+/// A new token's id.
+pub(super) fn token() -> TokenId {
+    TokenId::from_uuid(Uuid::now_v7())
 }

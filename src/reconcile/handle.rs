@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{Acknowledgement, Alert};
+use crate::domain::audit::{Action, Entry, Head, NewAudit};
 use crate::domain::finding::Verdict;
-use crate::domain::ids::{MessageId, RequestId, RunId, StackId};
+use crate::domain::identity::Identity;
+use crate::domain::ids::{MessageId, RequestId, RunId, StackId, TokenId};
 use crate::domain::pause::{Pause, Scope};
 use crate::domain::posture::{Filter, Posture, Window};
 use crate::domain::report::ReportId;
 use crate::domain::request::{Request, Rollback};
-use crate::domain::requirement::Voter;
 use crate::domain::run::Run;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
+use crate::domain::token::{Grant, Token, TokenState};
 use crate::store::StoreError;
 
 use super::acknowledge;
@@ -24,11 +27,11 @@ use super::command::{Command, Concern, Refusal};
 use super::context::Context;
 use super::messages;
 use super::posture;
-use super::vote;
+use super::{tokens, vote};
 
 pub use super::messages::{ChannelView, MessageView};
 pub use super::vote::Answer;
-pub use crate::store::MessageFilter;
+pub use crate::store::{AuditFilter, MessageFilter, Paging};
 
 /// A handle on the running daemon.
 #[derive(Debug, Clone)]
@@ -67,9 +70,9 @@ impl Handle {
     }
 
     /// Queues a run of a stack now; gives the run.
-    pub async fn plan_now(&self, stack: &StackId) -> Result<RunId, Refusal> {
+    pub async fn plan_now(&self, stack: &StackId, by: Identity) -> Result<RunId, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Command::PlanNow(stack.clone(), reply), answer)
+        self.ask(Command::PlanNow(stack.clone(), by, reply), answer)
             .await
     }
 
@@ -80,16 +83,17 @@ impl Handle {
         stack: &StackId,
         to: &str,
         rollback: Rollback,
+        by: Identity,
     ) -> Result<RunId, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Rollback(stack.clone(), to.to_owned(), rollback, reply);
+        let command = Command::Rollback(stack.clone(), to.to_owned(), (rollback, by), reply);
         self.ask(command, answer).await
     }
 
     /// A person has looked at a held stack: repairs may go on. Plans it at once.
-    pub async fn resume(&self, stack: &StackId) -> Result<RunId, Refusal> {
+    pub async fn resume(&self, stack: &StackId, by: Identity) -> Result<RunId, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Command::Resume(stack.clone(), reply), answer)
+        self.ask(Command::Resume(stack.clone(), by, reply), answer)
             .await
     }
 
@@ -98,20 +102,33 @@ impl Handle {
     /// # Errors
     /// If there is no such thing, or if the pause cannot be kept: then it holds, but not beyond the
     /// end of the daemon.
-    pub fn pause(&self, pause: Pause) -> Result<(), Refusal> {
+    pub fn pause(&self, pause: Pause, by: Identity) -> Result<(), Refusal> {
         self.known(&pause.scope)?;
         tracing::warn!("{}", pause.words());
-        let kept = self.context.pauses.pause(pause);
+        let kept = self.context.pauses.pause(pause.clone());
+        let context = self.context.clone();
+        // The database may be slow: nobody waits for it here.
+        tokio::spawn(async move {
+            let entry = NewAudit::asked(pause.at, &by, Action::Paused(pause));
+            if let Err(error) = context.store.record(&[entry]).await {
+                tracing::error!("the audit log lacks a pause: {error}");
+            }
+        });
         kept.map_err(|error| Refusal::NotKept(error.to_string()))
     }
 
     /// A pause is over; what it held back is looked at.
-    pub async fn unpause(&self, scope: &Scope, by: &str) -> Result<(), Refusal> {
+    pub async fn unpause(&self, scope: &Scope, by: &Identity) -> Result<(), Refusal> {
         let ended = self.context.pauses.resume(scope);
         if !ended.map_err(|error| Refusal::StillPaused(error.to_string()))? {
             return Err(Refusal::NotPaused(scope.clone()));
         }
-        tracing::warn!(by, "{scope} is no longer paused");
+        tracing::warn!(%by, "{scope} is no longer paused");
+        let action = Action::Unpaused {
+            scope: scope.clone(),
+        };
+        let entry = NewAudit::asked(self.context.now(), by, action);
+        self.context.store.record(&[entry]).await?;
         let told = self.commands.send(Command::Unpaused(scope.clone())).await;
         told.map_err(|_| Refusal::Stopping)
     }
@@ -142,10 +159,10 @@ impl Handle {
         &self,
         id: &RequestId,
         answer: Answer,
-        voter: &Voter,
+        by: &Identity,
         reason: Option<String>,
     ) -> Result<Request, Refusal> {
-        let request = vote::vote(&self.context, id, answer, voter, reason).await?;
+        let request = vote::vote(&self.context, id, answer, by, reason).await?;
         if vote::is_approved(&request) {
             let (reply, reached) = oneshot::channel();
             self.ask(Command::Approved(request.stack.clone(), reply), reached)
@@ -190,9 +207,10 @@ impl Handle {
         &self,
         concern: &Concern,
         acknowledgement: &Acknowledgement,
+        by: &Identity,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
-        acknowledge::acknowledge(&self.context, concern, acknowledgement, now).await
+        acknowledge::acknowledge(&self.context, concern, acknowledgement, by, now).await
     }
 
     async fn ask(
@@ -323,19 +341,62 @@ impl Handle {
     }
 
     /// A person has a message that was given up sent again.
-    pub async fn retry_message(&self, id: &MessageId, by: &str) -> Result<(), Refusal> {
+    pub async fn retry_message(&self, id: &MessageId, by: &Identity) -> Result<(), Refusal> {
         messages::retry(&self.context, id, by).await
     }
 
     /// A person has every message that was given up sent again, or those to one notifier; says how
     /// many.
-    pub async fn retry_messages(&self, notifier: Option<&str>, by: &str) -> Result<usize, Refusal> {
+    pub async fn retry_messages(
+        &self,
+        notifier: Option<&str>,
+        by: &Identity,
+    ) -> Result<usize, Refusal> {
         messages::retry_all(&self.context, notifier, by).await
     }
 
     /// Every configured channel.
     pub async fn channels(&self) -> Result<Vec<ChannelView>, StoreError> {
         messages::channels(&self.context).await
+    }
+
+    /// A page of the audit log.
+    pub async fn audit(
+        &self,
+        filter: &AuditFilter,
+        paging: Paging,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.context.store.audit(filter, paging, limit).await
+    }
+
+    /// The last entry of the audit log.
+    pub async fn audit_head(&self) -> Result<Head, StoreError> {
+        self.context.store.audit_head().await
+    }
+
+    /// The active token that this is, and takes note of its use.
+    pub async fn token_of(&self, secret: &str) -> Result<Option<Token>, StoreError> {
+        tokens::token_of(&self.context, secret).await
+    }
+
+    /// Makes a token: what is known of it, and the token itself, which is told this once.
+    pub async fn create_token(
+        &self,
+        grant: Grant,
+        by: &Identity,
+    ) -> Result<(Token, SecretString), Refusal> {
+        tokens::create(&self.context, grant, by).await
+    }
+
+    /// Takes a token back.
+    pub async fn revoke_token(&self, id: &TokenId, by: &Identity) -> Result<(), Refusal> {
+        tokens::revoke(&self.context, id, by).await
+    }
+
+    /// Every token, newest first, with what it is now.
+    pub async fn tokens(&self) -> Result<Vec<(Token, TokenState)>, StoreError> {
+        tokens::list(&self.context).await
     }
 
     /// Why the daemon is not ready, if it is not: the database must answer and every source must

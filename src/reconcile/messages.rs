@@ -1,6 +1,7 @@
 //! What a person may see of the outbox, and have sent again.
 
 use crate::domain::channel::Channel;
+use crate::domain::identity::Identity;
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
 use crate::store::{MessageFilter, StoreError, Undelivered};
@@ -78,15 +79,15 @@ pub(super) async fn channels(context: &Context) -> Result<Vec<ChannelView>, Stor
 }
 
 /// Has a message that was given up sent again, as the same message.
-pub(super) async fn retry(context: &Context, id: &MessageId, by: &str) -> Result<(), Refusal> {
+pub(super) async fn retry(context: &Context, id: &MessageId, by: &Identity) -> Result<(), Refusal> {
     let message = context.store.message(id).await?;
     let message = message.ok_or(Refusal::UnknownMessage(*id))?;
     let notifier = &message.to.notifier;
     configured(context, notifier)?;
-    if !context.store.retry_message(id, context.now()).await? {
+    if !context.store.retry_message(id, by, context.now()).await? {
         return Err(Refusal::NotGivenUp(*id, message.state));
     }
-    tracing::info!(by, notifier, message_id = %id, "sent again, as a person asked");
+    tracing::info!(%by, notifier, message_id = %id, "sent again, as a person asked");
     context.outbox_bells.ring(notifier);
     Ok(())
 }
@@ -95,7 +96,7 @@ pub(super) async fn retry(context: &Context, id: &MessageId, by: &str) -> Result
 pub(super) async fn retry_all(
     context: &Context,
     notifier: Option<&str>,
-    by: &str,
+    by: &Identity,
 ) -> Result<usize, Refusal> {
     let names: Vec<&str> = match notifier {
         Some(notifier) => {
@@ -108,10 +109,10 @@ pub(super) async fn retry_all(
     for notifier in names {
         let messages = context
             .store
-            .retry_messages(notifier, context.now())
+            .retry_messages(notifier, by, context.now())
             .await?;
         if messages > 0 {
-            tracing::info!(by, notifier, messages, "sent again, as a person asked");
+            tracing::info!(%by, notifier, messages, "sent again, as a person asked");
             context.outbox_bells.ring(notifier);
         }
         all += messages;

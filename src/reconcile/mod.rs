@@ -7,6 +7,9 @@ mod acknowledge;
 pub mod act;
 pub mod asking;
 mod attempt;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod audit_tests;
 mod background;
 mod baseline;
 pub mod bells;
@@ -20,7 +23,7 @@ pub mod driver;
 pub mod explain;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
-mod fixture;
+pub(crate) mod fixture;
 mod fresh;
 pub mod handle;
 pub mod heartbeat;
@@ -42,6 +45,7 @@ mod posture;
 mod prepare;
 pub mod pulse;
 pub mod recover;
+mod release;
 pub mod reports;
 pub mod resolve;
 mod rollback;
@@ -54,6 +58,7 @@ pub mod sources;
 mod step;
 pub mod summary;
 pub mod time;
+mod tokens;
 mod tree_copy;
 mod undelivered;
 pub mod uploads;

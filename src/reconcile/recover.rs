@@ -3,6 +3,7 @@
 
 use jiff::SignedDuration;
 
+use crate::domain::audit::{Action, NewAudit};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
@@ -26,7 +27,7 @@ pub async fn recover(context: &Context) -> Result<Vec<Run>, StoreError> {
         }
         let fresh = Run::queued(fresh::run(), run.stack.clone(), run.trigger, context.now());
         settle(context, run, "Mooring was stopped in the middle of it").await?;
-        if context.store.enqueue(&fresh).await? {
+        if context.store.enqueue(&fresh, None).await? {
             again.push(fresh);
         }
     }
@@ -68,8 +69,19 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
         log.unwrap_or_default()
     );
     let _one_at_a_time = context.telling.lock().await;
+    let interrupted = Action::ApplyInterrupted {
+        stack: run.stack.clone(),
+        run: run.id,
+        why: why.to_owned(),
+    };
+    let audit = [NewAudit::own(now, interrupted)];
     let Some(record) = context.store.stack(&run.stack).await? else {
-        return context.store.save_run(&run).await;
+        let conclusion = Conclusion {
+            run: Some(&run),
+            audit: &audit,
+            ..Conclusion::default()
+        };
+        return context.store.conclude(&conclusion).await;
     };
     let record = StackRecord {
         held: Some(reason),
@@ -95,6 +107,7 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
         stack: Some(&record),
         alerts: &spread.entries,
         news: &spread.news,
+        audit: &audit,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

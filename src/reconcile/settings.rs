@@ -25,6 +25,8 @@ use crate::secret::SecretSource;
 /// Everything the daemon needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// SHA-256 of the configuration file, as hexadecimal digits.
+    pub digest: String,
     /// Where the database, mirrors, checkouts and run files are.
     pub data_dir: PathBuf,
     /// Extra certificate authorities (PEM) for Git, SMTP and webhooks.
@@ -106,7 +108,8 @@ pub struct MannerSettings {
 pub struct ApiSettings {
     /// Address and port to listen on.
     pub listen: std::net::SocketAddr,
-    /// Holds the bearer token; without one the API answers nobody (health and metrics still work).
+    /// Holds the operator's token; without one only people with tokens of their own are answered
+    /// (health and metrics still work).
     pub token: Option<SecretSource>,
 }
 

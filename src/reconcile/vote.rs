@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use crate::domain::alert::AlertKind;
+use crate::domain::audit::{Action, NewAudit};
 use crate::domain::finding::Severity;
+use crate::domain::identity::Identity;
 use crate::domain::ids::{AlertId, RequestId};
 use crate::domain::notice::{Notice, RequestLine, RequestNews, RequestNotice};
 use crate::domain::request::{Event, Request, RequestState, Vote};
@@ -30,24 +32,35 @@ pub(super) async fn vote(
     context: &Context,
     id: &RequestId,
     answer: Answer,
-    voter: &Voter,
+    by: &Identity,
     reason: Option<String>,
 ) -> Result<Request, Refusal> {
     let request = context.store.request(id).await?;
     let request = request.ok_or(Refusal::UnknownRequest(id.to_string()))?;
     let now = context.now();
-    let by = voter.name.clone();
+    let voter = Voter::from(by);
+    let (identity, by) = (by, voter.name.clone());
     let said = Vote {
         voter: voter.clone(),
         at: now,
         reason: reason.clone(),
     };
+    let why = reason.clone();
     let (event, told) = match answer {
         Answer::Approve => (Event::Approve(said), RequestNews::Approved { by, reason }),
         Answer::Reject => (Event::Reject(said), RequestNews::Rejected { by, reason }),
         Answer::Revoke => (Event::Revoke(voter.clone()), RequestNews::Revoked { by }),
     };
     let after = request.after(event, now)?;
+    let action = Action::RequestAnswered {
+        stack: after.stack.clone(),
+        request: *id,
+        answer: told.as_str(),
+        state: after.state.as_str(),
+        digest: after.asked.binding.digest.clone(),
+        reason: why,
+    };
+    let entry = NewAudit::asked(now, identity, action);
     tracing::info!(
         request = %id,
         stack = after.stack.as_str(),
@@ -56,7 +69,7 @@ pub(super) async fn vote(
         "answered: {}",
         told.as_str()
     );
-    tell(context, &after, told, now).await?;
+    tell(context, &after, told, &[entry], now).await?;
     Ok(after)
 }
 
@@ -64,8 +77,8 @@ pub(super) async fn vote(
 pub(super) async fn expire(context: &Context, now: Timestamp) -> Result<(), StoreError> {
     for request in context.store.due_requests(now).await? {
         match request.after(Event::Pass, now) {
-            Ok(over) if over.votes.is_empty() => put(context, &over, &[]).await?,
-            Ok(over) => tell(context, &over, RequestNews::Expired, now).await?,
+            Ok(over) if over.votes.is_empty() => put(context, &over, &[], &[]).await?,
+            Ok(over) => tell(context, &over, RequestNews::Expired, &[], now).await?,
             Err(unfit) => tracing::error!("{}: {unfit}", request.id),
         }
     }
@@ -83,7 +96,7 @@ pub(super) async fn forget(
     };
     let differs = vec!["the stack is no longer in its source".to_owned()];
     match request.after(Event::Void(differs), context.now()) {
-        Ok(over) => put(context, &over, &[]).await,
+        Ok(over) => put(context, &over, &[], &[]).await,
         Err(_) => Ok(()),
     }
 }
@@ -92,13 +105,20 @@ async fn tell(
     context: &Context,
     request: &Request,
     told: RequestNews,
+    audit: &[NewAudit],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let alert = alert_about(context, request).await?;
-    put(context, request, &[notice(request, told, alert, now)]).await
+    let notice = notice(request, told, alert, now);
+    put(context, request, &[notice], audit).await
 }
 
-async fn put(context: &Context, request: &Request, notices: &[Notice]) -> Result<(), StoreError> {
+async fn put(
+    context: &Context,
+    request: &Request,
+    notices: &[Notice],
+    audit: &[NewAudit],
+) -> Result<(), StoreError> {
     let record = context.store.stack(&request.stack).await?;
     let audience = record.as_ref().map(news::audience).unwrap_or_default();
     let now = context.now();
@@ -109,6 +129,7 @@ async fn put(context: &Context, request: &Request, notices: &[Notice]) -> Result
     let conclusion = Conclusion {
         requests: std::slice::from_ref(request),
         news: &news,
+        audit,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

@@ -73,6 +73,8 @@ const PATTERNS: &[&str] = &[
     r"\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",
     r"\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{32,}",
     r"\bAGE-SECRET-KEY-1[0-9A-Z]{58}",
+    // Our own, see `domain::token`.
+    r"\bmrg_[0-9a-f]{64}\b",
     // Signed web tokens.
     r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
     // What HTTP requests carry.
@@ -258,6 +260,10 @@ mod tests {
             ),
             (
                 format!("token ghp_{}", &long[..36]),
+                "token (sensitive)".to_owned(),
+            ),
+            (
+                format!("token mrg_{}", "0a".repeat(32)),
                 "token (sensitive)".to_owned(),
             ),
             (

@@ -1,12 +1,14 @@
 //! The end of a look, in one piece.
 
 use super::alerts::{AlertEntry, put_alert};
+use super::audit::append;
 use super::envelopes::{Addressed, put_news};
 use super::memory::put_memory;
 use super::requests::put_request;
 use super::runs::put_run;
 use super::stacks::{put_stack, replace_ledger};
 use super::{Store, StoreError};
+use crate::domain::audit::NewAudit;
 use crate::domain::ids::StackId;
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::request::Request;
@@ -30,6 +32,8 @@ pub struct Conclusion<'a> {
     pub requests: &'a [Request],
     /// Something to remember: key and value.
     pub memory: Option<(&'a str, &'a str)>,
+    /// What the audit log tells of it.
+    pub audit: &'a [NewAudit],
 }
 
 impl Store {
@@ -63,6 +67,7 @@ impl Store {
         if let Some((key, value)) = conclusion.memory {
             put_memory(&mut transaction, key, value).await?;
         }
+        append(&mut transaction, conclusion.audit).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -162,6 +162,7 @@ async fn a_real_disk_that_fills_up_and_is_cleared_again() {
         news: &[],
         requests: &[],
         memory: None,
+        audit: &[],
     };
     for _ in 0..2 {
         let error = store.conclude(&conclusion).await.unwrap_err();
@@ -194,6 +195,7 @@ async fn a_full_disk_is_named_and_costs_nothing_that_was_stored() {
         news: &[],
         requests: &[],
         memory: None,
+        audit: &[],
     };
     for _ in 0..2 {
         leave_pages(&store, 2).await;

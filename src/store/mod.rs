@@ -1,10 +1,12 @@
-//! What Mooring remembers, in one SQLite file: sources, stacks, runs, intents, alerts, the outbox, channels.
+//! What Mooring remembers, in one SQLite file: sources, stacks, runs, intents, alerts, the outbox,
+//! channels, tokens and the audit log.
 //!
 //! Everything that is asked for has a column; the rest of a record is the JSON text of its domain
 //! type. Times are kept in microseconds. Every write is on the disk when its call returns, and what
 //! belongs together is one transaction. The SQL is the common ground of SQLite and PostgreSQL.
 
 mod alerts;
+mod audit;
 mod channels;
 mod conclude;
 mod envelopes;
@@ -20,7 +22,10 @@ mod runs;
 mod sources;
 mod stacks;
 mod threads;
+mod tokens;
 
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
@@ -34,6 +39,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
 
 pub use alerts::AlertEntry;
+pub use audit::{AuditFilter, Paging};
 pub use channels::Undelivered;
 pub use conclude::Conclusion;
 pub use envelopes::Addressed;

@@ -5,11 +5,14 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
 
+use super::audit::append;
 use super::channels::put_channel;
 use super::row::{Columns, json, word};
 use super::threads::{Thread, put_thread};
 use super::{Store, StoreError};
+use crate::domain::audit::{Action, NewAudit};
 use crate::domain::channel::Channel;
+use crate::domain::identity::Identity;
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Addressee, Message, MessageState};
 use crate::domain::notice::Notice;
@@ -221,8 +224,13 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// Has a message that was given up sent again; whether it was one.
-    pub async fn retry_message(&self, id: &MessageId, now: Timestamp) -> Result<bool, StoreError> {
+    /// Has a message that was given up sent again, and stores who wanted it; whether it was one.
+    pub async fn retry_message(
+        &self,
+        id: &MessageId,
+        by: &Identity,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let row = sqlx::query("SELECT * FROM messages WHERE id = $1")
             .bind(id.to_string())
@@ -235,14 +243,21 @@ impl Store {
         bound(sqlx::query(SAVE), &again)?
             .execute(&mut *transaction)
             .await?;
+        let action = Action::MessageRetried {
+            message: *id,
+            notifier: again.to.notifier,
+        };
+        append(&mut transaction, &[NewAudit::asked(now, by, action)]).await?;
         transaction.commit().await?;
         Ok(true)
     }
 
-    /// Has every message to a notifier that was given up sent again; says how many.
+    /// Has every message to a notifier that was given up sent again, and stores who wanted it; says
+    /// how many there are.
     pub async fn retry_messages(
         &self,
         notifier: &str,
+        by: &Identity,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         let mut transaction = self.begin().await?;
@@ -258,6 +273,13 @@ impl Store {
                     .await?;
                 again += 1;
             }
+        }
+        if again > 0 {
+            let action = Action::MessagesRetried {
+                notifier: notifier.to_owned(),
+                messages: again,
+            };
+            append(&mut transaction, &[NewAudit::asked(now, by, action)]).await?;
         }
         transaction.commit().await?;
         Ok(again)

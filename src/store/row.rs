@@ -61,6 +61,10 @@ impl Columns<'_> {
         u32::try_from(self.integer(column)?).map_err(|error| self.wrong(column, error))
     }
 
+    pub(super) fn number(&self, column: &str) -> Result<u64, StoreError> {
+        u64::try_from(self.integer(column)?).map_err(|error| self.wrong(column, error))
+    }
+
     pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
         Timestamp::from_microsecond(self.integer(column)?)
             .map_err(|error| self.wrong(column, error))

@@ -6,10 +6,12 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
 
+use super::audit::append;
 use super::requests::put_request;
 use super::row::{Columns, json, micros, word};
 use super::{Store, StoreError};
 use crate::domain::approval::Intent;
+use crate::domain::audit::{Action, NewAudit};
 use crate::domain::ids::{CommitId, RunId, StackId};
 use crate::domain::request::Request;
 use crate::domain::run::Run;
@@ -18,9 +20,9 @@ const TABLE: &str = "runs";
 const INTENTS: &str = "intents";
 
 impl Store {
-    /// Stores a new queued run. False, and nothing is stored, if a run of the stack is queued
-    /// already; one that is under way does not count.
-    pub async fn enqueue(&self, run: &Run) -> Result<bool, StoreError> {
+    /// Stores a new queued run, and who asked for it if somebody did. False, and nothing is stored,
+    /// if a run of the stack is queued already; one that is under way does not count.
+    pub async fn enqueue(&self, run: &Run, asked: Option<&NewAudit>) -> Result<bool, StoreError> {
         let insert = bound(
             sqlx::query(
                 "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
@@ -29,8 +31,14 @@ impl Store {
             ),
             run,
         )?;
-        let result = insert.execute(&mut *self.write().await?).await?;
-        Ok(result.rows_affected() == 1)
+        let mut transaction = self.begin().await?;
+        let result = insert.execute(&mut *transaction).await?;
+        let stored = result.rows_affected() == 1;
+        if stored {
+            append(&mut transaction, asked.map_or(&[], std::slice::from_ref)).await?;
+        }
+        transaction.commit().await?;
+        Ok(stored)
     }
 
     /// Stores a run as it is now.
@@ -97,6 +105,8 @@ impl Store {
         .bind(intent.at.as_microsecond())
         .execute(&mut *transaction)
         .await?;
+        let started = Action::ApplyStarted(Box::new(intent.clone()));
+        append(&mut transaction, &[NewAudit::own(intent.at, started)]).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::domain::finding::{
     AttributeChange, Evidence, Finding, FindingAction, Findings, Note, Origin, OutputFinding,
     Severity, Subject, Verdict,
 };
+use crate::domain::identity::Identity;
 use crate::domain::ids::{
     Address, AlertId, ChangeDigest, CommitId, EnvelopeId, Fingerprint, MessageId, RunId,
     SourceName, StackId,
@@ -47,6 +48,12 @@ pub(super) fn run_id(n: u128) -> RunId {
 
 pub(super) fn stack_id(name: &str) -> StackId {
     StackId::new(format!("infra/{name}"))
+}
+
+pub(super) fn operator() -> Identity {
+    Identity::Operator {
+        claims: Some("ada".into()),
+    }
 }
 
 pub(super) fn run(n: u128, stack: &str, seconds: i64) -> Run {

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::samples::{
-    alert, at, failure, intent, ledger_entry, message, news, notices, run, run_id, stack, stack_id,
+    alert, at, failure, intent, ledger_entry, message, news, notices, operator, run, run_id, stack,
+    stack_id,
 };
 use super::*;
 use crate::domain::alert::{AlertKind, Resolution};
@@ -84,14 +85,14 @@ async fn sources_and_stacks_come_back_as_they_were_after_reopening() {
 async fn a_stack_has_one_queued_run_even_while_another_is_under_way() {
     let (_directory, store) = fresh().await;
     let mut first = run(1, "a", 0);
-    assert!(store.enqueue(&first).await.unwrap());
-    assert!(!store.enqueue(&run(2, "a", 1)).await.unwrap());
+    assert!(store.enqueue(&first, None).await.unwrap());
+    assert!(!store.enqueue(&run(2, "a", 1), None).await.unwrap());
     assert_eq!(store.run(&run_id(2)).await.unwrap(), None);
-    assert!(store.enqueue(&run(3, "b", 2)).await.unwrap());
+    assert!(store.enqueue(&run(3, "b", 2), None).await.unwrap());
     first.step(RunState::Syncing, at(3)).unwrap();
     store.save_run(&first).await.unwrap();
-    assert!(store.enqueue(&run(4, "a", 4)).await.unwrap());
-    assert!(!store.enqueue(&run(5, "a", 5)).await.unwrap());
+    assert!(store.enqueue(&run(4, "a", 4), None).await.unwrap());
+    assert!(!store.enqueue(&run(5, "a", 5), None).await.unwrap());
     let waiting: Vec<_> = store.unfinished_runs().await.unwrap();
     assert_eq!(waiting, [first, run(3, "b", 2), run(4, "a", 4)]);
 }
@@ -100,11 +101,11 @@ async fn a_stack_has_one_queued_run_even_while_another_is_under_way() {
 async fn the_same_run_is_not_enqueued_twice() {
     let (_directory, store) = fresh().await;
     let mut first = run(1, "a", 0);
-    assert!(store.enqueue(&first).await.unwrap());
-    assert!(!store.enqueue(&first).await.unwrap());
+    assert!(store.enqueue(&first, None).await.unwrap());
+    assert!(!store.enqueue(&first, None).await.unwrap());
     first.step(RunState::Syncing, at(3)).unwrap();
     store.save_run(&first).await.unwrap();
-    assert!(store.enqueue(&run(1, "a", 0)).await.is_err());
+    assert!(store.enqueue(&run(1, "a", 0), None).await.is_err());
     assert_eq!(store.run(&first.id).await.unwrap(), Some(first));
 }
 
@@ -215,6 +216,7 @@ async fn a_look_is_concluded_as_a_whole() {
         news: &told,
         requests: &[],
         memory: None,
+        audit: &[],
     };
     store.conclude(&conclusion).await.unwrap();
     assert_eq!(store.run(&run.id).await.unwrap(), Some(run.clone()));
@@ -238,6 +240,7 @@ async fn a_look_is_concluded_as_a_whole() {
             news: &[],
             requests: &[],
             memory: None,
+            audit: &[],
         })
         .await
         .unwrap();
@@ -256,6 +259,7 @@ async fn a_look_is_concluded_as_a_whole() {
             news: &[],
             requests: &[],
             memory: None,
+            audit: &[],
         })
         .await
         .unwrap();
@@ -279,6 +283,7 @@ async fn a_look_whose_last_part_fails_leaves_no_trace() {
         news: &[news(1, one, 1), news(1, two, 2)],
         requests: &[],
         memory: None,
+        audit: &[],
     };
     assert!(store.conclude(&conclusion).await.is_err());
     assert_eq!(store.run(&run.id).await.unwrap(), None);
@@ -305,6 +310,7 @@ async fn a_stack_never_has_two_open_alerts_of_a_kind() {
         news: &[],
         requests: &[],
         memory: None,
+        audit: &[],
     };
     assert!(store.conclude(&conclusion).await.is_err());
     assert_eq!(store.open_alerts(None).await.unwrap(), []);
@@ -425,11 +431,38 @@ async fn what_was_given_up_is_found_and_sent_again() {
         [("team".into(), undelivered)]
     );
 
-    assert!(!store.retry_message(&three.id, at(50)).await.unwrap());
-    assert!(store.retry_message(&one.id, at(50)).await.unwrap());
-    assert!(!store.retry_message(&one.id, at(50)).await.unwrap());
-    assert_eq!(store.retry_messages("other", at(60)).await.unwrap(), 0);
-    assert_eq!(store.retry_messages("team", at(60)).await.unwrap(), 1);
+    assert!(
+        !store
+            .retry_message(&three.id, &operator(), at(50))
+            .await
+            .unwrap()
+    );
+    assert!(
+        store
+            .retry_message(&one.id, &operator(), at(50))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .retry_message(&one.id, &operator(), at(50))
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        store
+            .retry_messages("other", &operator(), at(60))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        store
+            .retry_messages("team", &operator(), at(60))
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(store.message(&one.id).await.unwrap(), one.again(at(50)));
     assert_eq!(store.message(&two.id).await.unwrap(), two.again(at(60)));
 }
@@ -534,6 +567,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
             news: &[],
             requests: &[],
             memory: None,
+            audit: &[],
         })
         .await
         .unwrap();
@@ -576,6 +610,7 @@ async fn two_stores_on_one_file_open_and_write_at_once() {
                 news: &[news(n, notices()[0].clone(), 1)],
                 requests: &[],
                 memory: None,
+                audit: &[],
             };
             store.conclude(&conclusion).await?;
             store.remember(&format!("k{n}"), "v").await?;
@@ -598,7 +633,7 @@ async fn only_one_of_many_wins_the_queue() {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..20 {
         let store = store.clone();
-        tasks.spawn(async move { store.enqueue(&run(n, "a", 0)).await.unwrap() });
+        tasks.spawn(async move { store.enqueue(&run(n, "a", 0), None).await.unwrap() });
     }
     let won = tasks.join_all().await.into_iter().filter(|won| *won);
     assert_eq!(won.count(), 1);

@@ -67,6 +67,12 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Metrics that count nothing.
+    #[cfg(test)]
+    pub(crate) fn idle() -> Result<Self, MetricsError> {
+        Ok(Self::build()?.1)
+    }
+
     fn build() -> Result<(PrometheusRecorder, Self), MetricsError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(RUN_DURATION.to_owned()), &BUCKETS)

@@ -100,7 +100,32 @@ fn an_apply_that_was_cut_off_is_held_for_a_person() {
     assert_eq!(daemon.runs(STORAGE)[0]["outcome"]["kind"], "repaired");
     assert!(!tags(&lab).contains("hacked"));
     told(&lab, &daemon, "[resolved] infra/live/storage");
+    recorded(&daemon, &cut_off);
     assert!(daemon.stop().success());
+}
+
+/// The audit log tells of both applies, and of the person in between.
+fn recorded(daemon: &Daemon, cut_off: &Value) {
+    let log = daemon.get(&format!("audit?after=0&stack={STORAGE}"));
+    let entries = log["entries"].as_array().unwrap();
+    let entries: Vec<&Value> = entries
+        .iter()
+        .filter(|entry| entry["action"] != "plan_requested")
+        .collect();
+    let words: Vec<&Value> = entries.iter().map(|entry| &entry["action"]).collect();
+    let expected = [
+        "apply_started",
+        "apply_interrupted",
+        "stack_resumed",
+        "apply_started",
+        "apply_ended",
+    ];
+    assert_eq!(words, expected, "{log:#}");
+    assert_eq!(entries[0]["subject"]["run"], *cut_off);
+    assert_eq!(entries[1]["subject"]["run"], *cut_off);
+    assert_eq!(entries[3]["details"]["approver"], "policy");
+    assert_eq!(entries[4]["details"]["outcome"]["kind"], "repaired");
+    daemon.cli(&["audit", "verify"]);
 }
 
 const HELD: &str = "[on hold, critical] infra/live/storage";

@@ -91,10 +91,15 @@ env:
 
     /// Starts a daemon and waits until it answers.
     pub fn start(lab: &Lab, configuration: &str) -> Self {
-        let config = lab.path().join("mooring.yaml");
+        Self::start_in(lab.path(), configuration)
+    }
+
+    /// Starts a daemon that needs no lab, with all that is its own in a directory.
+    pub fn start_in(dir: &Path, configuration: &str) -> Self {
+        let config = dir.join("mooring.yaml");
         std::fs::write(&config, configuration).unwrap();
-        std::fs::write(lab.path().join("api-token"), TOKEN).unwrap();
-        let mut daemon = Self::spawn(lab.path(), &config);
+        std::fs::write(dir.join("api-token"), TOKEN).unwrap();
+        let mut daemon = Self::spawn(dir, &config);
         daemon.wait_until_up();
         daemon
     }
@@ -183,15 +188,20 @@ env:
         Pid::from_child(&self.child)
     }
 
-    /// Runs the command line against it; gives its standard output.
-    pub fn cli(&self, arguments: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_mooring"))
+    /// The command line against it, with the operator's token.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mooring"));
+        command
             .args(arguments)
             .env("MOORING_SERVER", &self.server)
             .env("MOORING_TOKEN_FILE", &self.token_file)
-            .env("MOORING_CONFIG", &self.config)
-            .output()
-            .unwrap();
+            .env("MOORING_CONFIG", &self.config);
+        command
+    }
+
+    /// Runs the command line against it; gives its standard output.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),

@@ -40,6 +40,8 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "reconcile::command::Concern",
             "reconcile::command::Refusal",
             "reconcile::recover",
+            // Its tests need a daemon.
+            "reconcile::fixture",
             "store::StoreError",
             "artifacts::ArtifactError",
             "telemetry::Metrics",

@@ -9,7 +9,7 @@ use crate::domain::finding::Severity;
 use crate::domain::ids::{AlertId, MessageId, SourceName, StackId};
 use crate::domain::message::Addressee;
 use crate::domain::notice::{AlertNotice, Reach, SummaryNotice};
-use crate::reconcile::fixture::{HANGS, Receiver, context};
+use crate::reconcile::fixture::{HANGS, Receiver, context, operator};
 use crate::reconcile::{composer, messages};
 use crate::store::MessageFilter;
 
@@ -243,17 +243,23 @@ async fn what_is_given_up_is_told_and_sent_again_as_the_same_message() {
     let told = told(&context, "alive").await;
     assert_eq!(told, [Reach::Down(begin()), Reach::GivenUp]);
 
-    let refused = messages::retry(&context, &id(99), "ada").await;
+    let refused = messages::retry(&context, &id(99), &operator()).await;
     assert_eq!(
         refused.unwrap_err().to_string(),
         format!("there is no message {}", id(99))
     );
-    let refused = messages::retry_all(&context, Some("nobody"), "ada").await;
+    let refused = messages::retry_all(&context, Some("nobody"), &operator()).await;
     assert!(refused.is_err());
-    messages::retry(&context, &id(3), "ada").await.unwrap();
-    let refused = messages::retry(&context, &id(3), "ada").await.unwrap_err();
+    messages::retry(&context, &id(3), &operator())
+        .await
+        .unwrap();
+    let refused = messages::retry(&context, &id(3), &operator())
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("is waiting"), "{refused}");
-    let others = messages::retry_all(&context, None, "ada").await.unwrap();
+    let others = messages::retry_all(&context, None, &operator())
+        .await
+        .unwrap();
     assert_eq!(others, 19);
 
     // Three days more, in which another failure is no end.
@@ -280,7 +286,9 @@ async fn messages_to_a_notifier_that_is_gone_are_given_up() {
     use MessageState::{GivenUp, Waiting};
     assert_eq!(states(&context).await, [(1, GivenUp, 0), (2, Waiting, 0)]);
     assert_eq!(told(&context, "hook").await, [Reach::GivenUp]);
-    let refused = messages::retry(&context, &id(1), "ada").await.unwrap_err();
+    let refused = messages::retry(&context, &id(1), &operator())
+        .await
+        .unwrap_err();
     assert_eq!(
         refused.to_string(),
         "there is no notifier gone in the configuration"

@@ -18,11 +18,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::alert::Acknowledgement;
+use crate::domain::audit::verify;
 use crate::domain::compose::Limit;
 use crate::domain::confirm::Confirmation;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Severity;
 use crate::domain::hours::Hours;
+use crate::domain::identity::Identity;
 use crate::domain::ids::SourceName;
 use crate::domain::pattern::NamePattern;
 use crate::domain::policy::{Decision, DecisionKind, Policy, PolicyMode, SafeAction, SafeRule};
@@ -36,7 +38,7 @@ use crate::notify::settings::{
     ChannelSettings, NotifierSettings, NotifySettings, SmtpAuth, SmtpSettings, SmtpTls, Value,
 };
 use crate::secret::SecretSource;
-use crate::store::Conclusion;
+use crate::store::{AuditFilter, Conclusion, Paging};
 
 use super::command::Concern;
 use super::conclude::{Ending, conclude};
@@ -444,9 +446,17 @@ async fn live_through() -> Week {
                         until: Some(now + SignedDuration::from_hours(hours)),
                         reason: None,
                     };
-                    acknowledge::acknowledge(&week.context, &concern(), &acknowledgement, now)
-                        .await
-                        .unwrap();
+                    acknowledge::acknowledge(
+                        &week.context,
+                        &concern(),
+                        &acknowledgement,
+                        &Identity::Operator {
+                            claims: Some(by.to_owned()),
+                        },
+                        now,
+                    )
+                    .await
+                    .unwrap();
                 }
             }
         }
@@ -531,9 +541,32 @@ fn nothing_twice(week: &Week) {
     }
 }
 
+/// Whoever took an alert on is in the audit log.
+async fn acknowledged(week: &Week) {
+    let store = &week.context.store;
+    let filter = AuditFilter::default();
+    let entries = store.audit(&filter, Paging::After(0), 1000).await.unwrap();
+    verify(&entries, None).unwrap();
+    let told: Vec<(String, String, bool)> = entries
+        .iter()
+        .filter(|entry| entry.action == "alert_acknowledged")
+        .map(|entry| {
+            let stack = entry.stack().unwrap().to_string();
+            (entry.who(), stack, entry.details["until"].is_string())
+        })
+        .collect();
+    let ann = (
+        "ann (claimed)".to_owned(),
+        "infra/web/shop-03".to_owned(),
+        true,
+    );
+    assert_eq!(told, [ann.clone(), ann]);
+}
+
 #[tokio::test]
 async fn a_week_of_messages() {
     let week = live_through().await;
     nothing_twice(&week);
+    acknowledged(&week).await;
     insta::assert_snapshot!(log(&week));
 }
