@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::artifacts::ArtifactError;
+use crate::domain::failure::Failure;
 use crate::reconcile::command::Refusal;
 use crate::report::RenderError;
 use crate::store::StoreError;
@@ -24,6 +25,8 @@ pub(super) enum ApiError {
     BadRequest(String),
     /// It cannot be done now.
     Conflict(String),
+    /// It was tried and failed.
+    Failed(Failure),
     /// The daemon is stopping.
     Stopping,
     /// The place of artifacts does not answer; the log says why.
@@ -62,9 +65,14 @@ impl From<Refusal> for ApiError {
             Refusal::UnknownStack(_) | Refusal::UnknownMessage(_) | Refusal::UnknownNotifier(_) => {
                 Self::NotFound(refusal.to_string())
             }
-            Refusal::Running(_) | Refusal::NothingOpen(_) | Refusal::NotGivenUp(..) => {
-                Self::Conflict(refusal.to_string())
-            }
+            Refusal::UnknownSnapshot(_) => Self::NotFound(refusal.to_string()),
+            Refusal::Running(_)
+            | Refusal::NothingOpen(_)
+            | Refusal::NotGivenUp(..)
+            | Refusal::Objected(_)
+            | Refusal::Moved
+            | Refusal::NotProven => Self::Conflict(refusal.to_string()),
+            Refusal::Failure(failure) => Self::Failed(failure),
             Refusal::Stopping => Self::Stopping,
             Refusal::Store(error) => error.into(),
         }
@@ -104,6 +112,10 @@ impl IntoResponse for ApiError {
                 message,
                 "try again in a moment",
             ),
+            Self::Failed(failure) => {
+                let (kind, message) = (failure.kind.as_str(), failure.message);
+                return response(StatusCode::BAD_GATEWAY, kind, &message, &failure.hint);
+            }
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
@@ -123,14 +135,18 @@ impl IntoResponse for ApiError {
                 "look into its log",
             ),
         };
-        let body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
-        let mut response = (status, Json(body)).into_response();
+        let mut response = response(status, kind, &message, hint);
         if status == StatusCode::UNAUTHORIZED {
             let challenge = axum::http::HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }
+}
+
+fn response(status: StatusCode, kind: &str, message: &str, hint: &str) -> Response {
+    let body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
+    (status, Json(body)).into_response()
 }
 
 /// For every path that is none of ours.

@@ -9,6 +9,7 @@ mod messages;
 mod report;
 mod runs;
 mod stacks;
+mod state;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -57,6 +58,15 @@ fn router(api: Api) -> Router {
         .route("/stacks/{stack}/resume", post(stacks::resume))
         .route("/stacks/{stack}/ack", post(ack::of_stack))
         .route("/causes/{cause}/ack", post(ack::of_cause))
+        .route("/stacks/{stack}/snapshots", get(state::list))
+        .route(
+            "/stacks/{stack}/snapshots/{snapshot}/open",
+            post(state::open),
+        )
+        .route(
+            "/stacks/{stack}/snapshots/{snapshot}/restore",
+            post(state::restore),
+        )
         .route("/report", get(report::report))
         .route("/runs", get(runs::list))
         .route("/reports", get(artifacts::reports))

@@ -17,6 +17,7 @@ mod remote;
 mod report;
 mod serve;
 mod signals;
+mod state;
 mod tables;
 
 use std::path::PathBuf;
@@ -91,6 +92,9 @@ enum Command {
     Resume(remote::ResumeArgs),
     /// Take the troubles of a stack or of one cause on: nobody is reminded of them until they grow.
     Ack(ack::AckArgs),
+    /// List, show and restore snapshots of a stack's state.
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// List what the daemon told people and what it could not, show it, or have it sent again.
     Messages(messages::MessagesArgs),
     /// Ask the daemon whether it is alive; for container health checks.
@@ -161,6 +165,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Ack(args) => block_on(ack::ack(args))?,
         Command::Messages(args) => block_on(messages::messages(args))?,
         Command::Resume(args) => block_on(remote::resume(args))?,
+        Command::State(command) => block_on(state::state(command))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }
 }

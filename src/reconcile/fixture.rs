@@ -11,8 +11,10 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use crate::artifacts::Artifacts;
-use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Keep};
+use crate::artifacts::settings::{
+    ArtifactPlace, ArtifactSettings, Keep, SnapshotKeys, SnapshotSettings,
+};
+use crate::artifacts::{Artifacts, Snapshots};
 use crate::domain::rules::Rules;
 use crate::domain::schedule::Schedule;
 use crate::notify::Notifiers;
@@ -139,6 +141,11 @@ pub(super) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
             place: ArtifactPlace::Local,
             keep: Keep::Forever,
         },
+        snapshots: SnapshotSettings {
+            keys: SnapshotKeys::default(),
+            keep: Keep::Forever,
+            keep_last: 1,
+        },
         shutdown_grace: Duration::ZERO,
         heartbeat: None,
     }
@@ -147,12 +154,16 @@ pub(super) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
 /// A daemon's context on what an earlier one left in the data directory.
 pub(super) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
     let layout = Layout::create(&settings.data_dir).unwrap();
+    let key = layout.installation_key().unwrap();
+    let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), None)
+        .await
+        .unwrap();
+    let keys = settings.snapshots.keys.clone();
     Arc::new(Context {
         store: Store::open(&layout.database()).await.unwrap(),
-        key: layout.installation_key().unwrap(),
-        artifacts: Artifacts::open(&settings.artifacts.place, layout.root(), None)
-            .await
-            .unwrap(),
+        snapshots: Snapshots::new(layout.root(), keys, key.clone(), &artifacts),
+        key,
+        artifacts,
         notifiers: Notifiers::build(&settings.notify).unwrap(),
         layout,
         news_bell: Notify::new(),

@@ -9,6 +9,7 @@ mod attempt;
 mod background;
 mod baseline;
 pub mod bells;
+mod borrow;
 mod cache;
 pub mod clock;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod composer;
 pub mod conclude;
 pub mod context;
 pub mod driver;
+mod examine;
 pub mod explain;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
@@ -42,6 +44,7 @@ pub mod pulse;
 pub mod recover;
 pub mod reports;
 pub mod resolve;
+mod restore;
 pub mod schemas;
 pub mod settings;
 mod shown;

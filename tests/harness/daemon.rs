@@ -183,15 +183,27 @@ env:
         Pid::from_child(&self.child)
     }
 
-    /// Runs the command line against it; gives its standard output.
-    pub fn cli(&self, arguments: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_mooring"))
+    fn run(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_mooring"))
             .args(arguments)
             .env("MOORING_SERVER", &self.server)
             .env("MOORING_TOKEN_FILE", &self.token_file)
             .env("MOORING_CONFIG", &self.config)
+            .env("USER", "ann")
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Runs the command line against it, which refuses; gives its standard error.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Runs the command line against it; gives its standard output.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
