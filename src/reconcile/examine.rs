@@ -299,3 +299,7 @@ fn gist(failure: &Failure) -> String {
     let first = failure.message.lines().next().unwrap_or_default();
     first.trim().trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+#[path = "examine_tests.rs"]
+mod tests;
