@@ -9,9 +9,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api;
-use crate::artifacts::{ArtifactError, Artifacts};
+use crate::artifacts::{ArtifactError, Artifacts, Snapshots};
 use crate::domain::audit::{Action, NewAudit};
-use crate::domain::run::Run;
 use crate::notify::{Notifiers, NotifyError, Switch};
 use crate::reconcile::bells::Bells;
 use crate::reconcile::command::Command;
@@ -21,11 +20,11 @@ use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::pauses::{PauseError, PauseSwitch};
 use crate::reconcile::pulse::Pulse;
+use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, recover, reports, sources,
-    uploads,
+    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, reports, sources, uploads,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -111,7 +110,7 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let context = Arc::new(build(settings, layout).await?);
     let listener = listen(&context).await?;
     record_start(&context).await?;
-    let left_over = recover::recover(&context).await?;
+    let left_over = recover(&context).await?;
     leave::retire(&context).await?;
     outbox::retire(&context).await?;
     let switch = switch(&context.settings)?;
@@ -173,7 +172,7 @@ async fn record_start(context: &Context) -> Result<(), StoreError> {
 /// Starts the driver; the guard goes with it, however it ends.
 fn drive(
     context: &Arc<Context>,
-    left_over: Vec<Run>,
+    left_over: LeftOver,
     inbox: mpsc::Receiver<Command>,
     gone: DropGuard,
 ) -> JoinHandle<()> {
@@ -225,12 +224,21 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
     }
     let ca = settings.ca_file.as_deref();
     let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), ca).await?;
+    let keys = settings.snapshots.keys.clone();
+    let snapshots = Snapshots::new(layout.root(), keys, key.clone(), &artifacts);
+    if let Err(error) = snapshots.check().await {
+        tracing::error!(
+            "nothing can be applied until this is mended: {error}. {}",
+            error.hint()
+        );
+    }
     let notifiers = Notifiers::build(&settings.notify)?;
     Ok(Context {
         store,
         key,
         layout,
         artifacts,
+        snapshots,
         notifiers,
         news_bell: tokio::sync::Notify::new(),
         outbox_bells: Bells::default(),

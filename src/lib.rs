@@ -23,7 +23,7 @@
 //! | [`plan_json`] | bytes into a plan without secrets | `domain`, `secret` |
 //! | [`rego`] | policies in Rego and a plan into an opinion | `domain`, `secret` |
 //! | [`store`] | domain values into rows and back | `domain` |
-//! | [`artifacts`] | bytes of a run into kept copies, a state into a snapshot | `domain`, `secret` |
+//! | [`artifacts`] | bytes of a run into kept copies, a state into a sealed snapshot | `domain`, `secret` |
 //! | [`notify`] | notices into mails, chat posts, incidents, issues and webhook calls | `domain`, `secret` |
 //! | [`telemetry`] | events into log lines, counts into metrics | `domain` |
 //! | [`reconcile`] | all of the above into a reconciliation | `domain`, `secret`, adapters |
@@ -51,7 +51,7 @@
 //! 8. What moved where no configuration looks outlives every apply, in the [`domain::ledger`].
 //! 9. An error, an incomplete plan or an old look is never in sync, and resolves no alert of drift.
 //! 10. A plan counts only if the state stood still; what newly turns bad is looked at twice.
-//! 11. One apply per state at a time; Mooring never releases a lock.
+//! 11. One apply per state at a time; no lock is released but our own of a process that is dead.
 //! 12. An apply is not cut short: one interrupt, a grace period, and only then something harder.
 //! 13. What a plan marks sensitive is masked before anything is stored or shown.
 //! 14. What people are to be told is stored together with the reason to tell it.

@@ -12,6 +12,7 @@ use mooring::domain::report::ReportId;
 
 mod faults;
 mod outage;
+mod snapshots;
 
 const BUCKET: &str = "mooring-artifacts";
 const ENDPOINT: &str = "MOORING_TEST_S3_ENDPOINT";

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::artifacts::ArtifactError;
+use crate::domain::failure::Failure;
 use crate::domain::identity::Scope;
 use crate::reconcile::command::Refusal;
 use crate::report::RenderError;
@@ -36,6 +37,8 @@ pub(super) enum ApiError {
     BadRequest(String),
     /// It cannot be done now.
     Conflict(String),
+    /// It was tried and failed.
+    Failed(Failure),
     /// The daemon is stopping.
     Stopping,
     /// The place of artifacts does not answer; the log says why.
@@ -96,7 +99,12 @@ impl From<Refusal> for ApiError {
             | Refusal::NotPaused(_)
             | Refusal::Unfit(_)
             | Refusal::RevokedAlready(_)
-            | Refusal::NotGivenUp(..) => Self::Conflict(refusal.to_string()),
+            | Refusal::NotGivenUp(..)
+            | Refusal::Objected(_)
+            | Refusal::Moved
+            | Refusal::NotProven => Self::Conflict(refusal.to_string()),
+            Refusal::UnknownSnapshot(_) => Self::NotFound(refusal.to_string()),
+            Refusal::Failure(failure) => Self::Failed(failure),
             Refusal::Stopping => Self::Stopping,
             Refusal::Store(error) => error.into(),
         }
@@ -165,6 +173,10 @@ impl IntoResponse for ApiError {
                 message,
                 "try again in a moment".to_owned(),
             ),
+            Self::Failed(failure) => {
+                let (kind, message) = (failure.kind.as_str(), failure.message);
+                return response(StatusCode::BAD_GATEWAY, kind, &message, &failure.hint, None);
+            }
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
@@ -184,17 +196,27 @@ impl IntoResponse for ApiError {
                 "look into its log".to_owned(),
             ),
         };
-        let mut body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
-        if let Some(scope) = scope {
-            body["error"]["scope"] = json!(scope);
-        }
-        let mut response = (status, Json(body)).into_response();
+        let mut response = response(status, kind, &message, &hint, scope);
         if status == StatusCode::UNAUTHORIZED {
             let challenge = axum::http::HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }
+}
+
+fn response(
+    status: StatusCode,
+    kind: &str,
+    message: &str,
+    hint: &str,
+    scope: Option<Scope>,
+) -> Response {
+    let mut body = json!({"error": {"kind": kind, "message": message, "hint": hint}});
+    if let Some(scope) = scope {
+        body["error"]["scope"] = json!(scope);
+    }
+    (status, Json(body)).into_response()
 }
 
 /// For every path that is none of ours.

@@ -14,6 +14,7 @@ mod report;
 mod requests;
 mod runs;
 mod stacks;
+mod state;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -97,6 +98,7 @@ fn reading() -> Router<Api> {
         .route("/messages/{message}", get(messages::show))
         .route("/audit", get(audit::list))
         .route("/pauses", get(pauses::list))
+        .route("/stacks/{stack}/snapshots", get(state::list))
         .route("/requests", get(requests::list))
         .route("/requests/{request}", get(requests::show))
 }
@@ -128,5 +130,13 @@ fn approving() -> Router<Api> {
 fn administering() -> Router<Api> {
     Router::new()
         .route("/tokens", get(tokens::list).post(tokens::create))
+        .route(
+            "/stacks/{stack}/snapshots/{snapshot}/open",
+            post(state::open),
+        )
+        .route(
+            "/stacks/{stack}/snapshots/{snapshot}/restore",
+            post(state::restore),
+        )
         .route("/tokens/{token}/revoke", post(tokens::revoke))
 }

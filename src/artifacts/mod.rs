@@ -1,6 +1,6 @@
 //! Blobs kept for a run or a report: looks, logs, the forms of reports, in a local directory or in S3. What goes to S3
-//! waits in a spool on the disk until it is there. Copies of a state are kept apart ([`snapshot`]) and
-//! never leave the machine.
+//! waits in a spool on the disk until it is there. Copies of a state ([`Snapshots`]) are sealed and
+//! kept on this disk in any case.
 
 mod error;
 mod files;
@@ -9,7 +9,7 @@ mod name;
 mod retention;
 mod s3;
 pub mod settings;
-pub mod snapshot;
+mod snapshots;
 mod spool;
 mod spooled;
 
@@ -18,6 +18,7 @@ use std::path::Path;
 pub use error::ArtifactError;
 pub use name::{ArtifactId, ArtifactName, Kept, Shelf};
 pub use retention::Retention;
+pub use snapshots::{Kept as KeptSnapshot, SnapshotError, Snapshots, Subject};
 pub use spooled::SpooledArtifacts;
 
 use local::LocalArtifacts;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::ids::RunId;
 use crate::domain::report::ReportId;
+use crate::domain::snapshot::StackPlace;
 
 /// The name of an artifact within its run or report: 1 to 128 of `a-z`, `0-9`, `.`, `_` and `-`, not
 /// beginning with a dot, so that it is one plain file name and one plain key everywhere.
@@ -17,6 +18,11 @@ impl ArtifactName {
     pub const CHECK: Self = Self(Cow::Borrowed("check.json"));
     /// What Terraform said during an apply. Only a run that applied has one.
     pub const APPLY_LOG: Self = Self(Cow::Borrowed("apply.log"));
+
+    /// A name that is known to be one.
+    pub(super) const fn of(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
 
     /// The name, if the text is one.
     pub fn parse(text: &str) -> Option<Self> {
@@ -56,10 +62,14 @@ pub enum Shelf {
     Run(RunId),
     /// A report that was made on a schedule.
     Report(ReportId),
+    /// A stack, with the sealed copies of its state.
+    Snapshots(StackPlace),
 }
 
 /// What the place of reports is called.
 pub(super) const REPORTS: &str = "reports";
+/// What the place of copies of states is called.
+pub(super) const SNAPSHOTS: &str = "snapshots";
 
 impl Shelf {
     /// When it was made; none if the id does not say.
@@ -67,13 +77,16 @@ impl Shelf {
         match self {
             Self::Run(run) => run.made_at(),
             Self::Report(report) => Some(report.made_at()),
+            Self::Snapshots(_) => None,
         }
     }
 
-    /// Reads `<run>` or `reports/<report>`.
+    /// Reads `<run>`, `reports/<report>` or `snapshots/<stack>`.
     pub(super) fn parse(path: &str) -> Option<Self> {
-        if let Some((REPORTS, report)) = path.split_once('/') {
-            return ReportId::parse(report).map(Self::Report);
+        match path.split_once('/') {
+            Some((REPORTS, report)) => return ReportId::parse(report).map(Self::Report),
+            Some((SNAPSHOTS, stack)) => return StackPlace::parse(stack).map(Self::Snapshots),
+            _ => {}
         }
         let run: RunId = path.parse().ok()?;
         // An id has several forms; only one is ours.
@@ -98,6 +111,7 @@ impl std::fmt::Display for Shelf {
         match self {
             Self::Run(run) => run.fmt(f),
             Self::Report(report) => write!(f, "{REPORTS}/{report}"),
+            Self::Snapshots(stack) => write!(f, "{SNAPSHOTS}/{stack}"),
         }
     }
 }
@@ -131,8 +145,7 @@ impl ArtifactId {
         }
     }
 
-    /// Reads `<run>/<name>` or `reports/<report>/<name>`, as artifacts are called in a directory and a
-    /// bucket.
+    /// Reads `<shelf>/<name>`, as artifacts are called in a directory and a bucket.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let (shelf, name) = path.rsplit_once('/')?;
         Some(Self::new(Shelf::parse(shelf)?, ArtifactName::parse(name)?))
@@ -216,5 +229,11 @@ mod tests {
         let text = artifact.to_string();
         assert_eq!(text, "reports/19700101t000000z-weekly.web/check.json");
         assert_eq!(ArtifactId::parse(&text), Some(artifact));
+        let stack = StackPlace::of(&crate::domain::ids::StackId::new("infra/live"));
+        let artifact = ArtifactId::new(Shelf::Snapshots(stack), ArtifactName::CHECK);
+        let text = artifact.to_string();
+        assert!(text.starts_with("snapshots/infra_live-"), "{text}");
+        assert_eq!(ArtifactId::parse(&text), Some(artifact));
+        assert_eq!(ArtifactId::parse("snapshots/../check.json"), None);
     }
 }

@@ -33,7 +33,7 @@ impl Retention {
     ) -> bool {
         let applied = match shelf {
             Shelf::Run(run) => self.applied.contains(run),
-            Shelf::Report(_) => false,
+            Shelf::Report(_) | Shelf::Snapshots(_) => false,
         };
         self.is_past(shelf) && !applied && !names.any(|name| *name == ArtifactName::APPLY_LOG)
     }

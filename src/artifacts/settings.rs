@@ -2,6 +2,30 @@
 
 use std::time::Duration;
 
+use age::x25519::Recipient;
+
+use crate::secret::SecretSource;
+
+/// How copies of states are sealed, and how long they stay.
+#[derive(Debug, Clone)]
+pub struct SnapshotSettings {
+    /// The keys.
+    pub keys: SnapshotKeys,
+    /// Those younger than this stay.
+    pub keep: Keep,
+    /// The newest of each stack that stay whatever their age.
+    pub keep_last: usize,
+}
+
+/// The keys of copies of states. Without any, the installation has one of its own.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotKeys {
+    /// Holds one or more age identities: the first seals, all of them open.
+    pub key: Option<SecretSource>,
+    /// Public keys that they are sealed for as well.
+    pub recipients: Vec<Recipient>,
+}
+
 /// Where kept copies go, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactSettings {
@@ -25,7 +49,7 @@ pub enum Keep {
 pub enum ArtifactPlace {
     /// A directory under the data directory.
     Local,
-    /// An S3 bucket; state snapshots stay local all the same.
+    /// An S3 bucket; state snapshots stay here all the same, and go there too.
     S3(S3Settings),
 }
 

@@ -1,5 +1,5 @@
-//! Artifacts that wait on the disk to be uploaded: `<root>/<number>.<run>~<name>`, or
-//! `<number>.reports~<report>~<name>`, numbered in the order in which they were put. A file is whole as soon as it has such a name, and loses it only
+//! Artifacts that wait on the disk to be uploaded: `<root>/<number>.<shelf>~<name>`, with `~` for `/`
+//! in the shelf, numbered in the order in which they were put. A file is whole as soon as it has such a name, and loses it only
 //! after its upload, so that whoever stops in between loses nothing and at worst uploads it again.
 
 use std::collections::BTreeMap;
@@ -191,7 +191,7 @@ impl Spool {
         waiting
             .filter_map(|waiting| match &waiting.artifact.shelf {
                 Shelf::Report(report) => Some(report.clone()),
-                Shelf::Run(_) => None,
+                Shelf::Run(_) | Shelf::Snapshots(_) => None,
             })
             .collect()
     }

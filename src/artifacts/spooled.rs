@@ -85,6 +85,11 @@ impl SpooledArtifacts {
         Ok(removed)
     }
 
+    /// Removes artifacts from the bucket; those that are not there are no error.
+    pub(super) async fn remove(&self, artifacts: &[ArtifactId]) -> Result<(), ArtifactError> {
+        self.bucket.delete(artifacts).await
+    }
+
     /// How many artifacts wait to be uploaded.
     pub fn waiting(&self) -> usize {
         self.spool.len()

@@ -16,6 +16,8 @@ use super::person::person;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same where the daemon has to run Terraform before it answers.
+const PATIENCE: Duration = Duration::from_mins(30);
 
 /// Where the daemon is and how to be let in.
 #[derive(Debug, Args)]
@@ -109,12 +111,36 @@ impl Client {
         parse(&self.ask(Method::POST, path, query).await?)
     }
 
+    /// Asks for something to be done that may take long, and says how.
+    pub(super) async fn post_json(&self, path: &[&str], body: &Value) -> Result<Value, CliError> {
+        let request = self.request(Method::POST, path, &[])?;
+        parse(&self.send(request.json(body).timeout(PATIENCE)).await?)
+    }
+
+    /// Asks for a file that is not handed out lightly.
+    pub(super) async fn post_for_bytes(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Vec<u8>, CliError> {
+        self.ask(Method::POST, path, query).await
+    }
+
     async fn ask(
         &self,
         method: Method,
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<Vec<u8>, CliError> {
+        self.send(self.request(method, path, query)?).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<reqwest::RequestBuilder, CliError> {
         let token = self.token.read().map_err(|error| CliError::Usage {
             message: error.to_string(),
             hint: "give the daemon's token with --token-file or MOORING_TOKEN".to_owned(),
@@ -126,10 +152,11 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self
-            .http
-            .request(method, url)
-            .bearer_auth(token.expose_secret());
+        let request = self.http.request(method, url);
+        Ok(request.bearer_auth(token.expose_secret()))
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, CliError> {
         let response = request
             .send()
             .await

@@ -22,6 +22,7 @@ mod requests;
 mod rollback;
 mod serve;
 mod signals;
+mod state;
 mod tables;
 mod token;
 
@@ -109,6 +110,9 @@ enum Command {
     Reject(requests::RejectArgs),
     /// Have a stack planned at an earlier commit, and people asked whether to go back to it.
     Rollback(rollback::RollbackArgs),
+    /// List, show and restore snapshots of a stack's state.
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// List what the daemon told people and what it could not, show it, or have it sent again.
     Messages(messages::MessagesArgs),
     /// List who did what, write it to a file, or verify that nothing of it was changed.
@@ -192,6 +196,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Token(command) => block_on(token::token(command))?,
         Command::Pause(args) => block_on(pause::pause(args))?,
         Command::Resume(args) => block_on(pause::resume(args))?,
+        Command::State(command) => block_on(state::state(command))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }
 }

@@ -11,7 +11,7 @@ use super::written::Configuration;
 const MASK: &[u8] = b"***";
 
 /// Known keys whose values are not shown: people write credentials there.
-const HIDDEN: &[&str] = &["backend_config"];
+const HIDDEN: &[&str] = &["backend_config", "recipients"];
 
 /// Every key that the schema knows.
 pub(super) fn known_keys() -> BTreeSet<String> {

@@ -8,6 +8,7 @@ mod notify;
 mod policy;
 mod reports;
 mod rules;
+mod snapshots;
 mod sources;
 mod stacks;
 mod telling;
@@ -102,6 +103,7 @@ impl Checks<'_> {
             notify,
             telling: self.telling(written),
             artifacts: self.artifacts(written.artifacts.as_ref()),
+            snapshots: self.snapshots(written.snapshots.as_ref()),
             shutdown_grace: self
                 .positive(written.shutdown_grace.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_GRACE),

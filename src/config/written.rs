@@ -63,6 +63,8 @@ pub(super) struct Configuration {
     pub reports: Vec<Report>,
     /// Where kept copies of reports, redacted plans and logs go. Default: the data directory.
     pub artifacts: Option<Artifacts>,
+    /// How copies of states are sealed, and how long they stay.
+    pub snapshots: Option<Snapshots>,
     /// Time limits of the steps of a run.
     pub timeouts: Option<Timeouts>,
     /// How long a shutdown waits for applies under way. Default: 10m.
@@ -449,6 +451,27 @@ pub(super) struct Artifacts {
     pub keep: Option<At<String>>,
     /// An S3 bucket; credentials come from the environment of Mooring as for any AWS tool.
     pub s3: Option<S3>,
+}
+
+/// The copies of states that are made before anything changes them: sealed as files of `age`. Without a
+/// key Mooring makes one of its own in the data directory.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Snapshots {
+    /// File that holds an age identity, as `age-keygen` writes it. Of several the first seals, and all
+    /// of them open.
+    pub key_file: Option<At<PathBuf>>,
+    /// Environment variable that holds it.
+    pub key_env: Option<At<String>>,
+    /// Public keys (`age1…`) that they are sealed for as well. With these alone Mooring can write
+    /// snapshots and not read them.
+    #[serde(default)]
+    pub recipients: Vec<At<String>>,
+    /// How long they stay: a day or more, or `forever`. Default: 90d.
+    pub keep: Option<At<String>>,
+    /// How many of the newest of each stack stay whatever their age. Default: 20.
+    #[schemars(range(min = 1))]
+    pub keep_last: Option<At<u32>>,
 }
 
 /// An S3 bucket.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{ChangeDigest, CommitId, Fingerprint, RequestId, RunId, StackId};
 use super::policy::{Decision, DecisionKind};
 use super::request::Request;
+use super::stack::StateIdentity;
 
 /// What an approval says yes to, beyond the changes themselves: two configurations can plan alike
 /// and act differently, so everything the plan was made from is part of it.
@@ -87,6 +88,16 @@ pub struct Intent {
     pub snapshot: String,
     /// When it was decided.
     pub at: Timestamp,
+}
+
+impl Intent {
+    /// The state that it was to be applied to.
+    pub fn state(&self) -> StateIdentity {
+        StateIdentity {
+            lineage: self.binding.lineage.clone(),
+            serial: self.binding.serial,
+        }
+    }
 }
 
 /// A plan that may be applied. Its fields are private and nothing but this module makes one.

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::ids::{ChangeDigest, Fingerprint};
+use super::ids::{ChangeDigest, Fingerprint, RestoreDigest};
 use super::plan::{Plan, PlannedAction, ResourceChange};
 use super::value::Value;
 
@@ -32,6 +32,11 @@ impl DigestKey {
     /// A keyed hash of the inputs that a plan was made from.
     pub fn inputs(&self, canonical: &[u8]) -> Fingerprint {
         Fingerprint::new(self.hex("inputs", canonical))
+    }
+
+    /// A keyed hash of what putting a state back would mean.
+    pub fn restore(&self, canonical: &[u8]) -> RestoreDigest {
+        RestoreDigest::new(self.hex("restore", canonical))
     }
 
     fn hex(&self, purpose: &str, bytes: &[u8]) -> String {

@@ -81,6 +81,12 @@ text_id! {
     ChangeDigest
 }
 
+text_id! {
+    /// What a person confirms before a state is put back: hexadecimal HMAC-SHA-256 under the
+    /// installation's key.
+    RestoreDigest
+}
+
 impl CommitId {
     /// The first ten digits, as shown to people.
     pub fn short(&self) -> &str {
@@ -99,6 +105,21 @@ macro_rules! time_id {
             /// An identifier made elsewhere (UUID version 7, so that ids sort by time).
             pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
                 Self(uuid)
+            }
+
+            /// The identifier without its kind.
+            pub const fn uuid(&self) -> uuid::Uuid {
+                self.0
+            }
+
+            /// When it was made, to the millisecond; none if the id does not say.
+            pub fn made_at(&self) -> Option<Timestamp> {
+                let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+                Timestamp::new(
+                    i64::try_from(seconds).ok()?,
+                    i32::try_from(nanoseconds).ok()?,
+                )
+                .ok()
             }
         }
 
@@ -123,16 +144,9 @@ time_id! {
     RunId
 }
 
-impl RunId {
-    /// When it was made, to the millisecond; none if the id does not say.
-    pub fn made_at(&self) -> Option<Timestamp> {
-        let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
-        Timestamp::new(
-            i64::try_from(seconds).ok()?,
-            i32::try_from(nanoseconds).ok()?,
-        )
-        .ok()
-    }
+time_id! {
+    /// One copy of a state.
+    SnapshotId
 }
 
 time_id! {

@@ -1,6 +1,7 @@
 //! The pure core: what things are and how decisions follow from them. Nothing here reads a file,
 //! a clock or an environment; time and history are arguments.
 
+pub mod aftermath;
 pub mod alert;
 pub mod approval;
 mod assess;
@@ -53,12 +54,15 @@ pub mod posture;
 pub mod report;
 pub mod request;
 pub mod requirement;
+pub mod restore;
 pub mod route;
 pub mod rules;
 pub mod run;
 pub mod schedule;
 pub mod selection;
 pub mod severity;
+pub mod shell;
+pub mod snapshot;
 pub mod source;
 pub mod stack;
 pub mod tables;

@@ -7,6 +7,7 @@ use crate::domain::finding::{AttributeChange, Finding, FindingAction, Origin, Se
 use crate::domain::ids::StackId;
 use crate::domain::notice::RequestLine;
 use crate::domain::place::Recipe;
+pub(super) use crate::domain::shell::quoted;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 
 use super::concern::UNENFORCED_FROM;
@@ -138,16 +139,6 @@ pub(super) fn acknowledge_cause(key: &str) -> Item {
         quoted(key)
     );
     Item::sentence("Take all of it on, so that nobody is reminded meanwhile:").with_command(command)
-}
-
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> Cow<'_, str> {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "/._@-+=:".contains(c);
-    if !word.is_empty() && word.chars().all(harmless) {
-        Cow::Borrowed(word)
-    } else {
-        Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
-    }
 }
 
 /// How to hear less of a finding, by a line of the configuration. Nobody is told how to silence what

@@ -1,12 +1,13 @@
 //! Decide, record, act, record: the only place where Mooring changes something.
 
-use crate::artifacts::{ArtifactName, snapshot};
+use crate::artifacts::{ArtifactName, Subject};
 use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::ChangeDigest;
 use crate::domain::request::{Event, Request};
 use crate::domain::run::{Outcome, Run, RunState};
+use crate::domain::snapshot::SnapshotReason;
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::secret::without_url_credentials;
 use crate::store::{Conclusion, StoreError};
@@ -16,12 +17,13 @@ use super::asking::Asking;
 use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude, conclude_run, keep};
 use super::context::Context;
+use super::examine::{forget_trace, look_back};
 use super::history::compared;
 use super::inputs::inputs;
 use super::look::{SavedPlan, Sighting};
 use super::prepare::for_apply;
 use super::step::{Next, advance};
-use super::verify::verify;
+use super::verify::{CameTo, verify};
 
 /// A plan with all that allows and needs to apply it.
 #[derive(Debug)]
@@ -111,9 +113,22 @@ pub async fn act(
             &context.stop.applies,
         )
         .await;
-    keep_log(context, &run, &ready.workdir, &seen, &log).await;
     let applied = masked(applied, &seen);
-    verify(&attempt, run, record, check, state, applied).await
+    let aftermath = match &applied {
+        Applied::Interrupted(failure) => {
+            let facts = look_back(context, tracked, &run, &ready.workdir, &failure.message);
+            Some(facts.await?.told())
+        }
+        Applied::Done | Applied::Failed(_) => None,
+    };
+    keep_log(context, &run, &ready.workdir, &seen, &log).await;
+    forget_trace(context, &tracked.id, &run.id);
+    let came_to = CameTo {
+        applied,
+        aftermath,
+        state,
+    };
+    verify(&attempt, run, record, check, came_to).await
 }
 
 /// Everything that must hold before Terraform may change anything: the approval covers exactly this
@@ -178,17 +193,23 @@ async fn ready(
     if !is_current(attempt, granted).await {
         return Err(superseded("Git has moved on since the plan"));
     }
-    let kept = snapshot::keep(
-        &context.layout.snapshots(&tracked.id),
-        &run.id,
-        &state.bytes,
-    )?;
-    let relative = kept.strip_prefix(context.layout.root()).unwrap_or(&kept);
+    let subject = Subject {
+        id: run.id.into(),
+        stack: tracked.id.clone(),
+        reason: SnapshotReason::BeforeApply,
+        run: Some(run.id),
+        state: state
+            .identity
+            .ok_or_else(|| superseded("there is no state"))?,
+        objects: state.resources,
+    };
+    let kept = context.snapshots.keep(subject, state.bytes).await;
+    let kept = kept.map_err(|error| error.failure())?;
     Ok(Ready {
         approved,
         plan,
         workdir: workdir_for_apply,
-        snapshot: relative.display().to_string(),
+        snapshot: kept.path.display().to_string(),
     })
 }
 

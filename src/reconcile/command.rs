@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
 
+use crate::domain::failure::Failure;
 use crate::domain::identity::Identity;
-use crate::domain::ids::{CommitId, MessageId, RunId, SourceName, StackId, TokenId};
+use crate::domain::ids::{CommitId, MessageId, RunId, SnapshotId, SourceName, StackId, TokenId};
 use crate::domain::message::MessageState;
 use crate::domain::pause::Scope;
 use crate::domain::request::{Rollback, Unfit};
 use crate::domain::token::BadGrant;
 use crate::store::StoreError;
 
+use super::borrow::Borrowed;
 use super::resolve::Tracked;
 
 /// What a source looks like at a commit.
@@ -47,6 +49,8 @@ pub enum Command {
     Approved(StackId, oneshot::Sender<Result<RunId, Refusal>>),
     /// A person has looked at a held stack: repairs may go on.
     Resume(StackId, Identity, oneshot::Sender<Result<RunId, Refusal>>),
+    /// Somebody wants to work on a stack without any run in between.
+    Borrow(StackId, oneshot::Sender<Result<Borrowed, Refusal>>),
 }
 
 /// Whose troubles a person takes on.
@@ -124,6 +128,21 @@ pub enum Refusal {
     /// Nothing random can be had.
     #[error("the operating system gives no random bytes: {0}")]
     NoRandomness(std::io::Error),
+    /// There is no such snapshot.
+    #[error("there is no snapshot {0} of this stack")]
+    UnknownSnapshot(SnapshotId),
+    /// Something stands against putting a state back.
+    #[error("{0}")]
+    Objected(String),
+    /// What was confirmed is not what would happen now.
+    #[error("what would happen is not what was confirmed: the state or the choices are others")]
+    Moved,
+    /// A state was put back, and something else was read.
+    #[error("the state that was read back is not the one that was put back; the stack is on hold")]
+    NotProven,
+    /// It was tried and failed.
+    #[error("{}", .0.message)]
+    Failure(#[from] Failure),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifacts, Snapshots};
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::{CommitId, SourceName, StackId};
@@ -34,6 +34,8 @@ pub struct Context {
     pub layout: Layout,
     /// Kept copies.
     pub artifacts: Artifacts,
+    /// Sealed copies of states.
+    pub snapshots: Snapshots,
     /// Channels to people.
     pub notifiers: Notifiers,
     /// Rings when there is news that waits to become messages.

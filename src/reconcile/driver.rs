@@ -1,5 +1,7 @@
 //! The driver: one task that knows what is due, queued and under way, and lets nothing run twice.
 
+mod apart;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,20 +20,20 @@ use crate::domain::run::{Run, RunState, Trigger};
 use crate::store::StoreError;
 use crate::telemetry::{metrics, run_span};
 
+use self::apart::{Settled, Unsettled};
 use super::command::{Command, Refusal, SourceUpdate};
 use super::context::Context;
 use super::fresh;
 use super::pass::{first_record, pass};
 use super::pulse::Part;
+use super::recover::{self, LeftOver};
 use super::release::release;
 use super::resolve::Tracked;
 use super::step::{Next, duration};
-use super::{clock, leave, recover, rollback, summary};
+use super::{clock, leave, rollback, summary};
 
 /// The clock is looked at this often at least, so that a jump of it is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-/// The end of a run that broke off is recorded again after this time.
-const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 /// What broke off is tried again after this time.
 const RETRY: SignedDuration = SignedDuration::from_secs(10);
 /// The wait doubles this often, to about an hour and a half.
@@ -67,23 +69,31 @@ pub struct Driver {
     queue: VecDeque<Run>,
     active: BTreeSet<StackId>,
     running: JoinSet<Ended>,
-    /// Runs that broke off and whose end cannot be recorded yet, with the reason: until it is, their
-    /// stacks are left alone, because an apply may have been among what they did.
-    unsettled: BTreeMap<StackId, (Run, String)>,
+    /// Runs that broke off and whose end is not recorded yet: until it is, their stacks are left
+    /// alone, because an apply may have been among what they did.
+    unsettled: BTreeMap<StackId, Unsettled>,
+    settling: JoinSet<(StackId, Settled)>,
+    /// Stacks that somebody else works on; each ends when it is given back.
+    borrowed: JoinSet<StackId>,
     /// Who wants which rollback that is queued. A restart forgets them: nobody was asked yet.
     wanted: BTreeMap<RunId, Rollback>,
 }
 
 impl Driver {
     /// A driver that begins with the runs that a restart left over.
-    pub fn new(context: Arc<Context>, left_over: Vec<Run>) -> Self {
+    pub fn new(context: Arc<Context>, left_over: LeftOver) -> Self {
+        let cut_off = left_over.cut_off.into_iter();
         Self {
             context,
             stacks: BTreeMap::new(),
-            queue: left_over.into(),
+            queue: left_over.again.into(),
             active: BTreeSet::new(),
             running: JoinSet::new(),
-            unsettled: BTreeMap::new(),
+            unsettled: cut_off
+                .map(|run| (run.stack.clone(), Unsettled::new(run, recover::STOPPED)))
+                .collect(),
+            settling: JoinSet::new(),
+            borrowed: JoinSet::new(),
             wanted: BTreeMap::new(),
         }
     }
@@ -93,19 +103,28 @@ impl Driver {
         let stop = self.context.stop.plans.clone();
         loop {
             self.context.pulse.beat(Part::Driver);
-            self.settle_again().await;
+            self.settle();
             self.start_runs();
             let sleep = self.until_due();
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(command) = commands.recv() => self.obey(command).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
+                Some(settled) = self.settling.join_next() => self.settled(settled),
+                Some(stack) = self.borrowed.join_next() => self.given_back(stack),
                 () = tokio::time::sleep(sleep) => self.enqueue_due().await,
             }
         }
         commands.close();
         while let Some(ended) = self.running.join_next().await {
             self.ended(ended).await;
+        }
+        while let Some(stack) = self.borrowed.join_next().await {
+            self.given_back(stack);
+        }
+        self.settle();
+        while let Some(settled) = self.settling.join_next().await {
+            self.settled(settled);
         }
     }
 
@@ -127,6 +146,9 @@ impl Driver {
             }
             Command::Resume(stack, by, reply) => {
                 let _gone = reply.send(self.resume(&stack, &by).await);
+            }
+            Command::Borrow(stack, reply) => {
+                let _gone = reply.send(self.borrow(&stack));
             }
         }
     }
@@ -158,7 +180,7 @@ impl Driver {
             return Err(Refusal::UnknownStack(stack.clone()));
         };
         let queued = self.queue.iter().any(|run| run.stack == *stack);
-        if queued || self.active.contains(stack) {
+        if queued || self.active.contains(stack) || self.unsettled.contains_key(stack) {
             return Err(Refusal::Running(stack.clone()));
         }
         let commit = rollback::commit_named(&self.context, &followed.tracked, to).await?;
@@ -179,7 +201,7 @@ impl Driver {
     }
 
     async fn resume(&mut self, stack: &StackId, by: &Identity) -> Result<RunId, Refusal> {
-        if self.active.contains(stack) {
+        if self.active.contains(stack) || self.unsettled.contains_key(stack) {
             return Err(Refusal::Running(stack.clone()));
         }
         let recorded = release(&self.context, stack, by).await?;
@@ -424,9 +446,8 @@ impl Driver {
         self.active.remove(&run.stack);
         if let Err(broken) = &next {
             tracing::error!(run = %run.id, stack = run.stack.as_str(), "the run broke off: {broken}");
-            self.unsettled
-                .insert(run.stack.clone(), (run.clone(), broken.to_string()));
-            self.settle_again().await;
+            let broken = Unsettled::new(run.clone(), &broken.to_string());
+            self.unsettled.insert(run.stack.clone(), broken);
         }
         let Some(followed) = self.stacks.get_mut(&run.stack) else {
             // It left its source while it was looked at, and the run has remembered it again.
@@ -465,24 +486,6 @@ impl Driver {
         self.tell_baseline(&source).await;
     }
 
-    /// Records the end of runs that broke off. One that may have changed something is held for a
-    /// person.
-    async fn settle_again(&mut self) {
-        for (stack, (run, why)) in std::mem::take(&mut self.unsettled) {
-            let settled = async {
-                let stored = self.context.store.run(&run.id).await?;
-                match stored.filter(|run| !run.state.is_over()) {
-                    Some(run) => recover::settle(&self.context, run, &why).await,
-                    None => Ok(()),
-                }
-            };
-            if let Err(error) = settled.await {
-                tracing::error!(run = %run.id, "the run stays open: {error}");
-                self.unsettled.insert(stack, (run, why));
-            }
-        }
-    }
-
     async fn tell_baseline(&self, source: &SourceName) {
         let own = || self.stacks.values().filter(|f| &f.tracked.source == source);
         if own().next().is_some()
@@ -503,11 +506,6 @@ impl Driver {
         let wait = next.map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
         });
-        let longest = if self.unsettled.is_empty() {
-            LONGEST_SLEEP
-        } else {
-            SETTLE_AGAIN
-        };
-        wait.min(longest)
+        wait.min(LONGEST_SLEEP)
     }
 }

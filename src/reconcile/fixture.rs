@@ -11,8 +11,10 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, oneshot};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use crate::artifacts::Artifacts;
-use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Keep};
+use crate::artifacts::settings::{
+    ArtifactPlace, ArtifactSettings, Keep, SnapshotKeys, SnapshotSettings,
+};
+use crate::artifacts::{Artifacts, Snapshots};
 use crate::domain::identity::Identity;
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::rules::Rules;
@@ -157,6 +159,11 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
             place: ArtifactPlace::Local,
             keep: Keep::Forever,
         },
+        snapshots: SnapshotSettings {
+            keys: SnapshotKeys::default(),
+            keep: Keep::Forever,
+            keep_last: 1,
+        },
         shutdown_grace: Duration::ZERO,
         heartbeat: None,
     }
@@ -165,12 +172,16 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
 /// A daemon's context on what an earlier one left in the data directory.
 pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
     let layout = Layout::create(&settings.data_dir).unwrap();
+    let key = layout.installation_key().unwrap();
+    let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), None)
+        .await
+        .unwrap();
+    let keys = settings.snapshots.keys.clone();
     Arc::new(Context {
         store: Store::open(&layout.database()).await.unwrap(),
-        key: layout.installation_key().unwrap(),
-        artifacts: Artifacts::open(&settings.artifacts.place, layout.root(), None)
-            .await
-            .unwrap(),
+        snapshots: Snapshots::new(layout.root(), keys, key.clone(), &artifacts),
+        key,
+        artifacts,
         notifiers: Notifiers::build(&settings.notify).unwrap(),
         layout: layout.clone(),
         news_bell: Notify::new(),

@@ -2,11 +2,16 @@
 
 use uuid::Uuid;
 
-use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RequestId, RunId, TokenId};
+use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RequestId, RunId, SnapshotId, TokenId};
 
 /// A new run's id.
 pub(super) fn run() -> RunId {
     RunId::from_uuid(Uuid::now_v7())
+}
+
+/// A new snapshot's id.
+pub(super) fn snapshot() -> SnapshotId {
+    SnapshotId::from_uuid(Uuid::now_v7())
 }
 
 /// A new alert's id.

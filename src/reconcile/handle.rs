@@ -1,5 +1,6 @@
 //! What the surfaces may ask of the running daemon.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,12 +12,13 @@ use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::audit::{Action, Entry, Head, NewAudit};
 use crate::domain::finding::Verdict;
 use crate::domain::identity::Identity;
-use crate::domain::ids::{MessageId, RequestId, RunId, StackId, TokenId};
+use crate::domain::ids::{MessageId, RequestId, RunId, SnapshotId, StackId, TokenId};
 use crate::domain::pause::{Pause, Scope};
 use crate::domain::posture::{Filter, Posture, Window};
 use crate::domain::report::ReportId;
 use crate::domain::request::{Request, Rollback};
 use crate::domain::run::Run;
+use crate::domain::snapshot::SnapshotNote;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
 use crate::domain::token::{Grant, Token, TokenState};
@@ -27,9 +29,10 @@ use super::command::{Command, Concern, Refusal};
 use super::context::Context;
 use super::messages;
 use super::posture;
-use super::{tokens, vote};
+use super::{restore, tokens, vote};
 
 pub use super::messages::{ChannelView, MessageView};
+pub use super::restore::{Asked, Done, Restore};
 pub use super::vote::Answer;
 pub use crate::store::{AuditFilter, MessageFilter, Paging};
 
@@ -211,6 +214,61 @@ impl Handle {
         now: Timestamp,
     ) -> Result<usize, Refusal> {
         acknowledge::acknowledge(&self.context, concern, acknowledgement, by, now).await
+    }
+
+    /// The snapshots of a stack's state, with what is known of each.
+    pub async fn snapshots(
+        &self,
+        stack: &StackId,
+    ) -> Result<BTreeMap<SnapshotId, Option<SnapshotNote>>, Refusal> {
+        let listed = self.context.snapshots.list(stack).await;
+        Ok(listed.map_err(|error| error.failure())?)
+    }
+
+    /// The state in a snapshot, with every secret that is in it.
+    pub async fn snapshot(
+        &self,
+        stack: &StackId,
+        id: SnapshotId,
+        by: &Identity,
+    ) -> Result<Vec<u8>, Refusal> {
+        let read = self.context.snapshots.read(stack, id).await;
+        let read = read.map_err(|error| error.failure())?;
+        let read = read.ok_or(Refusal::UnknownSnapshot(id))?;
+        let action = Action::SnapshotOpened {
+            stack: stack.clone(),
+            snapshot: id,
+        };
+        let entry = NewAudit::asked(self.context.now(), by, action);
+        self.context.store.record(&[entry]).await?;
+        Ok(read)
+    }
+
+    /// Says what putting a snapshot of a state back would mean, and does it if exactly that is
+    /// confirmed. Then the stack is on hold, and planned. It goes on if whoever asks goes away.
+    pub async fn restore(&self, stack: &StackId, asked: Asked) -> Result<Restore, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(Command::Borrow(stack.clone(), reply))
+            .await
+            .map_err(|_| Refusal::Stopping)?;
+        let borrowed = answer.await.map_err(|_| Refusal::Stopping)??;
+        let (this, stack) = (self.clone(), stack.clone());
+        let restoring = tokio::spawn(async move {
+            let restored = restore::restore(&this.context, &borrowed, &asked).await?;
+            drop(borrowed);
+            if restored.done.is_some()
+                && let Err(refusal) = this.plan_now(&stack, asked.by.clone()).await
+            {
+                // What was asked for is done all the same.
+                tracing::warn!(
+                    stack = stack.as_str(),
+                    "not planned after the restore: {refusal}"
+                );
+            }
+            Ok(restored)
+        });
+        restoring.await.map_err(|_| Refusal::NotProven)?
     }
 
     async fn ask(

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::step::duration;
-use crate::artifacts::Retention;
 use crate::artifacts::settings::Keep;
+use crate::artifacts::{Retention, SnapshotError};
+use crate::domain::snapshot::SnapshotRetention;
 
 /// Finished runs, delivered messages and resolved alerts are kept this long. Runs that applied
-/// something, and their snapshots and artifacts, are kept for good.
+/// something, and their artifacts, are kept for good.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -23,6 +24,7 @@ pub async fn keep_pruning(context: Arc<Context>) {
         loop {
             forget(&context).await;
             remove_artifacts(&context).await;
+            tend_snapshots(&context).await;
             tokio::time::sleep(EVERY).await;
         }
     };
@@ -52,6 +54,46 @@ async fn remove_artifacts(context: &Context) {
         Ok(0) => {}
         Ok(runs) => tracing::info!(runs, "removed the artifacts of old runs"),
         Err(error) => tracing::warn!("cannot remove old artifacts: {error}. {}", error.hint()),
+    }
+}
+
+/// Snapshots that have had their time go; those that the bucket lacks are sent again.
+async fn tend_snapshots(context: &Context) {
+    let stacks = match context.store.stacks().await {
+        Ok(stacks) => stacks,
+        Err(error) => return tracing::error!("cannot tell whose snapshots there are: {error}"),
+    };
+    let settings = &context.settings.snapshots;
+    let retention = SnapshotRetention {
+        last: settings.keep_last,
+        since: match settings.keep {
+            Keep::Forever => None,
+            Keep::For(kept) => Some(ago(context, duration(kept))),
+        },
+    };
+    for record in stacks {
+        let (snapshots, stack) = (&context.snapshots, &record.id);
+        let tended = async {
+            let removed = snapshots.prune(stack, retention).await?;
+            let sent = snapshots.send_missing(stack).await?;
+            let sealed = snapshots.seal_clear(stack).await?;
+            Ok::<_, SnapshotError>((sealed, removed, sent))
+        };
+        match tended.await {
+            Ok((0, 0, 0)) => {}
+            Ok((sealed, removed, sent)) => tracing::info!(
+                stack = stack.as_str(),
+                sealed,
+                removed,
+                sent,
+                "tended the state snapshots"
+            ),
+            Err(error) => tracing::warn!(
+                stack = stack.as_str(),
+                "cannot tend the state snapshots: {error}. {}",
+                error.hint()
+            ),
+        }
     }
 }
 

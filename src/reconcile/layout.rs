@@ -6,19 +6,16 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use sha2::{Digest, Sha256};
 
 use crate::domain::digest::DigestKey;
 use crate::domain::ids::{RunId, SourceName, StackId};
+use crate::domain::snapshot::StackPlace;
 
 /// The data directory; every directory made here is private (0700).
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
 }
-
-/// Longest readable part of a stack's directory name, in bytes.
-const READABLE: usize = 80;
 
 impl Layout {
     /// Makes the data directory and its parts.
@@ -88,11 +85,6 @@ impl Layout {
         self.scratch(stack).join(format!("apply-{run}.log"))
     }
 
-    /// State snapshots of a stack.
-    pub fn snapshots(&self, stack: &StackId) -> PathBuf {
-        self.root.join("snapshots").join(file_name(stack))
-    }
-
     /// Holds the data directory for this process: two daemons on one directory would not know of
     /// each other's applies.
     pub fn lock(&self) -> io::Result<fs::File> {
@@ -145,19 +137,8 @@ pub fn random_key() -> io::Result<[u8; 32]> {
     Ok(bytes)
 }
 
-/// A readable name that no other stack has.
 fn file_name(stack: &StackId) -> String {
-    let id = stack.as_str();
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.@".contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
-    let readable: String = id.chars().map(plain).take(READABLE).collect();
-    let hash = hex::encode(Sha256::digest(id.as_bytes()));
-    format!("{readable}-{}", hash.get(..12).unwrap_or(&hash))
+    StackPlace::of(stack).as_str().to_owned()
 }
 
 #[cfg(test)]

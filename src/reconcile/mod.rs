@@ -13,6 +13,7 @@ mod audit_tests;
 mod background;
 mod baseline;
 pub mod bells;
+mod borrow;
 mod cache;
 pub mod clock;
 pub mod command;
@@ -20,6 +21,7 @@ pub mod composer;
 pub mod conclude;
 pub mod context;
 pub mod driver;
+mod examine;
 pub mod explain;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
@@ -48,6 +50,7 @@ pub mod recover;
 mod release;
 pub mod reports;
 pub mod resolve;
+mod restore;
 mod rollback;
 pub mod schemas;
 pub mod settings;

@@ -33,6 +33,23 @@ pub(super) async fn prepare(
             "the stack leaves the list when its source is read again",
         ));
     }
+    workdir(context, tracked, dir).await
+}
+
+/// The stack's directory as it was left, with the environment for applying.
+pub(super) async fn in_place(context: &Context, tracked: &Tracked) -> Result<Workdir, Failure> {
+    let dir = context.layout.checkout(&tracked.id).join(&tracked.dir);
+    if !dir.is_dir() {
+        return Err(Failure::new(
+            FailureKind::DirectoryMissing,
+            format!("{} is not there", dir.display()),
+            "it is made again when the stack is planned",
+        ));
+    }
+    for_apply(&workdir(context, tracked, dir).await?, tracked)
+}
+
+async fn workdir(context: &Context, tracked: &Tracked, dir: PathBuf) -> Result<Workdir, Failure> {
     let settings = &tracked.settings;
     let mut env = Environment::allow_listed();
     set_all(&mut env, &settings.plan_env)?;

@@ -7,37 +7,63 @@ use crate::domain::audit::{Action, NewAudit};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
+use crate::domain::ids::StackId;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
-use crate::domain::stack::StackRecord;
+use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
 use crate::store::{Conclusion, StoreError};
 
 use super::conclude::conclude_run;
 use super::context::Context;
+use super::examine::{examine, forget_trace};
 use super::{fresh, news};
 
-/// Settles every run that an earlier process left open, and gives back those to be made (again).
-pub async fn recover(context: &Context) -> Result<Vec<Run>, StoreError> {
-    let mut again = Vec::new();
+/// What an earlier process left open.
+#[derive(Debug, Default)]
+pub struct LeftOver {
+    /// Runs to be made (again).
+    pub again: Vec<Run>,
+    /// Runs that were cut off in the middle of an apply: their stacks are left alone until each has
+    /// been looked at.
+    pub cut_off: Vec<Run>,
+}
+
+/// Settles every run that an earlier process left open, but for those that were applying.
+pub async fn recover(context: &Context) -> Result<LeftOver, StoreError> {
+    let mut left = LeftOver::default();
     for run in context.store.unfinished_runs().await? {
         if run.state == RunState::Queued {
-            again.push(run);
+            left.again.push(run);
             continue;
         }
         let fresh = Run::queued(fresh::run(), run.stack.clone(), run.trigger, context.now());
-        settle(context, run, "Mooring was stopped in the middle of it").await?;
+        if run.state.after_crash() == RunState::Interrupted {
+            left.cut_off.push(run);
+        } else {
+            settle(context, run, STOPPED).await?;
+        }
         if context.store.enqueue(&fresh, None).await? {
-            again.push(fresh);
+            left.again.push(fresh);
         }
     }
-    Ok(again)
+    Ok(left)
 }
 
-/// Ends a run that was cut off.
-pub async fn settle(context: &Context, mut run: Run, why: &str) -> Result<(), StoreError> {
+/// How a run of an earlier process was cut off.
+pub(super) const STOPPED: &str = "Mooring was stopped in the middle of it";
+
+/// Ends a run that was cut off. One that was applying is looked at first, once its Terraform has
+/// ended; false if the daemon stops before that.
+pub(super) async fn settle(context: &Context, mut run: Run, why: &str) -> Result<bool, StoreError> {
     match run.state.after_crash() {
-        RunState::Interrupted => hold(context, run, why).await,
+        RunState::Interrupted => {
+            tracing::error!(run = %run.id, stack = run.stack.as_str(), "an apply was cut off: {why}");
+            let Some(facts) = examine(context, &run, why).await? else {
+                return Ok(false);
+            };
+            hold(context, run, facts.told()).await
+        }
         _ => {
             tracing::info!(run = %run.id, stack = run.stack.as_str(), "cut off: {why}");
             let failure = Failure::new(
@@ -47,44 +73,49 @@ pub async fn settle(context: &Context, mut run: Run, why: &str) -> Result<(), St
             );
             conclude_run(context, &mut run, Outcome::Failed { failure }).await
         }
-    }
+    }?;
+    Ok(true)
 }
 
-async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreError> {
+async fn hold(context: &Context, mut run: Run, reason: String) -> Result<(), StoreError> {
     let now = context.now();
-    tracing::error!(run = %run.id, stack = run.stack.as_str(), "an apply was cut off: {why}");
+    tracing::warn!(run = %run.id, stack = run.stack.as_str(), "on hold: {reason}");
     if let Err(invalid) = run.step(RunState::Interrupted, now) {
         tracing::error!("{invalid}");
     }
-    let intent = context.store.intent(&run.id).await?;
-    let snapshot = intent.map(|intent| format!("; the state before it is in {}", intent.snapshot));
-    let log = context.layout.apply_log(&run.stack, &run.id);
-    let log = log
-        .exists()
-        .then(|| format!(" and what Terraform said in {}", log.display()));
-    let reason = format!(
-        "the apply of run {} was cut off: {why}{}{}",
-        run.id,
-        snapshot.unwrap_or_default(),
-        log.unwrap_or_default()
-    );
+    forget_trace(context, &run.stack, &run.id);
+    hold_stack(context, &run.stack.clone(), Some(&run), reason, None).await
+}
+
+/// Holds a stack and tells people why. The run that did it ends with that, and `state` is what the
+/// state is known to be from now on.
+pub(super) async fn hold_stack(
+    context: &Context,
+    stack: &StackId,
+    run: Option<&Run>,
+    reason: String,
+    state: Option<StateIdentity>,
+) -> Result<(), StoreError> {
+    let now = context.now();
     let _one_at_a_time = context.telling.lock().await;
-    let interrupted = Action::ApplyInterrupted {
+    let interrupted = run.map(|run| Action::ApplyInterrupted {
         stack: run.stack.clone(),
         run: run.id,
-        why: why.to_owned(),
-    };
-    let audit = [NewAudit::own(now, interrupted)];
-    let Some(record) = context.store.stack(&run.stack).await? else {
+        why: reason.clone(),
+    });
+    let audit = interrupted.map(|action| NewAudit::own(now, action));
+    let audit = audit.as_slice();
+    let Some(record) = context.store.stack(stack).await? else {
         let conclusion = Conclusion {
-            run: Some(&run),
-            audit: &audit,
+            run,
+            audit,
             ..Conclusion::default()
         };
         return context.store.conclude(&conclusion).await;
     };
     let record = StackRecord {
         held: Some(reason),
+        state: state.or(record.state),
         ..record
     };
     let check = record.last.clone().unwrap_or_else(|| unseen(&record));
@@ -103,11 +134,11 @@ async fn hold(context: &Context, mut run: Run, why: &str) -> Result<(), StoreErr
     let told = tell(&situation, &known, fresh::alert, now);
     let spread = news::spread(context, &told, now);
     let conclusion = Conclusion {
-        run: Some(&run),
+        run,
         stack: Some(&record),
         alerts: &spread.entries,
         news: &spread.news,
-        audit: &audit,
+        audit,
         ..Conclusion::default()
     };
     context.store.conclude(&conclusion).await?;

@@ -7,7 +7,7 @@ use crate::discover::{Found, Mark};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::place::Recipe;
-use crate::domain::stack::DEFAULT_WORKSPACE;
+use crate::domain::stack::{DEFAULT_WORKSPACE, StackRecord};
 use crate::terraform::refuse_remote_execution;
 
 use super::settings::{Settings, StackRule, StackSettings};
@@ -123,6 +123,22 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
         }
     }
     tracked.into_values().collect()
+}
+
+/// A stack as the configuration has it now, before its source has been read again; none if it is not
+/// there any more.
+pub(super) fn again(settings: &Settings, record: &StackRecord) -> Option<Tracked> {
+    let mut sources = settings.sources.iter();
+    sources.find(|source| source.name == record.source)?;
+    let found = Found {
+        dir: record.dir.clone(),
+        mark: Mark::Resource,
+        reads: Vec::new(),
+        var_files: Vec::new(),
+        problem: None,
+    };
+    let mut stacks = resolve(settings, &record.source, &[found]).into_iter();
+    stacks.find(|stack| stack.id == record.id)
 }
 
 /// Where a file that is named relative to a stack's directory is in the repository.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use globset::{GlobMatcher, GlobSet};
 use jiff::SignedDuration;
 
-use crate::artifacts::settings::ArtifactSettings;
+use crate::artifacts::settings::{ArtifactSettings, SnapshotSettings};
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
@@ -51,6 +51,8 @@ pub struct Settings {
     pub reports: Vec<ReportSettings>,
     /// Kept copies of reports, redacted plans and logs.
     pub artifacts: ArtifactSettings,
+    /// How copies of states are sealed, and how long they stay.
+    pub snapshots: SnapshotSettings,
     /// How long a shutdown waits for applies under way.
     pub shutdown_grace: Duration,
     /// The dead man's switch, if there is one.

@@ -23,15 +23,29 @@ use super::look::{Sighting, failed};
 use super::sight::{check_of, see};
 use super::step::{Next, is_benign, step};
 
+/// How an apply ended.
+pub(super) struct CameTo {
+    /// As whoever watched it says.
+    pub(super) applied: Applied,
+    /// What it left behind, if it was cut off.
+    pub(super) aftermath: Option<String>,
+    /// The state that it began with.
+    pub(super) state: Option<StateIdentity>,
+}
+
 /// Plans again after the apply: what was to be repaired must be gone.
 pub(super) async fn verify(
     attempt: &Attempt<'_>,
     mut run: Run,
     mut record: StackRecord,
     before: StackCheck,
-    state: Option<StateIdentity>,
-    applied: Applied,
+    came_to: CameTo,
 ) -> Result<Next, StoreError> {
+    let CameTo {
+        applied,
+        aftermath,
+        state,
+    } = came_to;
     let Attempt {
         context,
         tracked,
@@ -74,10 +88,12 @@ pub(super) async fn verify(
     });
     let unseen = after.failure.as_ref().map(|failure| failure.kind);
     record.held = match &trouble {
-        Some(failure) if !nothing_done => Some(format!(
-            "the apply of run {} did not end well: {}",
-            run.id, failure.message
-        )),
+        Some(failure) if !nothing_done => Some(aftermath.unwrap_or_else(|| {
+            format!(
+                "the apply of run {} did not end well: {}",
+                run.id, failure.message
+            )
+        })),
         None if after.verdict == Verdict::Failed && unseen != Some(FailureKind::Busy) => {
             Some(format!(
                 "after the apply of run {} the stack cannot be planned",

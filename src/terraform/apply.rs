@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::approval::ApprovedPlan;
@@ -19,10 +20,11 @@ use super::failures::plain;
 use super::output::Events;
 use super::plan_file::PlanFile;
 use super::process::{self, Leader};
+use super::trace::Trace;
 use super::workdir::{Workdir, disk_failure};
 
 /// What an engine says when it could not save the state where it belongs.
-const STATE_NOT_SAVED: &str = "errored.tfstate";
+pub(super) const STATE_NOT_SAVED: &str = "errored.tfstate";
 const TORN: &str = "The state may not show what was done: look at the state, its lock and the \
                     apply's log before anything else is applied.";
 
@@ -121,22 +123,36 @@ impl Job {
             .map_err(|cause| disk_failure(&self.log, &cause))?;
         let mut command = self.workdir.command(argv::apply(self.file.path()));
         command.stdout(stdout).stderr(stderr);
-        let workdir = &self.workdir;
-        Leader::spawn(command, false)
-            .map_err(|cause| process::cannot_start(&workdir.engine.program, &workdir.dir, &cause))
+        let (workdir, at) = (&self.workdir, Timestamp::now());
+        let leader = Leader::spawn(command, false).map_err(|cause| {
+            process::cannot_start(&workdir.engine.program, &workdir.dir, &cause)
+        })?;
+        if let Some(pid) = leader.pid() {
+            let written = Trace::of(pid, at, &workdir.env).and_then(|trace| trace.write(&self.log));
+            if let Err(cause) = written {
+                // Its lock on the log tells as well whether it runs.
+                tracing::warn!("cannot note the process of the apply: {cause}");
+            }
+        }
+        Ok(leader)
     }
 
-    /// Files, never pipes: a reader that goes away would kill the engine.
+    /// Files, never pipes: a reader that goes away would kill the engine. Locked for as long as the
+    /// engine has them, so that it can be told later whether it runs.
     fn open_log(&self) -> std::io::Result<(Stdio, Stdio)> {
         match std::fs::remove_file(&self.log) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(cause),
             _ => {}
         }
+        Trace::remove(&self.log)?;
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .mode(0o600)
             .open(&self.log)?;
+        if let Err(cause) = file.try_lock() {
+            tracing::warn!("cannot lock the log of the apply: {cause}");
+        }
         Ok((Stdio::from(file.try_clone()?), Stdio::from(file)))
     }
 

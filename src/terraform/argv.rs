@@ -70,6 +70,35 @@ pub(super) fn state_pull() -> Vec<OsString> {
     words(&["state", "pull", "-no-color"])
 }
 
+/// `state push`. With `other_lineage` it also takes the place of an unrelated state.
+pub(super) fn state_push(file: &Path, other_lineage: bool) -> Vec<OsString> {
+    let mut argv = words(&["state", "push", "-lock=true", "-lock-timeout=0s"]);
+    if other_lineage {
+        argv.push("-force".into());
+    }
+    argv.push(file.into());
+    argv
+}
+
+/// `untaint` of an object that does not exist: takes the lock, reads the state and writes nothing.
+pub(super) fn untaint_nothing() -> Vec<OsString> {
+    words(&[
+        "untaint",
+        "-no-color",
+        "-lock=true",
+        "-lock-timeout=0s",
+        "-allow-missing",
+        "terraform_data.mooring_looks_at_the_lock",
+    ])
+}
+
+/// `force-unlock`.
+pub(super) fn force_unlock(id: &str) -> Vec<OsString> {
+    let mut argv = words(&["force-unlock", "-force"]);
+    argv.push(id.into());
+    argv
+}
+
 /// `workspace list`: the one command that does not create the workspace it is asked about.
 pub(super) fn workspace_list() -> Vec<OsString> {
     words(&["workspace", "list", "-no-color"])
@@ -125,5 +154,26 @@ mod tests {
         );
         assert_eq!(state_pull(), ["state", "pull", "-no-color"]);
         assert_eq!(workspace_list(), ["workspace", "list", "-no-color"]);
+        assert_eq!(
+            untaint_nothing(),
+            [
+                "untaint",
+                "-no-color",
+                "-lock=true",
+                "-lock-timeout=0s",
+                "-allow-missing",
+                "terraform_data.mooring_looks_at_the_lock"
+            ]
+        );
+        let push = ["state", "push", "-lock=true", "-lock-timeout=0s"];
+        assert_eq!(
+            state_push(Path::new("/s/x"), false),
+            [&push[..], &["/s/x"]].concat()
+        );
+        assert_eq!(
+            state_push(Path::new("/s/x"), true),
+            [&push[..], &["-force", "/s/x"]].concat()
+        );
+        assert_eq!(force_unlock("id"), ["force-unlock", "-force", "id"]);
     }
 }

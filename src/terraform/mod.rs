@@ -5,6 +5,7 @@
 //! (`failures`).
 
 mod apply;
+mod apply_log;
 mod argv;
 mod backend;
 mod cli_args;
@@ -13,18 +14,23 @@ mod engine;
 mod environment;
 mod failures;
 mod init;
+mod inventory;
+mod lock;
 mod output;
 mod plan;
 mod plan_file;
 mod process;
+mod push;
 mod refreshed;
 mod schemas;
 mod selections;
 mod state;
 mod sweep;
+mod trace;
 mod workdir;
 
 pub use apply::Applied;
+pub use apply_log::{read_log, read_log_of};
 pub use backend::{Backend, refuse_remote_execution};
 pub use cli_args::refuse_targeting;
 pub use engine::{Engine, Flavour};
@@ -35,4 +41,5 @@ pub use refreshed::Refreshed;
 pub use selections::Selections;
 pub use state::State;
 pub use sweep::sweep;
+pub use trace::{Fate, Trace, fate, wait_for_end};
 pub use workdir::{Limits, Workdir};

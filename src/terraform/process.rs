@@ -91,6 +91,11 @@ impl Leader {
         })
     }
 
+    /// Its id, until it is reaped.
+    pub(super) const fn pid(&self) -> Option<Pid> {
+        self.pid
+    }
+
     /// Waits until the leader has ended, without reaping it.
     pub(super) async fn ended(&mut self) {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;

@@ -55,7 +55,7 @@ struct WireResource {
 
 impl State {
     /// Reads what `state pull` printed.
-    pub(super) fn read(bytes: Vec<u8>) -> Result<Self, Failure> {
+    pub fn read(bytes: Vec<u8>) -> Result<Self, Failure> {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self {
                 bytes: Vec::new(),

@@ -4,10 +4,10 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    OBSERVE, RESOURCE, STORAGE, estate, hang_in_the_middle_of_a_repair, mails, plan_files_in,
-    processes_in, storage, told, told_of_first_look,
+    OBSERVE, RESOURCE, STORAGE, estate, hang_while_tagging, mails, plan_files_in, processes_in,
+    storage, told, told_of_first_look,
 };
-use crate::harness::{Daemon, Lab};
+use crate::harness::{Daemon, Lab, PATIENCE, eventually};
 
 #[test]
 fn a_plan_that_was_cut_off_is_made_again() {
@@ -63,28 +63,57 @@ fn a_plan_that_was_cut_off_is_made_again() {
 }
 
 #[test]
-fn an_apply_that_was_cut_off_is_held_for_a_person() {
+fn an_apply_that_died_with_mooring_is_looked_at_and_held_for_a_person() {
     let Some((lab, daemon)) = storage("faults::crash", "") else {
         return;
     };
-    hang_in_the_middle_of_a_repair(&lab, &daemon, "Environment");
-    let cut_off = daemon.runs(STORAGE)[0]["id"].clone();
+    let cut_off = hang_while_tagging(&lab, &daemon, "Environment");
     daemon.kill();
     // The machine went down: Terraform with it.
-    for process in processes_in(&lab.path().join("data")) {
-        kill_process(process, Signal::KILL).unwrap();
+    let data = lab.path().join("data");
+    for process in processes_in(&data) {
+        let _gone = kill_process(process, Signal::KILL);
     }
+    eventually("Terraform is dead", PATIENCE, || {
+        processes_in(&data).is_empty().then_some(())
+    });
+    assert!(is_locked(&lab));
+    lab.clear("aws-hang-tagging");
+    let left = data.join("checkouts");
+    let checkout = std::fs::read_dir(left).unwrap().find_map(|entry| {
+        let dir = entry.unwrap().path().join("live/storage");
+        dir.is_dir().then_some(dir)
+    });
+    let errored = checkout.unwrap().join("errored.tfstate");
+    std::fs::write(
+        &errored,
+        r#"{"version":4,"serial":99,"lineage":"x","resources":[]}"#,
+    )
+    .unwrap();
 
     let daemon = Daemon::restart(&lab);
-    assert_eq!(of(&daemon.runs(STORAGE), &cut_off)["state"], "interrupted");
-    held(&lab, &daemon);
-    lab.clear("aws-hang");
-    unlock(&lab);
+    let reason = held(&lab, &daemon, &cut_off);
+    for words in [
+        "Mooring was stopped in the middle of it",
+        "Terraform is not running any more.",
+        "how that ended is not known: aws_s3_bucket.uploads.",
+        "The state is as it was",
+        "for OperationTypeApply",
+        "Mooring has released it.",
+        "Terraform could not save the state (serial 99).",
+        "terraform state push errored.tfstate",
+    ] {
+        assert!(reason.contains(words), "{words}\n{reason}");
+        let plain = words.split_whitespace().last().unwrap();
+        assert!(!lab.mails_with(&[HELD, plain]).is_empty(), "{plain}");
+    }
+    assert!(!is_locked(&lab));
+    assert!(!errored.exists());
     for _ in 0..2 {
         let stack = daemon.planned_once_known(STORAGE);
         assert_eq!(stack["verdict"], "drifted");
         assert_ne!(stack["decision"]["kind"], "apply", "{stack:#}");
-        held(&lab, &daemon);
+        assert_eq!(held(&lab, &daemon, &cut_off), reason);
     }
     let runs = daemon.runs(STORAGE);
     let repaired = runs.iter().any(|r| r["outcome"]["kind"] == "repaired");
@@ -128,10 +157,98 @@ fn recorded(daemon: &Daemon, cut_off: &Value) {
     daemon.cli(&["audit", "verify"]);
 }
 
+#[test]
+fn an_apply_that_ended_without_mooring_is_looked_at_and_not_repeated() {
+    let Some((lab, daemon)) = storage("faults::crash", "") else {
+        return;
+    };
+    let cut_off = hang_while_tagging(&lab, &daemon, "Environment");
+    daemon.kill();
+    lab.clear("aws-hang-tagging");
+    let data = lab.path().join("data");
+    eventually("Terraform ends", PATIENCE, || {
+        processes_in(&data).is_empty().then_some(())
+    });
+    assert!(!tags(&lab).contains("hacked"));
+
+    let daemon = Daemon::restart(&lab);
+    let reason = held(&lab, &daemon, &cut_off);
+    for words in [
+        "Terraform went on and came to its end.",
+        "As its log says it changed aws_s3_bucket.uploads.",
+        "This apply moved the state",
+        "The state is not locked.",
+    ] {
+        assert!(reason.contains(words), "{words}\n{reason}");
+    }
+    let stack = daemon.planned_once_known(STORAGE);
+    assert_eq!(stack["verdict"], "in_sync");
+    assert_eq!(held(&lab, &daemon, &cut_off), reason);
+    daemon.all_told();
+    assert_eq!(mails(&lab, HELD), 1);
+    daemon.cli(&["resume", STORAGE]);
+    daemon.settled(STORAGE);
+    assert!(daemon.stack(STORAGE)["held"].is_null());
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn an_apply_that_still_runs_is_waited_for() {
+    let Some((lab, daemon)) = storage("faults::crash", "") else {
+        return;
+    };
+    let cut_off = hang_while_tagging(&lab, &daemon, "Environment");
+    let began = daemon.runs(STORAGE).len();
+    daemon.kill();
+
+    let daemon = Daemon::restart(&lab);
+    daemon.eventually("its end is waited for", || {
+        let log = daemon.whole_log();
+        log.contains("its end is waited for").then_some(())
+    });
+    daemon.eventually("the source is read", || {
+        daemon.source("infra")["commit"].is_string().then_some(())
+    });
+    daemon.ask_for_plan(STORAGE);
+    // Stopping and starting again in between changes nothing.
+    assert!(daemon.stop().success());
+    let daemon = Daemon::restart(&lab);
+    daemon.eventually("it is waited for again", || {
+        let log = daemon.whole_log();
+        (log.matches("its end is waited for").count() == 2).then_some(())
+    });
+    let runs = daemon.runs(STORAGE);
+    assert_eq!(of(&runs, &cut_off)["state"], "applying");
+    let others = runs.iter().filter(|run| run["id"] != cut_off);
+    let newer = others.take(runs.len() - began);
+    assert!(
+        newer.clone().all(|run| run["state"] == "queued"),
+        "{runs:#?}"
+    );
+    assert!(newer.count() > 0);
+    assert!(daemon.stack(STORAGE)["held"].is_null());
+    assert_eq!(mails(&lab, HELD), 0);
+    assert!(is_locked(&lab));
+
+    lab.clear("aws-hang-tagging");
+    let reason = held(&lab, &daemon, &cut_off);
+    assert!(reason.contains("came to its end"), "{reason}");
+    daemon.settled(STORAGE);
+    assert_eq!(daemon.stack(STORAGE)["verdict"], "in_sync");
+    daemon.all_told();
+    assert_eq!(mails(&lab, HELD), 1);
+    assert!(daemon.stop().success());
+}
+
 const HELD: &str = "[on hold, critical] infra/live/storage";
 
-/// The stack is held, one critical alert says so, and people know where the way back is.
-fn held(lab: &Lab, daemon: &Daemon) {
+/// Waits until the run that was cut off is over and the stack held; one critical alert says so, and
+/// people know where the way back is. Gives what they are told.
+fn held(lab: &Lab, daemon: &Daemon, cut_off: &Value) -> String {
+    daemon.eventually("the apply that was cut off has been looked at", || {
+        let run = of(&daemon.runs(STORAGE), cut_off);
+        (run["state"] == "interrupted").then_some(())
+    });
     let stack = daemon.stack(STORAGE);
     let reason = stack["held"].as_str().unwrap();
     let path = reason
@@ -145,6 +262,7 @@ fn held(lab: &Lab, daemon: &Daemon) {
     assert_eq!(apply[0]["severity"], "critical");
     told(lab, daemon, HELD);
     assert!(!lab.mails_with(&[HELD, path]).is_empty());
+    reason.to_owned()
 }
 
 fn of(runs: &[Value], id: &Value) -> Value {
@@ -155,10 +273,8 @@ fn tags(lab: &Lab) -> String {
     lab.by_hand(&["bucket-tags", "demo-uploads"])
 }
 
-/// What a person who has looked does about the lock of a Terraform that is dead.
-fn unlock(lab: &Lab) {
+/// Whether somebody holds the lock of the state.
+fn is_locked(lab: &Lab) -> bool {
     let lock = "live/storage.tfstate.tflock";
-    if lab.by_hand(&["list-objects", "demo-state"]).contains(lock) {
-        lab.by_hand(&["delete-object", "demo-state", lock]);
-    }
+    lab.by_hand(&["list-objects", "demo-state"]).contains(lock)
 }

@@ -6,6 +6,7 @@ mod crash;
 mod delivery;
 mod disk;
 mod outbox;
+mod restore;
 mod settings;
 mod shutdown;
 mod sources;
@@ -107,6 +108,29 @@ fn hang_in_the_middle_of_a_repair(lab: &Lab, daemon: &Daemon, tag: &str) {
         (!processes_in(&lab.path().join("data")).is_empty()).then_some(())
     });
     assert_eq!(daemon.runs(STORAGE)[0]["state"], "applying");
+}
+
+/// Changes a tag of the bucket by hand, has the stack planned, and waits until Terraform is putting it
+/// back, which takes until the fault `aws-hang-tagging` is cleared. Gives the run.
+fn hang_while_tagging(lab: &Lab, daemon: &Daemon, tag: &str) -> Value {
+    lab.by_hand(&["retag-bucket", "demo-uploads", tag, "hacked"]);
+    lab.fault("aws-hang-tagging");
+    assert!(daemon.ask_for_plan(STORAGE));
+    let scratch = lab.path().join("data/scratch");
+    daemon.eventually("Terraform changes the tag", || {
+        let files = walkdir::WalkDir::new(&scratch).into_iter();
+        let mut logs = files
+            .filter_map(Result::ok)
+            .filter(|file| file.path().extension().is_some_and(|end| end == "log"));
+        logs.any(|log| {
+            let said = std::fs::read_to_string(log.path()).unwrap_or_default();
+            said.contains("\"apply_start\"")
+        })
+        .then_some(())
+    });
+    let run = daemon.runs(STORAGE)[0].clone();
+    assert_eq!(run["state"], "applying");
+    run["id"].clone()
 }
 
 /// Waits until a stack has failed for a reason, said in these words and with a remedy; gives it.

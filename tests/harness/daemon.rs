@@ -195,8 +195,16 @@ env:
             .args(arguments)
             .env("MOORING_SERVER", &self.server)
             .env("MOORING_TOKEN_FILE", &self.token_file)
-            .env("MOORING_CONFIG", &self.config);
+            .env("MOORING_CONFIG", &self.config)
+            .env("USER", "ann");
         command
+    }
+
+    /// Runs the command line against it, which refuses; gives its standard error.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
     }
 
     /// Runs the command line against it; gives its standard output.

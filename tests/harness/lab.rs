@@ -154,6 +154,18 @@ impl Lab {
         code
     }
 
+    /// The state of a directory, as Terraform prints it.
+    pub fn state(&self, dir: &Path) -> Value {
+        let mut command = Command::new("terraform");
+        command
+            .args(["state", "pull"])
+            .current_dir(dir)
+            .env_remove("AWS_PROFILE")
+            .envs(self.environment())
+            .env("CHECKPOINT_DISABLE", "1");
+        serde_json::from_str(&succeed(&mut command)).unwrap()
+    }
+
     /// Init and apply.
     pub fn apply(&self, dir: &Path, env: &[(&str, &str)]) {
         assert_eq!(self.terraform(dir, env, &["init", "-no-color"]), 0);

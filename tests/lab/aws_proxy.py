@@ -1,6 +1,7 @@
 """The way to the AWS emulator, which can be made to hang or to break.
 
-Faults: `aws-hang` holds every request until the file is gone; `aws-down` resets connections.
+Faults: `aws-hang` holds every request until the file is gone, `aws-hang-tagging` those that tag a
+bucket; `aws-down` resets connections.
 """
 
 import http.client
@@ -26,11 +27,13 @@ class AwsProxy(Handler):
             self.reset()
             return
         body = self.read_body()
-        while lab.faults.on("aws-hang"):
+        while lab.faults.on("aws-hang") or (self.tags() and lab.faults.on("aws-hang-tagging")):
             time.sleep(0.05)
             if self.is_gone():
-                self.close_connection = True
-                return
+                break
+        if self.is_gone():
+            self.close_connection = True
+            return
         upstream = http.client.HTTPConnection(*lab.emulator, timeout=120)
         try:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -62,6 +65,9 @@ class AwsProxy(Handler):
             self.send_header(key, value)
         self.send_header("Content-Length", response.getheader("Content-Length") or "0")
         self.end_headers()
+
+    def tags(self):
+        return self.command == "PUT" and "?tagging" in self.path
 
     def is_gone(self):
         readable, _, _ = select.select([self.connection], [], [], 0)

@@ -3,8 +3,8 @@
   lab.py up --dir RUNDIR --lab LABDIR [--until-eof]
       starts everything and writes RUNDIR/lab.json when all of it is ready; runs until SIGTERM or
       SIGINT, until its parent is gone or, with --until-eof, until its standard input is closed.
-      A fault is on while a file of its name exists in RUNDIR/faults: aws-hang, aws-down,
-      git-down-NAME and git-refuse-NAME for the repository NAME, smtp-down, smtp-hang,
+      A fault is on while a file of its name exists in RUNDIR/faults: aws-hang, aws-hang-tagging,
+      aws-down, git-down-NAME and git-refuse-NAME for the repository NAME, smtp-down, smtp-hang,
       webhook-400, webhook-429, webhook-500, webhook-hang.
   lab.py env RUNDIR
       prints, as shell assignments, what a child needs to reach the lab.

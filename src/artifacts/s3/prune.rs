@@ -48,7 +48,11 @@ impl Bucket {
         Ok(shelves)
     }
 
-    async fn delete(&self, batch: &[ArtifactId]) -> Result<(), ArtifactError> {
+    /// Deletes up to a thousand objects at once; those that are not there are no error.
+    pub(in crate::artifacts) async fn delete(
+        &self,
+        batch: &[ArtifactId],
+    ) -> Result<(), ArtifactError> {
         let objects: Result<Vec<ObjectIdentifier>, _> = batch
             .iter()
             .map(|artifact| ObjectIdentifier::builder().key(self.key(artifact)).build())

@@ -7,7 +7,7 @@ use super::super::written::{Artifacts, S3, Sse};
 use super::Checks;
 use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Encryption, Keep, S3Settings};
 
-const DEFAULT_KEEP: Keep = Keep::For(Duration::from_hours(90 * 24));
+pub(super) const DEFAULT_KEEP: Keep = Keep::For(Duration::from_hours(90 * 24));
 const SHORTEST_KEEP: Duration = Duration::from_hours(24);
 const DEFAULT_ATTEMPTS: u32 = 3;
 const MOST_ATTEMPTS: u32 = 10;
@@ -23,7 +23,7 @@ impl Checks<'_> {
         }
     }
 
-    fn keep(&mut self, written: Option<&At<String>>) -> Option<Keep> {
+    pub(super) fn keep(&mut self, written: Option<&At<String>>) -> Option<Keep> {
         let written = written?;
         if written.as_str() == "forever" {
             return Some(Keep::Forever);
@@ -32,7 +32,7 @@ impl Checks<'_> {
         if keep < SHORTEST_KEEP {
             self.problem(
                 written,
-                "artifacts would be gone before anybody reads them",
+                "copies would be gone before anybody reads them",
                 "write a day or more, for example `90d`, or `forever`",
             );
         }

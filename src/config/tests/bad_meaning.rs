@@ -539,7 +539,7 @@ fn no_source() {
 #[test]
 fn artifacts_that_would_not_be_kept_as_meant() {
     insta::assert_snapshot!(bad_with("artifacts:\n  keep: 2h\n  s3:\n    bucket: a/b\n    sse: aes256\n    kms_key_id: alias/a\n    attempts: 0\n"), @r"
-     × artifacts would be gone before anybody reads them
+     × copies would be gone before anybody reads them
       ╭─[mooring.yaml:3:9]
     2 │ artifacts:
     3 │   keep: 2h
@@ -578,6 +578,52 @@ fn artifacts_that_would_not_be_kept_as_meant() {
         let said = bad_with(&format!("artifacts: {{ keep: {keep} }}\n"));
         assert!(said.contains("duration"), "{said}");
     }
+}
+
+#[test]
+fn snapshots_that_would_not_be_sealed_or_kept_as_meant() {
+    let private = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+    let said = bad_with(&format!(
+        "snapshots:\n  keep: 2h\n  keep_last: 0\n  recipients:\n    - {private}\n"
+    ));
+    assert!(!said.contains("GFPYYSJZ"), "{said}");
+    insta::assert_snapshot!(said, @r"
+     × copies would be gone before anybody reads them
+      ╭─[mooring.yaml:3:9]
+    2 │ snapshots:
+    3 │   keep: 2h
+      ·         ──
+    4 │   keep_last: 0
+      ╰────
+     help: write a day or more, for example `90d`, or `forever`
+
+     × the last snapshot always stays
+      ╭─[mooring.yaml:4:14]
+    3 │   keep: 2h
+    4 │   keep_last: 0
+      ·              ─
+    5 │   recipients:
+      ╰────
+     help: write 1 or more
+
+     × this is no public key of age
+      ╭─[mooring.yaml:6:7]
+    5 │   recipients:
+    6 │     ***
+      ·       ─
+      ╰────
+     help: write what `age-keygen -y KEYFILE` prints, beginning with `age1`; a private key belongs
+           into a file that `key_file` names
+    ");
+    let said = bad_with(&format!("snapshots: {{ recipients: [{private}] }}\n"));
+    assert!(!said.contains("GFPYYSJZ"), "{said}");
+    let said = bad_with(&format!("snapshots: {{ recipients: {private} }}\n"));
+    assert!(!said.contains("GFPYYSJZ"), "{said}");
+    let said = bad_with("snapshots: { key_file: /a, key_env: B }\n");
+    assert!(
+        said.contains("as a file and as an environment variable"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -57,6 +57,9 @@ fn the_example_loads() {
     let key = Some("alias/mooring".to_owned());
     assert_eq!(s3.encryption, Encryption::Kms { key });
     assert_eq!((s3.attempts, s3.timeout), (3, Duration::from_mins(1)));
+    let keys = &settings.snapshots.keys;
+    let file = SecretSource::File("/run/secrets/snapshots-key".into());
+    assert_eq!((keys.key.as_ref(), keys.recipients.len()), (Some(&file), 1));
     let heartbeat = settings.heartbeat.unwrap();
     assert_eq!(heartbeat.every, Duration::from_mins(1));
     let exclude = &settings.sources.first().unwrap().exclude;
@@ -144,6 +147,12 @@ fn what_is_not_written_has_its_default() {
         keep: Keep::For(ninety_days),
     };
     assert_eq!(settings.artifacts, artifacts);
+    let snapshots = settings.snapshots;
+    assert!(snapshots.keys.key.is_none() && snapshots.keys.recipients.is_empty());
+    assert_eq!(
+        (snapshots.keep, snapshots.keep_last),
+        (Keep::For(ninety_days), 20)
+    );
     assert_eq!(settings.shutdown_grace, Duration::from_mins(10));
     let source = settings.sources.first().unwrap();
     assert_eq!(

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::domain::approval::Intent;
-use crate::domain::ids::{AlertId, ChangeDigest, MessageId, RequestId, RunId, StackId, TokenId};
+use crate::domain::ids::{
+    AlertId, ChangeDigest, MessageId, RequestId, RestoreDigest, RunId, SnapshotId, StackId, TokenId,
+};
 use crate::domain::pause::{Pause, Scope as PauseScope};
 use crate::domain::run::Outcome;
 use crate::domain::token::Grant;
@@ -65,6 +67,22 @@ pub enum Action {
     Unpaused {
         /// What of.
         scope: PauseScope,
+    },
+    /// Somebody was shown a snapshot of a state, with every secret in it.
+    SnapshotOpened {
+        /// Of this stack.
+        stack: StackId,
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// Somebody has a snapshot of a state put back.
+    RestoreStarted {
+        /// Of this stack.
+        stack: StackId,
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// What exactly was confirmed.
+        confirmed: RestoreDigest,
     },
     /// Somebody took a trouble on.
     AlertAcknowledged {
@@ -140,6 +158,8 @@ impl Action {
             Self::RequestAnswered { .. } => "request_answered",
             Self::Paused(_) => "paused",
             Self::Unpaused { .. } => "unpaused",
+            Self::SnapshotOpened { .. } => "snapshot_opened",
+            Self::RestoreStarted { .. } => "restore_started",
             Self::AlertAcknowledged { .. } => "alert_acknowledged",
             Self::MessageRetried { .. } => "message_retried",
             Self::MessagesRetried { .. } => "messages_retried",
@@ -160,6 +180,10 @@ impl Action {
             | Self::ApplyEnded { stack, run, .. }
             | Self::ApplyInterrupted { stack, run, .. } => json!({"stack": stack, "run": run}),
             Self::StackResumed { stack, .. } => json!({"stack": stack}),
+            Self::SnapshotOpened { stack, snapshot }
+            | Self::RestoreStarted {
+                stack, snapshot, ..
+            } => json!({"stack": stack, "snapshot": snapshot}),
             Self::RequestAnswered { stack, request, .. } => {
                 json!({"stack": stack, "request": request})
             }
@@ -219,7 +243,8 @@ impl Action {
                 ("until", json!(pause.until)),
                 ("reason", json!(pause.reason)),
             ]),
-            Self::Unpaused { .. } => json!({}),
+            Self::Unpaused { .. } | Self::SnapshotOpened { .. } => json!({}),
+            Self::RestoreStarted { confirmed, .. } => json!({"confirmed": confirmed}),
             Self::AlertAcknowledged { until, reason, .. } => {
                 present([("until", json!(until)), ("reason", json!(reason))])
             }

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use crate::domain::aftermath::COMMAND;
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::finding::Severity;
 use crate::domain::notice::{AlertNotice, RequestLine};
@@ -82,7 +83,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
     }
     facts.extend(life(alert, zone));
     facts.extend(owners(alert));
-    facts.extend(alert.detail.clone());
+    facts.extend(gist(alert).map(str::to_owned));
     if let (AlertKind::Pending, Some(since)) = (alert.kind, alert.since) {
         facts.push(format!("Waiting in Git since {}", minute(since, zone)));
     }
@@ -100,7 +101,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         Some(span) => format!(", {span} ago"),
         None => String::new(),
     };
-    let held = alert.detail.as_deref().unwrap_or_default();
+    let held = gist(alert).unwrap_or_default();
     let brief = Brief::new(alert.severity.as_str(), &alert.stack, &words)
         .with("Event", happened(alert))
         .with("Why", held)
@@ -117,6 +118,7 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         facts,
         sections: vec![
             failure(check),
+            known(alert),
             with_outputs_and_checks(
                 alert,
                 listed("What changed", &concerned, as_found, alert.at),
@@ -128,6 +130,27 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         over: false,
         brief,
     }
+}
+
+/// The first line of what the alert says besides.
+fn gist(alert: &AlertNotice) -> Option<&str> {
+    alert.detail.as_deref()?.lines().next()
+}
+
+/// The lines below it: sentences, and commands that belong to them.
+fn known(alert: &AlertNotice) -> Section {
+    let detail = alert.detail.as_deref().unwrap_or_default();
+    let mut items: Vec<Item> = Vec::new();
+    for line in detail.lines().skip(1) {
+        match (line.strip_prefix(COMMAND), items.pop()) {
+            (Some(command), Some(sentence)) => items.push(sentence.with_command(command)),
+            (_, before) => {
+                items.extend(before);
+                items.push(Item::sentence(line));
+            }
+        }
+    }
+    Section::new("What is known", items)
 }
 
 /// Two names at a glance, or one and how many others.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::domain::aftermath::COMMAND;
 use crate::domain::alert::{Acknowledgement, AlertEvent, AlertKind, Resolution};
 use crate::domain::audience::Audience;
 use crate::domain::check::StackCheck;
@@ -484,8 +485,15 @@ pub(super) fn interrupted() -> Notice {
     let run = RunId::from_uuid(id(3));
     Notice::Alert(AlertNotice {
         detail: Some(format!(
-            "the apply of run {run} was cut off: Mooring was stopped in the middle of it; the state \
-             before it is in snapshots/infra-live-web/{run}.tfstate"
+            "the apply of run {run} was cut off: Mooring was stopped in the middle of it\n\
+             Terraform is not running any more.\n\
+             It was about to change, and how that ended is not known: aws_s3_bucket.logs.\n\
+             The state is as it was (serial 7): what was changed is not in it, so the next plan may \
+             want to do it again.\n\
+             The state before it is kept as:\n\
+             {COMMAND}snapshots/infra_live_web@prod-0123456789ab/{run}.tfstate.age\n\
+             What putting it back would mean:\n\
+             {COMMAND}mooring state restore infra/live/web@prod {run}"
         )),
         ..alert(
             AlertEvent::Opened,
