@@ -3,6 +3,7 @@
 mod ack;
 mod artifacts;
 mod auth;
+mod decisions;
 mod error;
 mod health;
 mod messages;
@@ -63,6 +64,8 @@ fn router(api: Api) -> Router {
         .route("/reports/{report}", get(artifacts::of_report))
         .route("/reports/{report}/{name}", get(artifacts::one_of_report))
         .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}/why", get(decisions::why))
+        .route("/decisions", get(decisions::list))
         .route("/channels", get(messages::channels))
         .route("/messages", get(messages::list))
         .route("/messages/retry", post(messages::retry_all))

@@ -23,8 +23,8 @@ pub struct Attempt<'a> {
 
 /// The decision over findings that stand because the repair was not made.
 pub(super) fn postponed(failure: &Failure) -> Decision {
-    Decision {
-        kind: DecisionKind::Alert,
-        reasons: vec![format!("the repair was not made: {}", failure.message)],
-    }
+    Decision::because(
+        DecisionKind::Alert,
+        format!("the repair was not made: {}", failure.message),
+    )
 }

@@ -141,6 +141,7 @@ pub(super) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
         },
         shutdown_grace: Duration::ZERO,
         heartbeat: None,
+        warnings: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{MessageId, RunId, StackId};
+use crate::domain::policy::Decided;
 use crate::domain::posture::{Filter, Posture, Window};
 use crate::domain::report::ReportId;
 use crate::domain::run::Run;
@@ -139,6 +140,21 @@ impl Handle {
     /// One run.
     pub async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         self.context.store.run(id).await
+    }
+
+    /// What was decided in a run, and from what.
+    pub async fn decision(&self, run: &RunId) -> Result<Option<Decided>, StoreError> {
+        self.context.store.decision(run).await
+    }
+
+    /// What was decided since a time, oldest first; `after` is the last one seen.
+    pub async fn decisions(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, RunId)>,
+        limit: u32,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.context.store.decisions(since, after, limit).await
     }
 
     /// The sources.

@@ -17,6 +17,7 @@ pub mod conclude;
 pub mod context;
 pub mod driver;
 pub mod explain;
+mod facts;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod fixture;
@@ -40,6 +41,7 @@ mod posture;
 mod prepare;
 pub mod pulse;
 pub mod recover;
+pub mod replay;
 pub mod reports;
 pub mod resolve;
 pub mod schemas;

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use crate::domain::check::StackCheck;
 use crate::domain::confirm::Confirmation;
 use crate::domain::content::AttributeKey;
-use crate::domain::guard::{Seen, guards};
+use crate::domain::guard::{Seen, contested, guards, held_off_until};
 use crate::domain::ids::CommitId;
-use crate::domain::policy::{DecisionKind, Guard, decide};
+use crate::domain::policy::{By, DecisionKind, Facts, Guard, Reason, decide, ignore};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
@@ -16,6 +16,7 @@ use super::act;
 use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
+use super::facts::{facts, keep_decision};
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::prepare::prepare;
@@ -67,7 +68,8 @@ pub async fn pass(
         return Ok(Next::Rest);
     }
     step(context, &mut run, RunState::Deciding).await?;
-    let (check, confirmation) = decided(tracked, &mut record, &seen, commit, context.now());
+    let known = facts(context, tracked, &record, commit).await?;
+    let (check, confirmation, known) = decided(tracked, &mut record, &seen, commit, known);
     tracing::info!(
         verdict = check.verdict.as_str(),
         decision = check.decision.kind.as_str(),
@@ -89,6 +91,7 @@ pub async fn pass(
         context.store.conclude(&seen_once).await?;
         return Ok(Next::LookAgain);
     }
+    keep_decision(context, &run, &check, known).await?;
     let apply = check.decision.kind == DecisionKind::Apply;
     match (apply, prepared) {
         (true, Ok(workdir)) => {
@@ -137,30 +140,49 @@ pub(super) fn first_record(tracked: &Tracked, now: Timestamp) -> StackRecord {
     )
 }
 
+/// Decides; also tells what it was decided from.
 pub(super) fn decided(
     tracked: &Tracked,
     record: &mut StackRecord,
     seen: &Sighting,
     commit: &CommitId,
-    now: Timestamp,
-) -> (StackCheck, Confirmation) {
+    known: Facts,
+) -> (StackCheck, Confirmation, Facts) {
+    let now = known.now;
     let mut check = check_of(tracked, seen, commit);
+    let settings = &tracked.settings.policy;
+    let policy = &settings.policy;
+    let mut facts = Facts {
+        stack: Some(tracked.id.clone()),
+        source: Some(tracked.source.clone()),
+        dir: tracked.dir.clone(),
+        labels: tracked.settings.labels.clone(),
+        ..known
+    };
+    ignore(&mut check.findings, policy, &facts);
     let confirmation = record.doubt.weigh(record.last.as_ref(), &check);
-    let policy = &tracked.settings.policy;
-    let facts = Seen {
+    let state = seen.plan.as_ref().and_then(|plan| plan.state.as_ref());
+    let look = Seen {
         check: &check,
-        state: seen.plan.as_ref().and_then(|plan| plan.state.as_ref()),
+        state,
         empty: seen.plan.as_ref().is_none_or(|plan| plan.empty),
         locks: seen.plan.as_ref().is_some_and(|plan| plan.backend.locks),
         confirmation,
-        hold_off: duration(policy.hold_off),
+        hold_off: duration(settings.hold_off),
+        contest: policy.contested,
     };
-    let standing: Vec<Guard> = guards(record, &facts, now);
-    check.decision = decide(check.verdict, &check.findings, &policy.policy, &standing);
+    facts.guards = guards(record, &look, now);
+    facts.contested = contested(record, &look, now);
+    facts.held_off_until = held_off_until(record, &look, now);
+    facts.state_stood = state.is_some() && state == record.in_sync_state.as_ref();
+    check.decision = decide(check.verdict, &check.findings, policy, &facts);
     if confirmation == Confirmation::Unstable {
         let names = record.doubt.unstable.iter().map(AttributeKey::as_str);
-        let named = names.map(|name| format!("{name} differs from plan to plan"));
+        let named = names.map(|name| {
+            let text = format!("{name} differs from plan to plan");
+            Reason::plan(By::Guard(Guard::Unstable), text)
+        });
         check.decision.reasons.extend(named);
     }
-    (check, confirmation)
+    (check, confirmation, facts)
 }

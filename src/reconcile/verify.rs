@@ -55,7 +55,10 @@ pub(super) async fn verify(
         let repairs = tried
             .into_iter()
             .map(|attribute| Repair { attribute, at: now });
-        record.repairs.retain(|repair| is_recent(repair, now));
+        let contest = tracked.settings.policy.policy.contested;
+        record
+            .repairs
+            .retain(|repair| is_recent(repair, &contest, now));
         record.repairs.extend(repairs);
     }
     let outcome = match &trouble {
@@ -158,8 +161,5 @@ fn settled(after: &StackCheck, all_gone: bool) -> Decision {
     } else {
         DecisionKind::Alert
     };
-    Decision {
-        kind,
-        reasons: vec![reason.to_owned()],
-    }
+    Decision::because(kind, reason)
 }

@@ -1,4 +1,4 @@
-//! What Mooring remembers, in one SQLite file: sources, stacks, runs, intents, alerts, the outbox, channels.
+//! What Mooring remembers, in one SQLite file: sources, stacks, runs, decisions, intents, alerts, the outbox, channels.
 //!
 //! Everything that is asked for has a column; the rest of a record is the JSON text of its domain
 //! type. Times are kept in microseconds. Every write is on the disk when its call returns, and what
@@ -7,6 +7,7 @@
 mod alerts;
 mod channels;
 mod conclude;
+mod decisions;
 mod envelopes;
 mod error;
 mod history;

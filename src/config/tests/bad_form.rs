@@ -82,7 +82,8 @@ fn several_keys_at_once() {
     11 │     policy: { severities: [] }
        ·               ──────────
        ╰────
-     help: allowed here: `confirm_after`, `hold_off`, `max_age`, `mode`, `pending_after`, `safe`
+     help: allowed here: `confirm_after`, `contested`, `freezes`, `hold_off`, `limits`, `max_age`,
+           `max_changes`, `mode`, `pending_after`, `rules`, `safe`, `shadow`, `windows`
     "#);
 }
 
