@@ -158,10 +158,7 @@ fn notice(event: AlertEvent) -> Notice {
             digest: None,
             recipe: None,
             findings: Findings::default(),
-            decision: Decision {
-                kind: DecisionKind::Alert,
-                reasons: Vec::new(),
-            },
+            decision: Decision::new(DecisionKind::Alert),
         },
     })
 }

@@ -45,6 +45,7 @@ fn five_stacks_from_first_look_to_all_clear() {
     it_says_nothing_new_on_the_next_pass(&lab, &daemon);
     it_announces_that_the_world_is_put_back(&lab, &repository, &daemon);
     it_reports_on_all_of_it(&daemon);
+    it_tells_why_and_would_decide_the_same(&daemon);
 
     assert!(daemon.stop().success());
     for place in ["data", "mail", "posts", "mooring.log", "lab.log"] {
@@ -239,6 +240,25 @@ fn it_reports_on_all_of_it(daemon: &Daemon) {
     assert!(text.starts_with("All 5 stacks are in sync\n"), "{text}");
     let table = daemon.cli(&["report", "--format", "csv"]);
     assert_eq!(table.matches("\r\n").count(), 6, "{table}");
+}
+
+fn it_tells_why_and_would_decide_the_same(daemon: &Daemon) {
+    let runs = daemon.get("runs?stack=infra/live/storage&limit=100");
+    let mut runs = runs["runs"].as_array().unwrap().iter();
+    let repair = runs.find(|run| run["outcome"]["kind"] == "repaired");
+    let repair = repair.unwrap()["id"].as_str().unwrap();
+    let why = daemon.cli(&["why", repair]);
+    assert!(
+        why.starts_with("infra/live/storage  drifted  apply\n"),
+        "{why}"
+    );
+    assert!(why.contains("tags.Env is drift and safe by rule"), "{why}");
+    let config = daemon.config().display().to_string();
+    let same = daemon.cli(&["policy", "test", "--config", &config]);
+    assert!(
+        same.ends_with(" decisions, 0 of them different\n"),
+        "{same}"
+    );
 }
 
 fn no_secret_in(path: &Path) {

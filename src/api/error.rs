@@ -37,6 +37,8 @@ pub(super) enum ApiError {
     BadRequest(String),
     /// It cannot be done now.
     Conflict(String),
+    /// It cannot be done to what is there; where to look.
+    Unfit(String, &'static str),
     /// It was tried and failed.
     Failed(Failure),
     /// The daemon is stopping.
@@ -94,10 +96,15 @@ impl From<Refusal> for ApiError {
                 tracing::error!("{refusal}");
                 Self::Conflict(refusal.to_string())
             }
+            Refusal::NotPaused(_) => {
+                Self::Unfit(refusal.to_string(), "see what is paused: `mooring pause`")
+            }
+            Refusal::Unfit(_) => Self::Unfit(
+                refusal.to_string(),
+                "see how it stands: `mooring requests --all`",
+            ),
             Refusal::NothingOpen(_) => Self::NothingOpen(refusal.to_string()),
             Refusal::Running(_)
-            | Refusal::NotPaused(_)
-            | Refusal::Unfit(_)
             | Refusal::RevokedAlready(_)
             | Refusal::NotGivenUp(..)
             | Refusal::Objected(_)
@@ -173,6 +180,9 @@ impl IntoResponse for ApiError {
                 message,
                 "try again in a moment".to_owned(),
             ),
+            Self::Unfit(message, hint) => {
+                (StatusCode::CONFLICT, "conflict", message, hint.to_owned())
+            }
             Self::Failed(failure) => {
                 let (kind, message) = (failure.kind.as_str(), failure.message);
                 return response(StatusCode::BAD_GATEWAY, kind, &message, &failure.hint, None);

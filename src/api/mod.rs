@@ -5,6 +5,7 @@ mod ack;
 mod artifacts;
 mod audit;
 mod auth;
+mod decisions;
 mod error;
 mod health;
 mod messages;
@@ -88,6 +89,8 @@ fn reading() -> Router<Api> {
         .route("/report", get(report::report))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}/why", get(decisions::why))
+        .route("/decisions", get(decisions::list))
         .route("/runs/{run}/artifacts", get(artifacts::of_run))
         .route("/runs/{run}/artifacts/{name}", get(artifacts::one_of_run))
         .route("/reports", get(artifacts::reports))

@@ -11,12 +11,14 @@ use super::*;
 use served::{OPERATOR, Served};
 
 /// Every route behind a token, and the scope that opens it.
-const ROUTES: [(&str, &str, Scope); 36] = [
+const ROUTES: [(&str, &str, Scope); 38] = [
     ("GET", "/stacks", Scope::Read),
     ("GET", "/stacks/{stack}", Scope::Read),
     ("GET", "/report", Scope::Read),
     ("GET", "/runs", Scope::Read),
     ("GET", "/runs/{run}", Scope::Read),
+    ("GET", "/runs/{run}/why", Scope::Read),
+    ("GET", "/decisions", Scope::Read),
     ("GET", "/runs/{run}/artifacts", Scope::Read),
     ("GET", "/runs/{run}/artifacts/{name}", Scope::Read),
     ("GET", "/reports", Scope::Read),

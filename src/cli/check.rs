@@ -15,7 +15,7 @@ use super::Global;
 use super::error::CliError;
 use super::output;
 use super::progress;
-use super::report::ReportArgs;
+use super::report::{ReportArgs, judging};
 use super::signals::Signals;
 
 /// Arguments of `check`.
@@ -32,6 +32,10 @@ pub(super) struct CheckArgs {
     jobs: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
     report: ReportArgs,
+    /// Judge as this configuration says: its severities, noise and rules, what they ignore included.
+    /// The tree is taken for its source, if it has but one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The program to plan with: `terraform`, `tofu` or a path [default: terraform, else tofu]
     #[arg(long, value_name = "PROGRAM", env = "MOORING_ENGINE")]
     engine: Option<String>,
@@ -109,6 +113,7 @@ fn request(args: &CheckArgs) -> Result<Request, CliError> {
             grace: Duration::from_secs(10),
         },
         cache: cache_dir()?,
+        judging: judging(args.config.as_deref())?,
     })
 }
 

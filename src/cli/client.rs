@@ -37,7 +37,7 @@ pub(super) struct ServerArgs {
 }
 
 /// Who asks for something.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ByArgs {
     /// Who you are [default: the name you are logged in with]. A token of your own says it already.
     #[arg(long, value_name = "NAME")]

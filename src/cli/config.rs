@@ -41,6 +41,9 @@ pub(super) fn config(command: &ConfigCommand) -> Result<u8, CliError> {
     match command {
         ConfigCommand::Check(args) => {
             let settings = load(&args.config)?;
+            for warning in &settings.warnings {
+                print(&format!("{}: warning: {warning}\n", args.config.display()))?;
+            }
             let (sources, notifiers) = (settings.sources.len(), settings.notify.notifiers.len());
             print(&format!(
                 "{}: valid ({sources} sources, {notifiers} notifiers)\n",

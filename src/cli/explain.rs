@@ -10,12 +10,13 @@ use clap::Args;
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::plan_json::Schema;
-use crate::reconcile::explain::{Engined, from_file, from_plan_file, from_stream};
+use crate::reconcile::explain::{Engined, Explaining, from_file, from_plan_file, from_stream};
+use crate::reconcile::replay::Judging;
 use crate::report::exit_code;
 
 use super::Global;
 use super::error::CliError;
-use super::report::ReportArgs;
+use super::report::{ReportArgs, judging};
 use super::signals::Signals;
 
 /// Arguments of `explain`.
@@ -25,6 +26,9 @@ pub(super) struct ExplainArgs {
     file: PathBuf,
     #[command(flatten)]
     report: ReportArgs,
+    /// Judge as this configuration says: its severities, noise and rules, what they ignore included.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The output of `terraform providers schema -json`: tells which lists have no order, and what
     /// is sensitive in plans of versions that do not mark it.
     #[arg(long, value_name = "FILE")]
@@ -41,19 +45,22 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// Explains a plan; the exit code is the report's.
 pub(super) async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, CliError> {
     args.report.require_writable()?;
-    let schema = match &args.schema {
-        Some(file) => schema(file)?,
-        None => Schema::default(),
+    let how = Explaining {
+        schema: match &args.schema {
+            Some(file) => schema(file)?,
+            None => Schema::default(),
+        },
+        judging: judging(args.config.as_deref())?,
     };
     let check = if args.file == Path::new("-") {
-        from_stream(std::io::stdin().lock(), &schema)?
+        from_stream(std::io::stdin().lock(), &how)?
     } else if is_plan_file(&args.file)? {
-        match planned(&args).await? {
+        match planned(&args, &how.judging).await? {
             Ok(check) => check,
             Err(code) => return Ok(code),
         }
     } else {
-        from_file(&args.file, &schema)?
+        from_file(&args.file, &how)?
     };
     let checks = [check];
     args.report.deliver(&checks, global)?;
@@ -61,7 +68,10 @@ pub(super) async fn explain(args: ExplainArgs, global: &Global) -> Result<u8, Cl
 }
 
 /// Has an engine read a saved plan file; the inner error is the exit code of a signal.
-async fn planned(args: &ExplainArgs) -> Result<Result<StackCheck, u8>, CliError> {
+async fn planned(
+    args: &ExplainArgs,
+    judging: &Judging,
+) -> Result<Result<StackCheck, u8>, CliError> {
     let file = std::fs::canonicalize(&args.file).map_err(|cause| unreadable(&args.file, cause))?;
     let signals = Signals::watch()?;
     let engined = Engined {
@@ -70,7 +80,7 @@ async fn planned(args: &ExplainArgs) -> Result<Result<StackCheck, u8>, CliError>
         cancel: signals.stop.clone(),
     };
     let work = async {
-        from_plan_file(&file, &engined)
+        from_plan_file(&file, &engined, judging)
             .await
             .map_err(CliError::from)
     };

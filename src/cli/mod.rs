@@ -14,6 +14,7 @@ mod notify;
 mod output;
 mod pause;
 mod person;
+mod policy;
 mod posture;
 mod progress;
 mod remote;
@@ -25,6 +26,7 @@ mod signals;
 mod state;
 mod tables;
 mod token;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,6 +92,11 @@ enum Command {
     Plan(remote::PlanArgs),
     /// List the daemon's runs.
     Runs(remote::RunsArgs),
+    /// Tell why a run decided what it did: each change, and the rule or guard that decided it.
+    Why(why::WhyArgs),
+    /// Try a policy out on what the daemon decided lately.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// List what is kept of a run, or write one of it: what a look found, the log of an apply.
     Artifacts(artifacts::ArtifactsArgs),
     /// Report on the daemon's stacks over a time: how they are, what came, what was fixed and by whom.
@@ -184,6 +191,8 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Show(args) => block_on(remote::show(args))?,
         Command::Plan(args) => block_on(remote::plan(args))?,
         Command::Runs(args) => block_on(remote::runs(args))?,
+        Command::Why(args) => block_on(why::why(args))?,
+        Command::Policy(policy::PolicyCommand::Test(args)) => block_on(policy::test(args))?,
         Command::Artifacts(args) => block_on(artifacts::artifacts(args))?,
         Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Ack(args) => block_on(ack::ack(args))?,

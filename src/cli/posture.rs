@@ -110,7 +110,7 @@ impl PostureArgs {
     }
 }
 
-fn moment(text: &str) -> Result<Moment, CliError> {
+pub(super) fn moment(text: &str) -> Result<Moment, CliError> {
     text.parse::<Moment>().map_err(|_| CliError::Usage {
         message: format!("`{text}` is no time"),
         hint: "write how long ago (`7d`, `24h`, `2w`), a day (`2026-11-18`) or a time \

@@ -1,10 +1,12 @@
 //! What `check` and `explain` share: how the report looks and where it goes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::config::load;
 use crate::domain::check::StackCheck;
+use crate::reconcile::replay::Judging;
 use crate::report::{Format, Options, render, render_troubles};
 
 use super::Global;
@@ -24,6 +26,14 @@ pub(super) struct ReportArgs {
     /// (text, markdown and html; json has it always).
     #[arg(long)]
     why: bool,
+}
+
+/// How what is found is judged: as a configuration says, if one is named.
+pub(super) fn judging(config: Option<&Path>) -> Result<Judging, CliError> {
+    Ok(match config {
+        Some(file) => Judging::by(load(file)?),
+        None => Judging::default(),
+    })
 }
 
 impl ReportArgs {

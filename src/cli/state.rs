@@ -148,7 +148,11 @@ async fn restore(args: RestoreArgs) -> Result<u8, CliError> {
         "restore",
     ];
     let client = Client::new(&args.server)?;
-    let by = client.by(args.by).into_iter().next().map(|(_, by)| by);
+    let by = client
+        .by(args.by.clone())
+        .into_iter()
+        .next()
+        .map(|(_, by)| by);
     let body = json!({
         "by": by,
         "choices": {"forget": args.forget, "other_lineage": args.other_lineage},

@@ -10,7 +10,7 @@ use crate::config::load;
 use crate::domain::finding::Origin;
 use crate::domain::pattern::PathPattern;
 use crate::domain::rules::Rules;
-use crate::domain::tables::{IRREVERSIBLE, NOISE, SEVERITY, STATEFUL, Scope};
+use crate::domain::tables::{IRREVERSIBLE, NOISE, SEVERITY, STATEFUL, Scope, WRITERS};
 
 use super::error::CliError;
 use super::output::{print, width};
@@ -24,6 +24,8 @@ enum Which {
     Noise,
     /// What cannot be undone, and is never automatic.
     Irreversible,
+    /// Who else usually writes what drifts again and again.
+    Writers,
 }
 
 /// How tables are printed.
@@ -39,7 +41,7 @@ enum TablesFormat {
 /// Arguments of `config tables`.
 #[derive(Debug, Args)]
 pub(super) struct TablesArgs {
-    /// The table; without one all three.
+    /// The table; without one all of them.
     #[arg(value_enum)]
     which: Option<Which>,
     /// Form of the tables.
@@ -56,7 +58,12 @@ pub(super) fn tables(args: &TablesArgs) -> Result<(), CliError> {
         Some(file) => load(file)?.rules,
         None => Rules::default(),
     };
-    let all = [Which::Severity, Which::Noise, Which::Irreversible];
+    let all = [
+        Which::Severity,
+        Which::Noise,
+        Which::Irreversible,
+        Which::Writers,
+    ];
     let sheets: Vec<Sheet> = all
         .into_iter()
         .filter(|which| args.which.is_none_or(|wanted| wanted == *which))
@@ -85,6 +92,7 @@ fn sheet(which: Which, rules: &Rules) -> Sheet {
         Which::Severity => severity(rules),
         Which::Noise => noise(rules),
         Which::Irreversible => irreversible(rules),
+        Which::Writers => writers(),
     }
 }
 
@@ -191,6 +199,21 @@ fn irreversible(rules: &Rules) -> Sheet {
                 to this table, and nothing can take away from it.",
         header: &["TYPES", "ATTRIBUTES", "EFFECT", "REASON", "SOURCE"],
         rows: own.chain(attributes).chain(objects).collect(),
+    }
+}
+
+fn writers() -> Sheet {
+    let rows = WRITERS.iter().map(|row| {
+        let mut cells = scope(&row.scope);
+        cells.extend([row.who, row.source].map(str::to_owned));
+        cells
+    });
+    Sheet {
+        title: "Writers",
+        about: "Drift that comes back after its repair is written by something else too: often by these. \
+                The first row that fits counts.",
+        header: &["TYPES", "ATTRIBUTES", "WHO", "SOURCE"],
+        rows: rows.collect(),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The configuration file: from `mooring.yaml` as written to [`Settings`] in which nothing can be
-//! wrong any more. `written` (with `channel` for receivers) is the file's own form (and its JSON Schema), `syntax` explains what
+//! wrong any more. `written` (with `channel` for receivers and `policy` for its rules) is the file's own form (and its JSON Schema), `syntax` explains what
 //! the YAML reader refuses, `keys` finds unknown and empty keys, `resolve` checks meanings, `mask` keeps secrets out of error messages.
 
 mod at;
@@ -7,6 +7,7 @@ mod channel;
 mod error;
 mod keys;
 mod mask;
+mod policy;
 mod resolve;
 mod syntax;
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod environment;
 mod heartbeat;
 mod notify;
 mod policy;
+mod policy_rules;
 mod reports;
 mod rules;
 mod snapshots;
@@ -47,6 +48,7 @@ pub(super) fn resolve(
         base,
         now,
         problems: Vec::new(),
+        warnings: Vec::new(),
     };
     match checks.settings(written) {
         Some(settings) if checks.problems.is_empty() => Ok(settings),
@@ -60,6 +62,8 @@ struct Checks<'a> {
     base: &'a Path,
     now: Timestamp,
     problems: Vec<Problem>,
+    /// What is no mistake, but may not be meant: each with its line.
+    warnings: Vec<String>,
 }
 
 /// The general schedule's parts, which a stack's schedule falls back to.
@@ -80,7 +84,7 @@ impl Checks<'_> {
         let jitter = self.jitter(timing.jitter);
         let schedule = self.schedule(timing, jitter);
         let policy = written.policy.as_ref();
-        let general = policy.map_or_else(Default::default, |p| self.policy(p));
+        let general = policy.map_or_else(Default::default, |p| self.policy(p, timing.timezone));
         let rules = policy.map_or_else(Default::default, |p| self.judgement(p));
         let mut policy = PolicySettings::default();
         general.apply(&mut policy);
@@ -126,6 +130,7 @@ impl Checks<'_> {
                 None => None,
             },
             reports,
+            warnings: std::mem::take(&mut self.warnings),
         };
         Some(settings)
     }

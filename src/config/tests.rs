@@ -3,6 +3,7 @@
 mod bad_form;
 mod bad_meaning;
 mod good_files;
+mod policy;
 
 use proptest::prelude::*;
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::at::{At, EnvText};
 use super::channel::Notifier;
+use super::policy::{Contested, Freeze, Limits, Rule, SafeAction};
 use crate::domain::finding::{Origin, Severity};
-use crate::domain::policy::{PolicyMode, SafeAction};
+use crate::domain::policy::PolicyMode;
 
 /// Variables for Terraform: name → text in quotes, `{ file: … }` or `{ env: … }`.
 pub(super) type Environment = BTreeMap<String, At<EnvText>>;
@@ -124,11 +125,28 @@ pub(super) struct Source {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Policy {
-    /// `observe` (look and tell) or `heal` (also repair drift that rules call safe). Default: observe.
+    /// `observe` (look and tell), `heal` (also repair drift that rules call safe) or `sync` (also apply
+    /// merged code that rules call safe). Default: observe.
     #[schemars(with = "Option<PolicyMode>")]
     pub mode: Option<At<String>>,
-    /// What is safe to repair; without rules nothing is.
+    /// Rules in order: what is ignored, safe, asked about or refused. Of those that fit the first
+    /// decides.
+    pub rules: Option<Vec<Rule>>,
+    /// What is safe besides, after all rules; without any nothing is.
     pub safe: Option<Vec<Safe>>,
+    /// Whether decisions are only recorded and told. Default: false.
+    pub shadow: Option<bool>,
+    /// The times in which something may be applied. Default: always.
+    pub windows: Option<Vec<Hours>>,
+    /// Times in which nothing is applied.
+    pub freezes: Option<Vec<Freeze>>,
+    /// How often something may be applied. Default: as often as need be.
+    pub limits: Option<Limits>,
+    /// A plan that changes more objects than this is asked about. Default: 20.
+    #[schemars(range(min = 1))]
+    pub max_changes: Option<At<u32>>,
+    /// When drift that comes back after its repair is no longer repaired.
+    pub contested: Option<Contested>,
     /// No repair within this time of the first sight of a drift. Default: 0s.
     pub hold_off: Option<At<String>>,
     /// Code may wait this long before it alerts. Default: 24h.
@@ -154,11 +172,26 @@ pub(super) struct Policy {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StackPolicy {
-    /// `observe` or `heal`.
+    /// `observe`, `heal` or `sync`.
     #[schemars(with = "Option<PolicyMode>")]
     pub mode: Option<At<String>>,
-    /// What is safe to repair, instead of the general list.
+    /// Rules, instead of the general ones.
+    pub rules: Option<Vec<Rule>>,
+    /// What is safe besides, instead of the general list.
     pub safe: Option<Vec<Safe>>,
+    /// Whether decisions are only recorded and told.
+    pub shadow: Option<bool>,
+    /// The times in which something may be applied, instead of the general ones.
+    pub windows: Option<Vec<Hours>>,
+    /// Times in which nothing is applied, instead of the general ones.
+    pub freezes: Option<Vec<Freeze>>,
+    /// How often something may be applied.
+    pub limits: Option<Limits>,
+    /// A plan that changes more objects than this is asked about.
+    #[schemars(range(min = 1))]
+    pub max_changes: Option<At<u32>>,
+    /// When drift that comes back after its repair is no longer repaired.
+    pub contested: Option<Contested>,
     /// No repair within this time of the first sight of a drift.
     pub hold_off: Option<At<String>>,
     /// Code may wait this long before it alerts.

@@ -54,6 +54,8 @@ pub enum Resolution {
     PutBack,
     /// What the stack reads in Git changed, and with it the trouble went.
     CaughtUp,
+    /// Rules ignore it by now.
+    Ignored,
     /// The stack is no longer tracked.
     Untracked,
 }
@@ -65,6 +67,7 @@ impl Resolution {
             Self::Repaired => "repaired by Mooring",
             Self::PutBack => "put right outside Mooring",
             Self::CaughtUp => "over since the configuration was changed",
+            Self::Ignored => "ignored by a rule from now on",
             Self::Untracked => "the stack is no longer tracked",
         }
     }

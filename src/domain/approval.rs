@@ -169,20 +169,14 @@ mod tests {
             DecisionKind::Ask,
             DecisionKind::Refuse,
         ] {
-            let decision = Decision {
-                kind,
-                reasons: vec![],
-            };
+            let decision = Decision::new(kind);
             assert_eq!(ApprovedPlan::by_policy(&decision, binding("d")), None);
         }
     }
 
     #[test]
     fn an_approval_dies_when_anything_it_binds_changes() {
-        let decision = Decision {
-            kind: DecisionKind::Apply,
-            reasons: vec![],
-        };
+        let decision = Decision::new(DecisionKind::Apply);
         let approved = ApprovedPlan::by_policy(&decision, binding("d")).unwrap();
         assert!(approved.covers(&binding("d")));
         assert!(!approved.covers(&binding("e")));

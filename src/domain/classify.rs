@@ -245,6 +245,7 @@ fn finding(
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        ignored: None,
         background: Background::default(),
         reason: change.reason.clone(),
         attributes,

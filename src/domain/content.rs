@@ -35,7 +35,8 @@ impl AttributeKey {
 
 /// Whether the world moved here in a way that people are told about.
 pub fn tells_drift(finding: &Finding) -> bool {
-    finding.is_drift() || (finding.has_unenforced() && finding.severity >= UNENFORCED_TELLS_FROM)
+    let unenforced = finding.has_unenforced() && finding.severity >= UNENFORCED_TELLS_FROM;
+    (finding.is_drift() && finding.suppressed.is_none()) || unenforced
 }
 
 /// Whether a finding counts when two looks are compared.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Address, CommitId};
 use super::place::Background;
 use super::plan::{Check, CheckStatus, Mode};
+use super::policy::Ignored;
 use super::value::{AttributePath, Value};
 
 /// Where a difference comes from.
@@ -307,6 +308,9 @@ pub struct Finding {
     pub irreversible: Option<String>,
     /// Why it is known noise and nobody is told, if so.
     pub suppressed: Option<String>,
+    /// The rule that ignores it, if that is why.
+    #[serde(default)]
+    pub ignored: Option<Ignored>,
     /// What is known of it besides what the plan says.
     #[serde(default)]
     pub background: Background,
@@ -395,6 +399,24 @@ impl Findings {
     pub fn has_drift(&self) -> bool {
         self.resources.iter().any(Finding::is_drift)
             || self.outputs.iter().any(|o| o.origin == Origin::Drift)
+    }
+
+    /// Whether the world moved in a way that no rule ignores. An output follows from what drifted.
+    pub fn has_told_drift(&self) -> bool {
+        let mut resources = self.resources.iter();
+        let ignores = self.resources.iter().any(|f| f.ignored.is_some());
+        resources.any(|f| f.is_drift() && f.suppressed.is_none())
+            || (!ignores && self.outputs.iter().any(|o| o.origin == Origin::Drift))
+    }
+
+    /// Whether the world moved, and rules ignore all of it.
+    pub fn has_only_ignored_drift(&self) -> bool {
+        self.has_drift() && !self.has_told_drift()
+    }
+
+    /// Whether there is anything that people are told about besides drift and code.
+    pub fn has_other_trouble(&self) -> bool {
+        self.has_failing_check() || self.has_grave_unenforced()
     }
 
     /// P: the configuration would still change something.

@@ -5,11 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::check::StackCheck;
 use super::confirm::Confirmation;
 use super::content::{AttributeKey, drifted};
-use super::policy::Guard;
+use super::policy::{Contest, Guard};
 use super::stack::{Repair, StackRecord, StateIdentity};
-
-/// Drift that is back within this time of its repair is written by something else too.
-const CONTESTED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is known of a look besides its findings.
 #[derive(Debug)]
@@ -26,12 +23,13 @@ pub struct Seen<'a> {
     pub confirmation: Confirmation,
     /// No repair within this time of the first sight of a drift.
     pub hold_off: SignedDuration,
+    /// When drift that comes back is no longer repaired.
+    pub contest: Contest,
 }
 
 /// Every guard that stands; `record` is as it was before this look.
 pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guard> {
-    let since = |key: AttributeKey| record.drifting.get(&key).map_or(now, |seen| seen.since);
-    let youngest = drifted(seen.check).map(since).max().unwrap_or(now);
+    let held_off_until = held_off_until(record, seen, now);
     let known = record.state.as_ref();
     let older = |known: &StateIdentity, state: &StateIdentity| {
         known.lineage == state.lineage && state.serial < known.serial
@@ -49,8 +47,8 @@ pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guar
             both.is_some_and(|(known, state)| older(known, state)),
         ),
         (Guard::NoLocking, !seen.locks),
-        (Guard::Contested, contested(record, seen.check, now)),
-        (Guard::HoldOff, now.duration_since(youngest) < seen.hold_off),
+        (Guard::Contested, !contested(record, seen, now).is_empty()),
+        (Guard::HoldOff, held_off_until.is_some()),
         (Guard::Held, record.held.is_some()),
         (Guard::DirtyTree, seen.check.dirty),
         (Guard::Unstable, seen.confirmation == Confirmation::Unstable),
@@ -59,19 +57,29 @@ pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guar
     standing.map(|(guard, _)| guard).collect()
 }
 
-/// Whether a repair is young enough for its return to be contested.
-pub fn is_recent(repair: &Repair, now: Timestamp) -> bool {
-    now.duration_since(repair.at) < CONTESTED_WITHIN
+/// When the youngest drift is old enough to be repaired; none if it is.
+pub fn held_off_until(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Option<Timestamp> {
+    let since = |key: AttributeKey| record.drifting.get(&key).map_or(now, |seen| seen.since);
+    let youngest = drifted(seen.check).map(since).max().unwrap_or(now);
+    let until = youngest.checked_add(seen.hold_off).ok()?;
+    (until > now).then_some(until)
 }
 
-fn contested(record: &StackRecord, check: &StackCheck, now: Timestamp) -> bool {
-    let lately: Vec<&AttributeKey> = record
-        .repairs
-        .iter()
-        .filter(|repair| is_recent(repair, now))
-        .map(|repair| &repair.attribute)
-        .collect();
-    drifted(check).any(|key| lately.contains(&&key))
+/// Whether a repair is young enough for its return to be contested.
+pub fn is_recent(repair: &Repair, contest: &Contest, now: Timestamp) -> bool {
+    now.duration_since(repair.at) < contest.within
+}
+
+/// What drifted although it was repaired lately, as often as is enough.
+pub fn contested(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<AttributeKey> {
+    let lately = || {
+        let repairs = record.repairs.iter();
+        repairs.filter(|repair| is_recent(repair, &seen.contest, now))
+    };
+    let repaired = |key: &AttributeKey| lately().filter(|repair| repair.attribute == *key).count();
+    drifted(seen.check)
+        .filter(|key| repaired(key) >= seen.contest.times.max(1))
+        .collect()
 }
 
 #[cfg(test)]
@@ -114,6 +122,7 @@ mod tests {
             locks: true,
             confirmation: Confirmation::Confirmed,
             hold_off: SignedDuration::ZERO,
+            contest: Contest::default(),
         }
     }
 
@@ -178,5 +187,49 @@ mod tests {
         let look = seen(&bad, Some(&same));
         assert_eq!(guards(&repaired(199_000), &look, now), [Guard::Contested]);
         assert_eq!(guards(&repaired(100_000), &look, now), []);
+    }
+
+    #[test]
+    fn drift_is_contested_once_it_came_back_as_often_as_is_said() {
+        let now = at(200_000);
+        let same = identity("one", 7);
+        let bad = check(vec![drift("aws_sqs_queue.jobs", "tags.Env", "hacked")]);
+        let repaired = |times: &[i64]| StackRecord {
+            repairs: times
+                .iter()
+                .map(|seconds| Repair {
+                    attribute: attribute("aws_sqs_queue.jobs", "tags.Env"),
+                    at: at(*seconds),
+                })
+                .collect(),
+            ..record(now)
+        };
+        let twice = Seen {
+            contest: Contest {
+                times: 2,
+                within: SignedDuration::from_hours(1),
+            },
+            ..seen(&bad, Some(&same))
+        };
+        assert_eq!(guards(&repaired(&[199_000]), &twice, now), []);
+        assert_eq!(guards(&repaired(&[190_000, 199_000]), &twice, now), []);
+        assert_eq!(
+            guards(&repaired(&[198_000, 199_000]), &twice, now),
+            [Guard::Contested]
+        );
+    }
+
+    #[test]
+    fn a_hold_off_ends_that_long_after_the_youngest_drift_was_first_seen() {
+        let now = at(200_000);
+        let bad = check(vec![drift("aws_sqs_queue.jobs", "tags.Env", "hacked")]);
+        let mut known = record(now);
+        known.observe(bad.clone(), at(199_900));
+        let held = Seen {
+            hold_off: SignedDuration::from_mins(5),
+            ..seen(&bad, None)
+        };
+        assert_eq!(held_off_until(&known, &held, now), Some(at(200_200)));
+        assert_eq!(held_off_until(&known, &held, at(200_200)), None);
     }
 }

@@ -1,13 +1,12 @@
 //! Whole plans against policy: what must never be applied by itself.
 
-use globset::Glob;
 use jiff::Timestamp;
 
 use super::classify::classify;
 use super::finding::{Findings, Origin, PlanExit, Severity, Verdict, verdict};
 use super::ledger::carry;
 use super::plan::{Plan, PlannedAction, ResourceChange};
-use super::policy::{DecisionKind, Policy, PolicyMode, SafeAction, SafeRule, decide};
+use super::policy::{Conditions, DecisionKind, Effect, Facts, Policy, PolicyMode, Rule, decide};
 use super::rules::Rules;
 use super::testing::{change, object};
 use super::value::Value;
@@ -23,23 +22,21 @@ fn plan(changes: Vec<ResourceChange>, drift: Vec<ResourceChange>) -> Plan {
 
 /// Everything that can be called safe is called safe.
 fn generous() -> Policy {
-    let any = |glob: &str| Glob::new(glob).map(|glob| glob.compile_matcher());
-    let rule = any("*").map(|all| SafeRule {
-        name: "all".to_owned(),
-        resource_type: all.clone(),
-        actions: vec![SafeAction::Update, SafeAction::Create],
-        attributes: vec![all],
-    });
     Policy {
         mode: PolicyMode::Heal,
-        safe: rule.into_iter().collect(),
+        safe: vec![Rule {
+            name: "all".to_owned(),
+            when: Conditions::default(),
+            effect: Effect::Safe,
+        }],
+        ..Policy::default()
     }
 }
 
 fn judged(plan: &Plan) -> (Findings, Verdict, DecisionKind) {
     let findings = classify(plan, &Rules::default());
     let verdict = verdict(PlanExit::Changes, plan.errored, plan.complete, &findings);
-    let decision = decide(verdict, &findings, &generous(), &[]);
+    let decision = decide(verdict, &findings, &generous(), &Facts::default());
     (findings, verdict, decision.kind)
 }
 

@@ -49,6 +49,23 @@ impl Hours {
         }
         None
     }
+
+    /// When they begin next, seen from a moment outside of them.
+    pub fn next(&self, at: Timestamp) -> Option<Timestamp> {
+        let mut date = at.to_zoned(self.zone.clone()).date();
+        // A week and a day: today's may have begun already.
+        for _ in 0..9 {
+            let begin = date
+                .to_datetime(self.from)
+                .to_zoned(self.zone.clone())
+                .ok()?;
+            if begin.timestamp() > at && self.contain(begin.timestamp()) {
+                return Some(begin.timestamp());
+            }
+            date = date.checked_add(1.day()).ok()?;
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +128,25 @@ mod tests {
         assert_eq!(
             night.end(at("2026-03-28T22:00:00Z")),
             Some(at("2026-03-29T05:00:00Z"))
+        );
+    }
+
+    #[test]
+    fn the_next_begin_is_on_a_day_of_theirs_by_their_clock() {
+        let fridays = hours(&[Weekday::Friday], 9, 17, "Europe/Berlin");
+        assert_eq!(
+            fridays.next(at("2026-11-27T16:30:00Z")),
+            Some(at("2026-12-04T08:00:00Z"))
+        );
+        assert_eq!(
+            fridays.next(at("2026-11-27T07:59:00Z")),
+            Some(at("2026-11-27T08:00:00Z"))
+        );
+        // The clocks go forward between the two.
+        let daily = hours(&[], 9, 17, "Europe/Berlin");
+        assert_eq!(
+            daily.next(at("2026-03-28T16:30:00Z")),
+            Some(at("2026-03-29T07:00:00Z"))
         );
     }
 

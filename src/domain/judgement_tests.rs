@@ -12,7 +12,7 @@ use super::ids::Address;
 use super::ledger::carry;
 use super::pattern::{NamePattern, PathPattern};
 use super::plan::{Plan, PlannedAction, ResourceChange};
-use super::policy::{DecisionKind, Policy, PolicyMode, decide};
+use super::policy::{DecisionKind, Facts, Policy, PolicyMode, decide};
 use super::rules::{IrreversibleRule, NoiseRule, Rules, SeverityRule};
 use super::testing::{change, value};
 use super::value::Value;
@@ -218,13 +218,13 @@ fn restorable(time: u8, status: &str) -> String {
 fn silent(findings: &Findings) -> bool {
     let policy = Policy {
         mode: PolicyMode::Heal,
-        safe: Vec::new(),
+        ..Policy::default()
     };
     let in_sync = verdict(PlanExit::NoChanges, false, true, findings);
     in_sync == Verdict::InSync
         && !findings.has_grave_unenforced()
         && !findings.resources.iter().any(tells_drift)
-        && decide(in_sync, findings, &policy, &[]).kind == DecisionKind::Nothing
+        && decide(in_sync, findings, &policy, &Facts::default()).kind == DecisionKind::Nothing
 }
 
 #[test]

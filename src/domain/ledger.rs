@@ -193,6 +193,7 @@ fn show(
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        ignored: None,
         background: Background::default(),
         reason: Some(format!(
             "not as last accepted since {}",

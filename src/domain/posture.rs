@@ -35,6 +35,8 @@ use super::ids::{SourceName, StackId};
 const OLDEST: usize = 10;
 /// Acknowledgements that end within this time are named.
 const EXPIRES_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Rules that ignore something and end within this time are named.
+const IGNORES_EXPIRE_WITHIN: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The posture of many stacks over a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +73,9 @@ pub struct Posture {
     pub suppressed: Listed<Suppressed>,
     /// Acknowledgements of open alerts that end within a week, soonest first.
     pub expiring: Listed<Expiring>,
+    /// Rules that ignore something and end within two weeks, soonest first.
+    #[serde(default)]
+    pub expiring_ignores: Listed<ExpiringIgnore>,
     /// Stacks that cannot be checked, longest first.
     pub failing: Listed<StackLine>,
     /// Stacks that were not looked at recently enough, longest first.
@@ -93,6 +98,12 @@ pub struct Listed<T> {
     pub total: usize,
     /// The first of them.
     pub items: Vec<T>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self::all(Vec::new())
+    }
 }
 
 impl<T> Listed<T> {
@@ -144,6 +155,9 @@ pub struct FixedCounts {
     pub outside: usize,
     /// See [`FixedBy::Code`].
     pub code: usize,
+    /// See [`FixedBy::Ignored`].
+    #[serde(default)]
+    pub ignored: usize,
     /// See [`FixedBy::Untracked`].
     pub untracked: usize,
 }
@@ -155,6 +169,7 @@ impl FixedCounts {
             mooring: count(FixedBy::Mooring),
             outside: count(FixedBy::Outside),
             code: count(FixedBy::Code),
+            ignored: count(FixedBy::Ignored),
             untracked: count(FixedBy::Untracked),
         }
     }
@@ -165,6 +180,7 @@ impl FixedCounts {
             FixedBy::Mooring => self.mooring,
             FixedBy::Outside => self.outside,
             FixedBy::Code => self.code,
+            FixedBy::Ignored => self.ignored,
             FixedBy::Untracked => self.untracked,
         }
     }
@@ -249,6 +265,23 @@ pub struct Expiring {
     pub by: String,
     /// Why it was to be quiet.
     pub reason: Option<String>,
+}
+
+/// A rule that ignores something and ends soon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiringIgnore {
+    /// The stack.
+    pub stack: StackId,
+    /// The object.
+    pub address: String,
+    /// The rule.
+    pub rule: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// When it ends.
+    pub until: Timestamp,
 }
 
 /// A stack as it is now.
@@ -352,6 +385,7 @@ impl Posture {
             contested: Listed::all(scope.contested()),
             suppressed: Listed::all(scope.suppressed()),
             expiring: Listed::all(scope.expiring(input.made_at)),
+            expiring_ignores: Listed::all(scope.expiring_ignores(input.made_at)),
             failing: of_verdict(Verdict::Failed),
             unchecked: of_verdict(Verdict::Unknown),
             time_to_detect: times::to_detect(window, &scope.alerts, &scope.runs),
@@ -374,6 +408,7 @@ impl Posture {
         self.contested.items.truncate(most);
         self.suppressed.items.truncate(most);
         self.expiring.items.truncate(most);
+        self.expiring_ignores.items.truncate(most);
         self.failing.items.truncate(most);
         self.unchecked.items.truncate(most);
         self.stacks.items.truncate(most);
@@ -471,6 +506,30 @@ impl<'a> Scope<'a> {
             })
         });
         suppressed.collect()
+    }
+
+    fn expiring_ignores(&self, now: Timestamp) -> Vec<ExpiringIgnore> {
+        let last = now
+            .checked_add(IGNORES_EXPIRE_WITHIN)
+            .unwrap_or(Timestamp::MAX);
+        let of = |stack: &StackNow| -> Vec<ExpiringIgnore> {
+            let soon = stack.ignored.iter().filter_map(|(address, ignored)| {
+                let until = ignored.until.filter(|until| (now..=last).contains(until))?;
+                Some(ExpiringIgnore {
+                    stack: stack.id.clone(),
+                    address: address.clone(),
+                    rule: ignored.rule.clone(),
+                    owner: ignored.owner.clone(),
+                    reason: ignored.reason.clone(),
+                    until,
+                })
+            });
+            soon.collect()
+        };
+        let mut expiring: Vec<ExpiringIgnore> = self.tracked().flat_map(of).collect();
+        expiring
+            .sort_by(|a, b| (a.until, &a.stack, &a.address).cmp(&(b.until, &b.stack, &b.address)));
+        expiring
     }
 
     fn expiring(&self, now: Timestamp) -> Vec<Expiring> {

@@ -75,6 +75,26 @@ pub fn covered(patterns: &[PathPattern], change: &AttributeChange) -> bool {
     !found.is_empty() && found.iter().all(|path| covers(path))
 }
 
+/// Whether anything that differs in a change is named by the patterns, or may be: what is named below
+/// something that differs as a whole counts too.
+pub fn touched(patterns: &[PathPattern], change: &AttributeChange) -> bool {
+    let Subject::Attribute(path) = &change.subject else {
+        return patterns
+            .iter()
+            .any(|p| p.names(&change.subject) || p.is_any());
+    };
+    if !patterns.iter().any(|p| p.below(path.segments()).is_some()) {
+        return false;
+    }
+    let mut found = Vec::new();
+    let sides = [&change.state, &change.real, &change.want];
+    differing(&mut path.segments().to_vec(), sides, &mut found);
+    found.is_empty()
+        || found
+            .iter()
+            .any(|path| patterns.iter().any(|p| p.below(path).is_some()))
+}
+
 /// The paths below `path` at which the sides differ, through the items of lists of one length.
 fn differing(path: &mut Vec<String>, sides: [&Value; 3], found: &mut Vec<Vec<String>>) {
     let [state, real, want] = sides;

@@ -90,6 +90,9 @@ pub struct StackRecord {
     pub last: Option<StackCheck>,
     /// The commit at which it was last in sync.
     pub in_sync_commit: Option<CommitId>,
+    /// The state as it was when it was last in sync.
+    #[serde(default)]
+    pub in_sync_state: Option<StateIdentity>,
     /// The state as last seen and trusted.
     pub state: Option<StateIdentity>,
     /// Which state it is (a hash over the backend's location), to notice two stacks on one.
@@ -129,6 +132,7 @@ impl StackRecord {
             pending_since: None,
             last: None,
             in_sync_commit: None,
+            in_sync_state: None,
             state: None,
             backend: None,
             held: None,
@@ -161,7 +165,7 @@ impl StackRecord {
         self.last = Some(check);
     }
 
-    /// Takes in the state that a look was made from. Another lineage or an older serial than seen
+    /// Takes in the state that the look just taken in was made from. Another lineage or an older serial than seen
     /// before is not believed: repairs are on hold until a person says that it is right.
     pub fn observe_state(&mut self, seen: Option<StateIdentity>) {
         let Some(seen) = seen else {
@@ -179,7 +183,13 @@ impl StackRecord {
         });
         match doubt {
             Some(doubt) => self.held = self.held.take().or(Some(doubt)),
-            None => self.state = Some(seen),
+            None => {
+                let last = self.last.as_ref();
+                if last.is_some_and(|last| last.verdict == Verdict::InSync && !last.dirty) {
+                    self.in_sync_state = Some(seen.clone());
+                }
+                self.state = Some(seen);
+            }
         }
     }
 
@@ -187,6 +197,7 @@ impl StackRecord {
     pub fn release(&mut self) {
         self.held = None;
         self.state = None;
+        self.in_sync_state = None;
         self.repairs.clear();
     }
 

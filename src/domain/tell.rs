@@ -210,6 +210,7 @@ fn sights(situation: &Situation<'_>) -> [(AlertKind, Sight); 4] {
         _ if failed => Sight::Unseen,
         Some(trouble) => Sight::Present(trouble),
         None if situation.repaired => Sight::Absent(Resolution::Repaired),
+        None if check.findings.has_drift() => Sight::Absent(Resolution::Ignored),
         None if situation.code_moved => Sight::Absent(Resolution::CaughtUp),
         None => over.clone(),
     };
@@ -250,7 +251,7 @@ fn drift_trouble(check: &StackCheck, unstable: &BTreeSet<AttributeKey>) -> Optio
         .map(|f| f.severity)
         .max();
     let checks = findings.has_failing_check().then_some(Severity::High);
-    let outputs = findings.has_drift().then_some(Severity::Low);
+    let outputs = findings.has_told_drift().then_some(Severity::Low);
     let severity = worst.max(checks).max(outputs)?;
     Some(Trouble {
         content: content(check, unstable, tells_drift),
@@ -258,4 +259,51 @@ fn drift_trouble(check: &StackCheck, unstable: &BTreeSet<AttributeKey>) -> Optio
         parts: parts(check, unstable, tells_drift),
         cause: cause::of_findings(check, AlertKind::Drift, tells_drift),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{SourceName, StackId};
+    use crate::domain::policy::Ignored;
+    use crate::domain::testing::{check, drift};
+
+    fn told(look: &StackCheck, known: &[Alert], now: Timestamp) -> Told {
+        let (id, source) = (StackId::new("infra/a"), SourceName::new("infra"));
+        let (dir, workspace) = ("a".to_owned(), "default".to_owned());
+        let mut record = StackRecord::new(id, source, dir, workspace, BTreeMap::new(), now);
+        record.observe(look.clone(), now);
+        let situation = Situation {
+            record: &record,
+            check: look,
+            repaired: false,
+            code_moved: false,
+            pending_after: SignedDuration::from_hours(24),
+            timings: &Timings::default().at_once(),
+            audience: &Audience::default(),
+        };
+        let fresh = || AlertId::from_uuid(uuid::Uuid::nil());
+        tell(&situation, known, fresh, now)
+    }
+
+    #[test]
+    fn drift_that_rules_ignore_opens_no_alert_and_ends_the_one_there_is() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut look = check(vec![drift("t.a", "tags.Env", "x")]);
+        let opened = told(&look, &[], now).alerts.remove(0).0;
+        assert_eq!(opened.kind, AlertKind::Drift);
+        let found = &mut look.findings.resources[0];
+        found.suppressed = Some("ignored".to_owned());
+        found.ignored = Some(Ignored {
+            rule: "r".to_owned(),
+            owner: "o".to_owned(),
+            reason: "why".to_owned(),
+            until: None,
+        });
+        assert!(told(&look, &[], now).alerts.is_empty());
+        let later = now + SignedDuration::from_hours(1);
+        let (ended, _) = told(&look, &[opened], later).alerts.remove(0);
+        assert_eq!(ended.resolved, Some((later, Resolution::Ignored)));
+    }
 }

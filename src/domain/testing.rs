@@ -35,10 +35,7 @@ pub(crate) fn check(resources: Vec<Finding>) -> StackCheck {
         digest: None,
         recipe: None,
         findings,
-        decision: Decision {
-            kind: DecisionKind::Alert,
-            reasons: Vec::new(),
-        },
+        decision: Decision::new(DecisionKind::Alert),
     }
 }
 
@@ -67,6 +64,7 @@ pub(crate) fn finding(
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        ignored: None,
         background: Background::default(),
         reason: None,
         attributes: vec![AttributeChange::new(

@@ -237,7 +237,11 @@ fn failure(check: &StackCheck) -> Section {
 
 fn reasons(check: &StackCheck) -> Vec<Item> {
     let all = &check.decision.reasons;
-    let mut items: Vec<Item> = all.iter().take(MOST_REASONS).map(Item::sentence).collect();
+    let mut items: Vec<Item> = all
+        .iter()
+        .take(MOST_REASONS)
+        .map(|reason| Item::sentence(&reason.text))
+        .collect();
     if all.len() > MOST_REASONS {
         items.push(Item::sentence(format!(
             "and {} more reasons",

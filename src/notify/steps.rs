@@ -2,7 +2,7 @@
 
 use crate::domain::alert::AlertKind;
 use crate::domain::finding::{Finding, FindingAction, Origin, Subject};
-use crate::domain::notice::{AlertNotice, GroupNotice, ReportNotice, SummaryNotice};
+use crate::domain::notice::{AlertNotice, GroupNotice, ReportNotice, RequestLine, SummaryNotice};
 use crate::domain::policy::DecisionKind;
 use crate::domain::posture::{Filter, Posture};
 
@@ -56,7 +56,14 @@ pub(super) fn for_group(group: &GroupNotice) -> Section {
 
 fn steps(alert: &AlertNotice, place: &Place<'_>, acknowledge: Item) -> Section {
     let mut items: Vec<Item> = losses(alert).into_iter().collect();
-    items.extend(alert.request.iter().flat_map(Place::decide));
+    let by_hand = alert
+        .check
+        .findings
+        .resources
+        .iter()
+        .any(is_told_unenforced);
+    let first = |request: &&RequestLine| !request.missing.is_empty() && !by_hand;
+    items.extend(alert.request.iter().filter(first).flat_map(Place::decide));
     match alert.kind {
         AlertKind::Drift => items.extend(drift(alert, place)),
         AlertKind::Pending => items.extend([
@@ -86,6 +93,9 @@ fn steps(alert: &AlertNotice, place: &Place<'_>, acknowledge: Item) -> Section {
             place.resume(),
         ]),
     }
+    // After what has to be done by hand; and nobody is urged to take back what was approved.
+    let later = |request: &&RequestLine| !first(request);
+    items.extend(alert.request.iter().filter(later).flat_map(Place::decide));
     if alert.acknowledged.is_none() {
         items.push(acknowledge);
     }

@@ -228,7 +228,7 @@ struct Body<'a> {
     /// Of an alert: what no plan shows, such as how an apply of Mooring's ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
-    /// Of a resolved alert: `repaired`, `put_back` or `untracked`.
+    /// Of a resolved alert: `repaired`, `put_back`, `caught_up`, `ignored` or `untracked`.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolution: Option<crate::domain::alert::Resolution>,
     /// Of a repair: the run that made it.
@@ -345,7 +345,7 @@ struct CheckBody<'a> {
 #[derive(Debug, Serialize)]
 struct DecisionBody<'a> {
     kind: &'static str,
-    reasons: &'a [String],
+    reasons: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -514,7 +514,7 @@ fn check(check: &StackCheck) -> Check<'_> {
             .collect(),
         decision: DecisionBody {
             kind: check.decision.kind.as_str(),
-            reasons: &check.decision.reasons,
+            reasons: check.decision.reasons.iter().map(|r| &*r.text).collect(),
         },
         failure: check.failure.as_ref().map(|failure| FailureBody {
             kind: failure.kind.as_str(),

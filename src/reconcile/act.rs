@@ -4,7 +4,9 @@ use crate::artifacts::{ArtifactName, Subject};
 use crate::domain::approval::{ApprovedPlan, Binding, Intent};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::ids::ChangeDigest;
+use crate::domain::ids::{ChangeDigest, CommitId};
+use crate::domain::pause::{Pause, Scope};
+use crate::domain::policy::{Decision, DecisionKind, Reason};
 use crate::domain::request::{Event, Request};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::snapshot::SnapshotReason;
@@ -22,6 +24,7 @@ use super::history::compared;
 use super::inputs::inputs;
 use super::look::{SavedPlan, Sighting};
 use super::prepare::for_apply;
+use super::resolve::Tracked;
 use super::step::{Next, advance};
 use super::verify::{CameTo, verify};
 
@@ -41,19 +44,30 @@ pub async fn act(
     record: StackRecord,
     mut check: StackCheck,
     mut seen: Sighting,
-    asking: Asking,
+    (asking, granted): (Asking, Option<Request>),
 ) -> Result<Next, StoreError> {
     let Attempt {
-        context, tracked, ..
+        context,
+        tracked,
+        commit,
+        ..
     } = attempt;
     let plan = seen.plan.take();
     let state = plan.as_ref().and_then(|plan| plan.state.clone());
-    let granted = asking.granted(context);
+    let back = granted
+        .as_ref()
+        .and_then(|request| request.asked.rollback.clone());
     let ready = match ready(&attempt, &run, &check, plan, granted.as_ref()).await {
         Ok(ready) => ready,
         Err(_) if context.stop.plans.is_cancelled() => {
             conclude_run(context, &mut run, Outcome::Cancelled).await?;
             return Ok(Next::Rest);
+        }
+        Err(failure) if back.is_some() => {
+            // How the stack would be at that commit is not how it is to be: nothing of it is kept.
+            tracing::warn!("not rolled back: {failure}");
+            conclude_run(context, &mut run, Outcome::Failed { failure }).await?;
+            return Ok(Next::LookAgain);
         }
         Err(failure) => {
             // Nothing has been changed: the findings stand and people hear why they still do.
@@ -93,6 +107,13 @@ pub async fn act(
         Ok(used) => used,
         Err(unfit) => return late(context, &mut run, &unfit).await,
     };
+    // Whoever paused it while the way back was being kept has been told that nothing begins.
+    let paused = context
+        .pauses
+        .of(&tracked.id, &tracked.source, context.now());
+    if let Some(pause) = paused {
+        return late(context, &mut run, &pause.words()).await;
+    }
     let recorded = context
         .store
         .record_intent(&applying, &intent, used.as_ref())
@@ -102,6 +123,12 @@ pub async fn act(
         recorded => recorded?,
     }
     let run = applying;
+    if let Some(request) = &used {
+        check.decision = approved_by(request);
+    }
+    if let (Some(request), Some(_)) = (&used, &back) {
+        hold_code(context, tracked, request, commit);
+    }
     tracing::info!(digest = intent.binding.digest.as_str(), "applying");
     let log = context.layout.apply_log(&tracked.id, &run.id);
     let applied = ready
@@ -229,6 +256,35 @@ async fn is_current(attempt: &Attempt<'_>, granted: Option<&Request>) -> bool {
             compared(context, tracked, commit, &head).await == Some(false)
         }
         _ => false,
+    }
+}
+
+/// What decided in the end: people, not what policy held against it.
+fn approved_by(request: &Request) -> Decision {
+    let text = format!(
+        "approved by {} (request {})",
+        request.approvers().join(", "),
+        request.id.short()
+    );
+    let why = request.votes.iter().filter_map(|vote| vote.reason.clone());
+    Decision {
+        reasons: std::iter::once(text).chain(why).map(Reason::from).collect(),
+        ..Decision::new(DecisionKind::Apply)
+    }
+}
+
+/// Nothing merged is applied over a way back before somebody says that the code is right again.
+fn hold_code(context: &Context, tracked: &Tracked, request: &Request, commit: &CommitId) {
+    let pause = Pause {
+        scope: Scope::Stack(tracked.id.clone()),
+        by: request.approvers().join(", "),
+        reason: Some(format!("it was rolled back to {}", commit.short())),
+        at: context.now(),
+        until: None,
+    };
+    tracing::warn!("{}", pause.words());
+    if let Err(error) = context.pauses.pause(pause) {
+        tracing::error!("the pause after a rollback cannot be kept: {error}");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
 use crate::domain::notice::{Notice, RequestLine, RequestNews};
-use crate::domain::policy::DecisionKind;
+use crate::domain::policy::{Approvable, Decision, DecisionKind};
 use crate::domain::request::{Asked, Event, Request, RequestState, Rollback, Unfit};
 use crate::domain::requirement::Requirement;
 use crate::domain::run::{Run, Trigger};
@@ -117,7 +117,8 @@ pub(super) async fn ask(
             asking.void(context, &request, differs);
         }
         (Some(request), None) if !request.state.is_over() => {
-            let reason = check.decision.reasons.first().cloned();
+            let reason = check.decision.reasons.first();
+            let reason = reason.map(|reason| reason.text.clone());
             asking.void(context, &request, reason.into_iter().collect());
         }
         (Some(request), Some(present)) => {
@@ -131,7 +132,7 @@ pub(super) async fn ask(
     let asks = rejected.is_none() || run.trigger == Trigger::Person;
     if let (Some(present), true) = (present, asks) {
         let authors = authors(attempt, record).await;
-        let requirements = vec![Requirement::default()];
+        let requirements = requirements(&check.decision);
         let asked = Asked::new(run.id, present, requirements, authors, check);
         asking.put(attempt, asked);
     }
@@ -188,7 +189,7 @@ pub(super) async fn answered(
     let mut asking = Asking::default();
     let differs = match binding(attempt, check, seen) {
         Some(present) => differences(attempt, &request, &present, check).await,
-        None => check.decision.reasons.clone(),
+        None => texts(&check.decision),
     };
     if differs.is_empty() {
         asking.stands = Some(request);
@@ -199,6 +200,13 @@ pub(super) async fn answered(
 }
 
 impl Asking {
+    /// The question is void.
+    pub(super) fn voided(context: &Context, request: &Request, differs: Vec<String>) -> Self {
+        let mut asking = Self::default();
+        asking.void(context, request, differs);
+        asking
+    }
+
     fn put(&mut self, attempt: &Attempt<'_>, asked: Asked) {
         let Attempt {
             context, tracked, ..
@@ -235,18 +243,41 @@ impl Asking {
 
     /// Whoever hears that an approval is void hears what is asked instead.
     fn tell_next(&mut self) {
-        let line = self.line();
+        let (Some(line), Some(stands)) = (self.line(), &self.stands) else {
+            return;
+        };
         for notice in &mut self.news {
             if let Notice::Request(notice) = notice {
-                notice.next.clone_from(&line);
+                notice.next = Some(line.clone());
+                // The command is for this plan, so this plan is what they see.
+                notice.check.clone_from(&stands.asked.check);
             }
         }
     }
 }
 
+/// Who has to say yes: so many people, of each list of groups so many who are in one of them.
+fn requirements(decision: &Decision) -> Vec<Requirement> {
+    let asked = &decision.requirement;
+    let of = |groups: &[String]| Requirement {
+        count: asked.count,
+        groups: groups.iter().cloned().collect(),
+        not_author: asked.not_author,
+    };
+    if asked.groups.is_empty() {
+        return vec![of(&[])];
+    }
+    asked.groups.iter().map(|groups| of(groups)).collect()
+}
+
+fn texts(decision: &Decision) -> Vec<String> {
+    let reasons = decision.reasons.iter();
+    reasons.map(|reason| reason.text.clone()).collect()
+}
+
 /// What people would be asked about: none if policy asks nobody, or there is no plan to ask about.
 fn binding(attempt: &Attempt<'_>, check: &StackCheck, seen: &Sighting) -> Option<Binding> {
-    if check.decision.kind != DecisionKind::Ask {
+    if check.decision.kind != DecisionKind::Ask || check.decision.approvable != Approvable::Yes {
         return None;
     }
     let plan = seen.plan.as_ref()?;

@@ -2,7 +2,6 @@
 
 use crate::domain::failure::Failure;
 use crate::domain::ids::CommitId;
-use crate::domain::pause::Pause;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::terraform::Workdir;
 
@@ -22,18 +21,10 @@ pub struct Attempt<'a> {
     pub commit: &'a CommitId,
 }
 
-/// The decision over findings that stand because nothing is to be changed for now.
-pub(super) fn paused(pause: &Pause) -> Decision {
-    Decision {
-        kind: DecisionKind::Alert,
-        reasons: vec![format!("it would be repaired, but {}", pause.words())],
-    }
-}
-
 /// The decision over findings that stand because the repair was not made.
 pub(super) fn postponed(failure: &Failure) -> Decision {
-    Decision {
-        kind: DecisionKind::Alert,
-        reasons: vec![format!("the repair was not made: {}", failure.message)],
-    }
+    Decision::because(
+        DecisionKind::Alert,
+        format!("the repair was not made: {}", failure.message),
+    )
 }

@@ -40,10 +40,10 @@ fn intent(run: RunId) -> Intent {
             inputs: Fingerprint::new("i"),
         },
         approver: Approver::Policy,
-        decision: Decision {
-            kind: DecisionKind::Apply,
-            reasons: vec!["aws_sqs_queue.jobs: safe by rule delays".into()],
-        },
+        decision: Decision::because(
+            DecisionKind::Apply,
+            "aws_sqs_queue.jobs: safe by rule delays",
+        ),
         snapshot: "snapshots/a/1.tfstate".into(),
         at: now(),
     }
@@ -59,7 +59,10 @@ async fn applying(store: &Store, stack: &str) -> Run {
     ] {
         run.step(next, now()).unwrap();
     }
-    store.record_intent(&run, &intent(run.id)).await.unwrap();
+    store
+        .record_intent(&run, &intent(run.id), None)
+        .await
+        .unwrap();
     run
 }
 

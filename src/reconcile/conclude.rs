@@ -192,6 +192,8 @@ pub async fn conclude(
             }
         }
     });
+    // What would be done later is decided again when it may be.
+    let wanted = wanted.chain(check.decision.not_before);
     let wanted = wanted.filter(|at| *at > now).min();
     Ok(wanted.map_or(Next::Rest, Next::LookAt))
 }

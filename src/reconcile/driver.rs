@@ -179,14 +179,15 @@ impl Driver {
         let Some(followed) = self.stacks.get(stack) else {
             return Err(Refusal::UnknownStack(stack.clone()));
         };
-        let queued = self.queue.iter().any(|run| run.stack == *stack);
-        if queued || self.active.contains(stack) || self.unsettled.contains_key(stack) {
+        if self.unsettled.contains_key(stack) {
             return Err(Refusal::Running(stack.clone()));
         }
         let commit = rollback::commit_named(&self.context, &followed.tracked, to).await?;
         let id = self.enqueue(stack, Trigger::Rollback, None).await?;
+        // A look that was queued already gives way: another follows it.
         if let Some(run) = self.queue.iter_mut().find(|run| run.id == id) {
-            run.commit = Some(commit);
+            (run.trigger, run.commit) = (Trigger::Rollback, Some(commit));
+            self.context.store.save_run(run).await?;
         }
         let wanted = Action::RollbackWanted {
             stack: stack.clone(),

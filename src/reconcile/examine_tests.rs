@@ -50,14 +50,15 @@ async fn cut_off(dir: &tempfile::TempDir) -> (Arc<Context>, Run) {
             inputs: Fingerprint::new("i"),
         },
         approver: Approver::Policy,
-        decision: Decision {
-            kind: DecisionKind::Apply,
-            reasons: Vec::new(),
-        },
+        decision: Decision::new(DecisionKind::Apply),
         snapshot: "snapshots/x/y.tfstate.age".to_owned(),
         at: now,
     };
-    context.store.record_intent(&run, &intent).await.unwrap();
+    context
+        .store
+        .record_intent(&run, &intent, None)
+        .await
+        .unwrap();
     (context, run)
 }
 

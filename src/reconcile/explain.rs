@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::check::StackCheck;
@@ -13,14 +14,13 @@ use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, verdict};
 use crate::domain::plan::{Plan, PlannedAction};
-use crate::domain::policy::{Policy, decide};
-use crate::domain::rules::Rules;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::plan_json::{Reader, Reading, Schema};
 use crate::terraform::{Environment, Limits, PlanFile, Workdir};
 
 use super::layout::random_key;
 use super::local::find_engine;
+use super::replay::Judging;
 use super::shown::{Wanted, shown};
 
 /// What reads a saved plan file.
@@ -34,16 +34,27 @@ pub struct Engined<'a> {
     pub cancel: CancellationToken,
 }
 
+/// How a plan is read and judged.
+#[derive(Debug, Default)]
+pub struct Explaining {
+    /// What the provider's schema says.
+    pub schema: Schema,
+    /// How what is found is judged.
+    pub judging: Judging,
+}
+
 /// Explains the output of `terraform show -json` as it comes.
-pub fn from_stream(source: impl Read, schema: &Schema) -> Result<StackCheck, Failure> {
-    let reading = Reader::new(&key()?).with_schema(schema).read_from(source)?;
-    Ok(explained(&reading))
+pub fn from_stream(source: impl Read, how: &Explaining) -> Result<StackCheck, Failure> {
+    let key = key()?;
+    let reader = Reader::new(&key).with_schema(&how.schema);
+    Ok(explained(&reader.read_from(source)?, &how.judging))
 }
 
 /// Explains the output of `terraform show -json` in a file.
-pub fn from_file(path: &Path, schema: &Schema) -> Result<StackCheck, Failure> {
-    let reading = Reader::new(&key()?).with_schema(schema).read_file(path)?;
-    Ok(explained(&reading))
+pub fn from_file(path: &Path, how: &Explaining) -> Result<StackCheck, Failure> {
+    let key = key()?;
+    let reader = Reader::new(&key).with_schema(&how.schema);
+    Ok(explained(&reader.read_file(path)?, &how.judging))
 }
 
 fn key() -> Result<DigestKey, Failure> {
@@ -58,7 +69,11 @@ fn key() -> Result<DigestKey, Failure> {
 
 /// Explains a saved plan file with the engine that made it. Terraform needs the providers that the
 /// plan was made with, so it runs in the current directory.
-pub async fn from_plan_file(file: &Path, engined: &Engined<'_>) -> Result<StackCheck, Failure> {
+pub async fn from_plan_file(
+    file: &Path,
+    engined: &Engined<'_>,
+    judging: &Judging,
+) -> Result<StackCheck, Failure> {
     let internal = |error: std::io::Error| {
         Failure::new(
             FailureKind::Internal,
@@ -91,22 +106,22 @@ pub async fn from_plan_file(file: &Path, engined: &Engined<'_>) -> Result<StackC
         schemas: scratch.path(),
     };
     let reading = shown(&workdir, &file, &wanted, &engined.cancel).await?;
-    Ok(explained(&reading))
+    Ok(explained(&reading, judging))
 }
 
-fn explained(reading: &Reading) -> StackCheck {
+fn explained(reading: &Reading, judging: &Judging) -> StackCheck {
     for warning in &reading.warnings {
         tracing::warn!("{warning}");
     }
     let plan = &reading.plan;
     // Without what the configuration wants, nothing can be said about where a difference comes from.
-    let findings = if plan.refresh_only {
+    let mut findings = if plan.refresh_only {
         Findings::default()
     } else {
-        classify(plan, &Rules::default())
+        classify(plan, judging.rules())
     };
     let verdict = verdict(exit_of(plan), plan.errored, plan.complete, &findings);
-    let decision = decide(verdict, &findings, &Policy::default(), &[]);
+    let decision = judging.decide(verdict, &mut findings, None, Timestamp::now());
     let incomplete = plan.errored || !plan.complete;
     let (message, hint) = if plan.refresh_only {
         (
@@ -176,7 +191,7 @@ mod tests {
         plan.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        from_stream(plan.to_string().as_bytes(), &Schema::default()).unwrap()
+        from_stream(plan.to_string().as_bytes(), &Explaining::default()).unwrap()
     }
 
     fn change(action: &str) -> serde_json::Value {

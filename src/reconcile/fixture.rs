@@ -35,6 +35,7 @@ use super::layout::Layout;
 use super::pass::first_record;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
+use super::recover::LeftOver;
 use super::resolve::Tracked;
 use super::settings::{
     ApiSettings, PolicySettings, Settings, StackSettings, TellingSettings, Timeouts,
@@ -166,6 +167,7 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
         },
         shutdown_grace: Duration::ZERO,
         heartbeat: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -211,7 +213,7 @@ pub(crate) type Clock = Arc<Mutex<Timestamp>>;
 /// been read.
 pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
     let (commands, inbox) = mpsc::channel(8);
-    tokio::spawn(Driver::new(context.clone(), Vec::new()).drive(inbox));
+    tokio::spawn(Driver::new(context.clone(), LeftOver::default()).drive(inbox));
     let tracked = Tracked {
         id: StackId::new("infra/a"),
         source: SourceName::new("infra"),

@@ -14,6 +14,7 @@ use crate::domain::finding::Verdict;
 use crate::domain::identity::Identity;
 use crate::domain::ids::{MessageId, RequestId, RunId, SnapshotId, StackId, TokenId};
 use crate::domain::pause::{Pause, Scope};
+use crate::domain::policy::Decided;
 use crate::domain::posture::{Filter, Posture, Window};
 use crate::domain::report::ReportId;
 use crate::domain::request::{Request, Rollback};
@@ -35,6 +36,9 @@ pub use super::messages::{ChannelView, MessageView};
 pub use super::restore::{Asked, Done, Restore};
 pub use super::vote::Answer;
 pub use crate::store::{AuditFilter, MessageFilter, Paging};
+
+/// Of so many requests, newest first, the short names are known when they are over.
+const LONG_AGO: u32 = 1000;
 
 /// A handle on the running daemon.
 #[derive(Debug, Clone)]
@@ -174,7 +178,7 @@ impl Handle {
         Ok(request)
     }
 
-    /// The request that this id, or the end of one, names; the short form names one that is not over.
+    /// The request that this id, or the end of one, names; of those one that is not over first.
     pub async fn request(&self, name: &str) -> Result<Request, Refusal> {
         if let Ok(id) = name.parse() {
             let request = self.context.store.request(&id).await?;
@@ -184,7 +188,17 @@ impl Handle {
         let mut named = live.filter(|request| request.id.short() == name);
         match (named.next(), named.next()) {
             (Some(request), None) => Ok(request),
-            (None, _) => Err(Refusal::UnknownRequest(name.to_owned())),
+            (None, _) => {
+                let known = self
+                    .context
+                    .store
+                    .requests(None, LONG_AGO)
+                    .await?
+                    .into_iter();
+                let mut over = known.filter(|request| request.id.short() == name);
+                over.next()
+                    .ok_or_else(|| Refusal::UnknownRequest(name.to_owned()))
+            }
             (Some(_), Some(_)) => Err(Refusal::Ambiguous(name.to_owned())),
         }
     }
@@ -325,6 +339,21 @@ impl Handle {
     /// One run.
     pub async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         self.context.store.run(id).await
+    }
+
+    /// What was decided in a run, and from what.
+    pub async fn decision(&self, run: &RunId) -> Result<Option<Decided>, StoreError> {
+        self.context.store.decision(run).await
+    }
+
+    /// What was decided since a time, oldest first; `after` is the last one seen.
+    pub async fn decisions(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, RunId)>,
+        limit: u32,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.context.store.decisions(since, after, limit).await
     }
 
     /// The sources.

@@ -3,6 +3,7 @@
 use crate::domain::failure::Failure;
 use crate::domain::history::History;
 use crate::domain::ids::CommitId;
+use crate::domain::policy::CodeSince;
 use crate::domain::stack::StackRecord;
 use crate::git::Mirror;
 
@@ -27,6 +28,23 @@ pub(super) async fn history(
     History {
         drifting: record.drifting.clone(),
         unmoved_since,
+    }
+}
+
+/// How what the stack reads in Git moved since it was last in sync.
+pub(super) async fn code_since(
+    context: &Context,
+    tracked: &Tracked,
+    record: &StackRecord,
+    commit: &CommitId,
+) -> CodeSince {
+    let Some(since) = &record.in_sync_commit else {
+        return CodeSince::Unknown;
+    };
+    match compared(context, tracked, since, commit).await {
+        Some(true) => CodeSince::Changed,
+        Some(false) => CodeSince::Same,
+        None => CodeSince::Unknown,
     }
 }
 

@@ -20,8 +20,7 @@ use crate::domain::finding::{Findings, Verdict};
 use crate::domain::history::History;
 use crate::domain::ids::{Address, CommitId, StackId};
 use crate::domain::place::{Declared, Recipe};
-use crate::domain::policy::{Policy, decide};
-use crate::domain::rules::Rules;
+use crate::domain::policy::{Facts, Policy, decide};
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::git;
 use crate::terraform::{Engine, Environment, Limits, Workdir};
@@ -31,6 +30,7 @@ use super::context::States;
 use super::layout::random_key;
 use super::look::{Lens, Sighting, failed, look};
 use super::mirror_tree::MirrorTree;
+use super::replay::Judging;
 use super::resolve::problem;
 
 /// What to check and how.
@@ -48,6 +48,8 @@ pub struct Request {
     pub limits: Limits,
     /// Where copies and plan files may be.
     pub cache: PathBuf,
+    /// How what is found is judged.
+    pub judging: Judging,
 }
 
 /// What happens while the stacks are looked at.
@@ -150,7 +152,7 @@ fn alone(states: &States, check: StackCheck, state: Option<&str>) -> StackCheck 
                 Verdict::Failed,
                 &Findings::default(),
                 &Policy::default(),
-                &[],
+                &Facts::default(),
             ),
             ..check
         },
@@ -233,7 +235,7 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
                 workdir: &workdir,
                 init,
                 key: &shared.key,
-                rules: &Rules::default(),
+                rules: shared.request.judging.rules(),
                 ledger: Vec::new(),
                 history: History::default(),
                 schemas: &schemas,
@@ -335,11 +337,17 @@ fn state_left_behind(state: &Path) -> Failure {
     )
 }
 
-fn as_check(shared: &Shared, found: &Found, workspace: String, seen: Sighting) -> StackCheck {
-    let decision = decide(seen.verdict, &seen.findings, &Policy::default(), &[]);
+fn as_check(shared: &Shared, found: &Found, workspace: String, mut seen: Sighting) -> StackCheck {
+    let dir = in_tree(shared, found);
+    let decision = shared.request.judging.decide(
+        seen.verdict,
+        &mut seen.findings,
+        Some((&dir, &workspace)),
+        Timestamp::now(),
+    );
     let recipe = Recipe {
         engine: engine_name(shared),
-        dir: in_tree(shared, found),
+        dir,
         workspace: Some(workspace.clone()).filter(|name| name != DEFAULT_WORKSPACE),
         var_files: Vec::new(),
         backend_config: Vec::new(),

@@ -23,6 +23,7 @@ pub mod context;
 pub mod driver;
 mod examine;
 pub mod explain;
+mod facts;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 pub(crate) mod fixture;
@@ -48,6 +49,7 @@ mod prepare;
 pub mod pulse;
 pub mod recover;
 mod release;
+pub mod replay;
 pub mod reports;
 pub mod resolve;
 mod restore;

@@ -5,18 +5,19 @@ use jiff::Timestamp;
 use crate::domain::check::StackCheck;
 use crate::domain::confirm::Confirmation;
 use crate::domain::content::AttributeKey;
-use crate::domain::guard::{Seen, guards};
+use crate::domain::guard::{Seen, contested, guards, held_off_until};
 use crate::domain::ids::CommitId;
-use crate::domain::policy::{DecisionKind, Guard, decide};
+use crate::domain::policy::{By, DecisionKind, Facts, Guard, Reason, decide, ignore};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
 
 use super::act;
 use super::asking::{self, Asking};
-use super::attempt::{Attempt, paused};
+use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
+use super::facts::{facts, keep_decision};
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::prepare::prepare;
@@ -78,7 +79,8 @@ pub async fn pass(
         return Ok(Next::Rest);
     }
     step(context, &mut run, RunState::Deciding).await?;
-    let (mut check, confirmation) = decided(tracked, &mut record, &seen, commit, context.now());
+    let known = facts(context, tracked, &record, commit).await?;
+    let (check, confirmation, known) = decided(tracked, &mut record, &seen, commit, known);
     tracing::info!(
         verdict = check.verdict.as_str(),
         decision = check.decision.kind.as_str(),
@@ -100,12 +102,7 @@ pub async fn pass(
         context.store.conclude(&seen_once).await?;
         return Ok(Next::LookAgain);
     }
-    let pause = context
-        .pauses
-        .of(&tracked.id, &tracked.source, context.now());
-    if let (Some(pause), DecisionKind::Apply) = (&pause, check.decision.kind) {
-        check.decision = paused(pause);
-    }
+    keep_decision(context, &run, &check, known).await?;
     let mut asking = Asking::default();
     if let Ok(workdir) = prepared {
         let attempt = Attempt {
@@ -114,13 +111,13 @@ pub async fn pass(
             workdir,
             commit,
         };
-        asking = match &pause {
-            Some(_) => Asking::standing(context, tracked).await?,
-            None => asking::ask(&attempt, &run, &record, &check, &seen).await?,
-        };
-        let apply = check.decision.kind == DecisionKind::Apply;
-        if pause.is_none() && (apply || asking.granted(context).is_some()) {
-            return act::act(attempt, run, record, check, seen, asking).await;
+        asking = asking::ask(&attempt, &run, &record, &check, &seen).await?;
+        let granted = asking
+            .granted(context)
+            .filter(|request| request.asked.rollback.is_none())
+            .filter(|_| check.decision.kind == DecisionKind::Ask && !check.decision.waits());
+        if check.decision.kind == DecisionKind::Apply || granted.is_some() {
+            return act::act(attempt, run, record, check, seen, (asking, granted)).await;
         }
     }
     let ending = Ending {
@@ -158,30 +155,49 @@ pub(super) fn first_record(tracked: &Tracked, now: Timestamp) -> StackRecord {
     )
 }
 
+/// Decides; also tells what it was decided from.
 pub(super) fn decided(
     tracked: &Tracked,
     record: &mut StackRecord,
     seen: &Sighting,
     commit: &CommitId,
-    now: Timestamp,
-) -> (StackCheck, Confirmation) {
+    known: Facts,
+) -> (StackCheck, Confirmation, Facts) {
+    let now = known.now;
     let mut check = check_of(tracked, seen, commit);
+    let settings = &tracked.settings.policy;
+    let policy = &settings.policy;
+    let mut facts = Facts {
+        stack: Some(tracked.id.clone()),
+        source: Some(tracked.source.clone()),
+        dir: tracked.dir.clone(),
+        labels: tracked.settings.labels.clone(),
+        ..known
+    };
+    ignore(&mut check.findings, policy, &facts);
     let confirmation = record.doubt.weigh(record.last.as_ref(), &check);
-    let policy = &tracked.settings.policy;
-    let facts = Seen {
+    let state = seen.plan.as_ref().and_then(|plan| plan.state.as_ref());
+    let look = Seen {
         check: &check,
-        state: seen.plan.as_ref().and_then(|plan| plan.state.as_ref()),
+        state,
         empty: seen.plan.as_ref().is_none_or(|plan| plan.empty),
         locks: seen.plan.as_ref().is_some_and(|plan| plan.backend.locks),
         confirmation,
-        hold_off: duration(policy.hold_off),
+        hold_off: duration(settings.hold_off),
+        contest: policy.contested,
     };
-    let standing: Vec<Guard> = guards(record, &facts, now);
-    check.decision = decide(check.verdict, &check.findings, &policy.policy, &standing);
+    facts.guards = guards(record, &look, now);
+    facts.contested = contested(record, &look, now);
+    facts.held_off_until = held_off_until(record, &look, now);
+    facts.state_stood = state.is_some() && state == record.in_sync_state.as_ref();
+    check.decision = decide(check.verdict, &check.findings, policy, &facts);
     if confirmation == Confirmation::Unstable {
         let names = record.doubt.unstable.iter().map(AttributeKey::as_str);
-        let named = names.map(|name| format!("{name} differs from plan to plan"));
+        let named = names.map(|name| {
+            let text = format!("{name} differs from plan to plan");
+            Reason::plan(By::Guard(Guard::Unstable), text)
+        });
         check.decision.reasons.extend(named);
     }
-    (check, confirmation)
+    (check, confirmation, facts)
 }

@@ -160,9 +160,6 @@ pub fn unseen(record: &StackRecord) -> StackCheck {
         digest: None,
         recipe: None,
         findings: Findings::default(),
-        decision: Decision {
-            kind: DecisionKind::Refuse,
-            reasons: vec!["the stack has not been looked at".to_owned()],
-        },
+        decision: Decision::because(DecisionKind::Refuse, "the stack has not been looked at"),
     }
 }

@@ -5,9 +5,9 @@ use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
-use crate::domain::notice::{Notice, RequestNews};
-use crate::domain::pause::{Pause, Scope};
-use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::ledger::LedgerEntry;
+use crate::domain::notice::RequestNews;
+use crate::domain::policy::{Approvable, Decision, DecisionKind, PolicyMode, Reason};
 use crate::domain::request::{Request, Rollback};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
@@ -20,7 +20,7 @@ use super::attempt::Attempt;
 use super::command::Refusal;
 use super::conclude::conclude_run;
 use super::context::Context;
-use super::history::history;
+use super::history::{compared, history};
 use super::look::Sighting;
 use super::pass::record_of;
 use super::prepare::{location, prepare};
@@ -41,23 +41,38 @@ pub(super) async fn commit_named(
     let location = location(context, tracked).map_err(refused)?;
     let path = context.layout.mirror(&tracked.source);
     let ca = context.settings.ca_file.clone();
-    let name = name.to_owned();
+    let (name, at) = (name.to_owned(), head.clone());
     let found = tokio::task::spawn_blocking(move || {
         Mirror::open(&path, &location, ca.as_deref())?.commit_before(&name, &head)
     });
-    found
+    let found = found
         .await
         .map_err(|error| Refusal::NoSuchCommit(error.to_string()))?
-        .map_err(refused)
+        .map_err(refused)?;
+    if compared(context, tracked, &found, &at).await == Some(false) {
+        return Err(Refusal::NoSuchCommit(format!(
+            "what the stack reads is the same at {} as it is now: there is nothing to go back to",
+            found.short()
+        )));
+    }
+    Ok(found)
 }
 
-/// The rollback of a stack that people have approved.
+/// The rollback of a stack that people have approved, unless the stack is paused.
 pub(super) async fn approved(
     context: &Context,
     tracked: &Tracked,
 ) -> Result<Option<Request>, StoreError> {
+    let now = context.now();
+    if context
+        .pauses
+        .of(&tracked.id, &tracked.source, now)
+        .is_some()
+    {
+        return Ok(None);
+    }
     let known = context.store.last_request(&tracked.id).await?;
-    let is_it = |r: &Request| r.asked.rollback.is_some() && r.is_live(context.now());
+    let is_it = |r: &Request| r.asked.rollback.is_some() && r.is_live(now);
     Ok(known.filter(is_it))
 }
 
@@ -78,13 +93,13 @@ pub(super) async fn pass(
     step(context, &mut run, RunState::Planning).await?;
     let workdir = match prepared {
         Ok(workdir) => workdir,
-        Err(failure) => return failed(context, run, failure).await,
+        Err(failure) => return failed(context, run, &record, approved, failure).await,
     };
     let known = history(context, tracked, &record, commit).await;
     let stop = &context.stop.plans;
     let seen = match see(context, tracked, &workdir, true, &known, stop).await? {
         Ok(seen) => seen,
-        Err(busy) => return failed(context, run, busy).await,
+        Err(busy) => return failed(context, run, &record, approved, busy).await,
     };
     if stop.is_cancelled() {
         conclude_run(context, &mut run, Outcome::Cancelled).await?;
@@ -93,9 +108,9 @@ pub(super) async fn pass(
     step(context, &mut run, RunState::Deciding).await?;
     let mut check = check_of(tracked, &seen, commit);
     if let Some(failure) = check.failure.clone() {
-        return failed(context, run, failure).await;
+        return failed(context, run, &record, approved, failure).await;
     }
-    check.decision = decision(&record, &check, &rollback, commit);
+    check.decision = decision(tracked, &record, &check, &rollback, commit);
     let attempt = Attempt {
         context,
         tracked,
@@ -110,6 +125,7 @@ pub(super) async fn pass(
 
 /// A way back is never gone by itself; what forbids every apply forbids this one.
 fn decision(
+    tracked: &Tracked,
     record: &StackRecord,
     check: &StackCheck,
     rollback: &Rollback,
@@ -119,6 +135,10 @@ fn decision(
         (Some(held), _) => (
             DecisionKind::Refuse,
             format!("{held}; look at the stack and say `mooring resume` first"),
+        ),
+        (None, _) if tracked.settings.policy.policy.mode == PolicyMode::Observe => (
+            DecisionKind::Refuse,
+            "mode is observe: Mooring applies nothing here".to_owned(),
         ),
         (None, Verdict::InSync) => (
             DecisionKind::Nothing,
@@ -134,15 +154,59 @@ fn decision(
         ),
     };
     let why = rollback.reason.iter().cloned();
+    let approvable = match kind {
+        DecisionKind::Ask => Approvable::Yes,
+        _ => Approvable::NotAsked,
+    };
     Decision {
-        kind,
-        reasons: std::iter::once(reason).chain(why).collect(),
+        reasons: std::iter::once(reason)
+            .chain(why)
+            .map(Reason::from)
+            .collect(),
+        approvable,
+        ..Decision::new(kind)
     }
 }
 
-async fn failed(context: &Context, mut run: Run, failure: Failure) -> Result<Next, StoreError> {
-    conclude_run(context, &mut run, Outcome::Failed { failure }).await?;
+/// It cannot be planned: what was approved is void, and somebody has to want it anew.
+async fn failed(
+    context: &Context,
+    mut run: Run,
+    record: &StackRecord,
+    approved: Option<Request>,
+    failure: Failure,
+) -> Result<Next, StoreError> {
+    let why = format!("it cannot be planned: {}", failure.message);
+    finish(&mut run, Outcome::Failed { failure }, context.now());
+    let asking = approved.map(|request| Asking::voided(context, &request, vec![why]));
+    settle(context, &run, record, asking.unwrap_or_default(), &[]).await?;
     Ok(Next::LookAgain)
+}
+
+/// The end of a run with what people are told of it.
+async fn settle(
+    context: &Context,
+    run: &Run,
+    record: &StackRecord,
+    asking: Asking,
+    ledger: &[LedgerEntry],
+) -> Result<(), StoreError> {
+    let now = context.now();
+    let audience = news::audience(record);
+    let told = asking.news.iter();
+    let news: Vec<_> = told
+        .flat_map(|notice| news::of_stack(context, notice, &audience, now))
+        .collect();
+    let conclusion = Conclusion {
+        run: Some(run),
+        ledger: (!ledger.is_empty()).then_some((&record.id, ledger)),
+        requests: &asking.changed,
+        news: &news,
+        ..Conclusion::default()
+    };
+    context.store.conclude(&conclusion).await?;
+    context.news_bell.notify_one();
+    Ok(())
 }
 
 async fn propose(
@@ -153,14 +217,14 @@ async fn propose(
     seen: &Sighting,
     rollback: Rollback,
 ) -> Result<Next, StoreError> {
-    let Attempt {
-        context, tracked, ..
-    } = attempt;
+    let context = attempt.context;
     let asking = asking::propose(attempt, &run, record, &check, seen, rollback).await?;
     let Some(request) = &asking.stands else {
+        let reasons = check.decision.reasons.iter();
+        let texts: Vec<&str> = reasons.map(|reason| reason.text.as_str()).collect();
         let failure = Failure::new(
             FailureKind::Unsupported,
-            check.decision.reasons.join("; "),
+            texts.join("; "),
             "nothing was changed",
         );
         let outcome = match check.decision.kind {
@@ -172,25 +236,12 @@ async fn propose(
         conclude_run(context, &mut run, outcome).await?;
         return Ok(Next::LookAgain);
     };
-    let now = context.now();
+    let asked = vote::notice(request, RequestNews::Asked, None, context.now());
     let verdict = check.verdict;
-    finish(&mut run, Outcome::Checked { verdict }, now);
-    let asked = vote::notice(request, RequestNews::Asked, None, now);
-    let notices: Vec<Notice> = asking.news.iter().cloned().chain([asked]).collect();
-    let audience = news::audience(record);
-    let told = notices.iter();
-    let news: Vec<_> = told
-        .flat_map(|notice| news::of_stack(context, notice, &audience, now))
-        .collect();
-    let conclusion = Conclusion {
-        run: Some(&run),
-        ledger: Some((&tracked.id, &seen.ledger)),
-        requests: &asking.changed,
-        news: &news,
-        ..Conclusion::default()
-    };
-    context.store.conclude(&conclusion).await?;
-    context.news_bell.notify_one();
+    finish(&mut run, Outcome::Checked { verdict }, context.now());
+    let mut asking = asking;
+    asking.news.push(asked);
+    settle(context, &run, record, asking, &seen.ledger).await?;
     // The checkout is at another commit: the stack is looked at as it is to be.
     Ok(Next::LookAgain)
 }
@@ -203,58 +254,14 @@ async fn carry_out(
     seen: Sighting,
     request: Request,
 ) -> Result<Next, StoreError> {
-    let (context, tracked, commit) = (attempt.context, attempt.tracked, attempt.commit);
-    if let Some(pause) = context
-        .pauses
-        .of(&tracked.id, &tracked.source, context.now())
-    {
-        tracing::warn!("not applied: {}", pause.words());
-        conclude_run(context, &mut run, Outcome::Cancelled).await?;
+    let context = attempt.context;
+    let asking = asking::answered(&attempt, &check, &seen, request).await;
+    let granted = asking.granted(context);
+    if granted.is_none() {
+        finish(&mut run, Outcome::Cancelled, context.now());
+        settle(context, &run, &record, asking, &[]).await?;
         return Ok(Next::LookAgain);
     }
-    let asking = asking::answered(&attempt, &check, &seen, request).await;
-    let Some(request) = asking.granted(context) else {
-        return void(context, run, &record, asking).await;
-    };
-    act::act(attempt, run.clone(), record, check, seen, asking).await?;
-    let applied = context.store.run(&run.id).await?;
-    let outcome = applied.and_then(|run| run.outcome);
-    if matches!(outcome, Some(Outcome::Repaired | Outcome::PartlyRepaired)) {
-        // Nothing merged is applied over it before somebody says that the code is right again.
-        let pause = Pause {
-            scope: Scope::Stack(tracked.id.clone()),
-            by: request.approvers().join(", "),
-            reason: Some(format!("it was rolled back to {}", commit.short())),
-            at: context.now(),
-            until: None,
-        };
-        if let Err(error) = context.pauses.pause(pause) {
-            tracing::error!("the pause after a rollback cannot be kept: {error}");
-        }
-    }
-    Ok(Next::LookAgain)
-}
-
-async fn void(
-    context: &Context,
-    mut run: Run,
-    record: &StackRecord,
-    asking: Asking,
-) -> Result<Next, StoreError> {
-    let now = context.now();
-    finish(&mut run, Outcome::Cancelled, now);
-    let audience = news::audience(record);
-    let told = asking.news.iter();
-    let news: Vec<_> = told
-        .flat_map(|notice| news::of_stack(context, notice, &audience, now))
-        .collect();
-    let conclusion = Conclusion {
-        run: Some(&run),
-        requests: &asking.changed,
-        news: &news,
-        ..Conclusion::default()
-    };
-    context.store.conclude(&conclusion).await?;
-    context.news_bell.notify_one();
+    act::act(attempt, run, record, check, seen, (asking, granted)).await?;
     Ok(Next::LookAgain)
 }

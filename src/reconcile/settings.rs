@@ -11,7 +11,7 @@ use crate::artifacts::settings::{ArtifactSettings, SnapshotSettings};
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
-use crate::domain::policy::{Policy, PolicyMode, SafeRule};
+use crate::domain::policy::{ApplyLimit, Contest, Freeze, Policy, PolicyMode, Rule};
 use crate::domain::posture::Filter;
 use crate::domain::report::Each;
 use crate::domain::route::Route;
@@ -57,6 +57,8 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// The dead man's switch, if there is one.
     pub heartbeat: Option<HeartbeatSettings>,
+    /// What in the configuration is no mistake, but may not be meant.
+    pub warnings: Vec<String>,
 }
 
 /// A dead man's switch that hears of the daemon as long as it works.
@@ -257,7 +259,23 @@ pub struct PolicyOverrides {
     /// Mode.
     pub mode: Option<PolicyMode>,
     /// Rules, instead of those there were.
-    pub safe: Option<Vec<SafeRule>>,
+    pub rules: Option<Vec<Rule>>,
+    /// Rules that only call changes safe, instead of those there were.
+    pub safe: Option<Vec<Rule>>,
+    /// See [`Policy::shadow`].
+    pub shadow: Option<bool>,
+    /// See [`Policy::windows`].
+    pub windows: Option<Vec<Hours>>,
+    /// See [`Policy::freezes`].
+    pub freezes: Option<Vec<Freeze>>,
+    /// The most applies of one stack.
+    pub stack_limit: Option<ApplyLimit>,
+    /// The most applies of all stacks together.
+    pub fleet_limit: Option<ApplyLimit>,
+    /// See [`Policy::max_changes`].
+    pub max_changes: Option<usize>,
+    /// See [`Policy::contested`].
+    pub contested: Option<Contest>,
     /// See [`PolicySettings::hold_off`].
     pub hold_off: Option<Duration>,
     /// See [`PolicySettings::pending_after`].
@@ -274,7 +292,16 @@ impl PolicyOverrides {
     /// Puts what is said into a policy.
     pub fn apply(self, settings: &mut PolicySettings) {
         put(&mut settings.policy.mode, self.mode);
-        put(&mut settings.policy.safe, self.safe);
+        let policy = &mut settings.policy;
+        put(&mut policy.rules, self.rules);
+        put(&mut policy.safe, self.safe);
+        put(&mut policy.shadow, self.shadow);
+        put(&mut policy.windows, self.windows);
+        put(&mut policy.freezes, self.freezes);
+        policy.limits.stack = self.stack_limit.or(policy.limits.stack);
+        policy.limits.fleet = self.fleet_limit.or(policy.limits.fleet);
+        put(&mut policy.max_changes, self.max_changes);
+        put(&mut policy.contested, self.contested);
         put(&mut settings.hold_off, self.hold_off);
         put(&mut settings.pending_after, self.pending_after);
         put(&mut settings.confirm_after, self.confirm_after);

@@ -66,9 +66,6 @@ pub(super) fn check_of(tracked: &Tracked, seen: &Sighting, commit: &CommitId) ->
         digest: seen.digest.clone(),
         recipe: Some(tracked.recipe()),
         findings: seen.findings.clone(),
-        decision: Decision {
-            kind: DecisionKind::Refuse,
-            reasons: Vec::new(),
-        },
+        decision: Decision::new(DecisionKind::Refuse),
     }
 }

@@ -90,9 +90,6 @@ fn as_check(record: &SourceRecord) -> StackCheck {
         digest: None,
         recipe: None,
         findings: Findings::default(),
-        decision: Decision {
-            kind,
-            reasons: vec!["the stacks stay as they were last read from Git".to_owned()],
-        },
+        decision: Decision::because(kind, "the stacks stay as they were last read from Git"),
     }
 }

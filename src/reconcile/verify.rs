@@ -70,7 +70,10 @@ pub(super) async fn verify(
         let repairs = tried
             .into_iter()
             .map(|attribute| Repair { attribute, at: now });
-        record.repairs.retain(|repair| is_recent(repair, now));
+        let contest = tracked.settings.policy.policy.contested;
+        record
+            .repairs
+            .retain(|repair| is_recent(repair, &contest, now));
         record.repairs.extend(repairs);
     }
     let outcome = match &trouble {
@@ -185,8 +188,5 @@ fn settled(after: &StackCheck, all_gone: bool) -> Decision {
     } else {
         DecisionKind::Alert
     };
-    Decision {
-        kind,
-        reasons: vec![reason.to_owned()],
-    }
+    Decision::because(kind, reason)
 }

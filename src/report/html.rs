@@ -216,7 +216,12 @@ fn stack(check: &StackCheck, options: &Options) -> Stack {
         besides: words::besides(&check.findings),
         decision: (check.decision.kind != DecisionKind::Nothing)
             .then(|| check.decision.kind.as_str()),
-        reasons: check.decision.reasons.iter().map(|r| xml(r)).collect(),
+        reasons: check
+            .decision
+            .reasons
+            .iter()
+            .map(|r| xml(&r.text))
+            .collect(),
         digest: check.digest.as_ref().map(|digest| xml(digest.as_str())),
     }
 }

@@ -9,9 +9,12 @@ use crate::domain::check::StackCheck;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Note, Origin};
 use crate::domain::finding::{OutputFinding, Severity, Verdict};
+use crate::domain::ids::Address;
 use crate::domain::place::{Declared, LastChange};
 use crate::domain::plan::{Check, Mode};
-use crate::domain::policy::Decision;
+use crate::domain::policy::{
+    About, Approvable, By, Decision, DecisionKind, Ignored, Reason, Requirement,
+};
 use crate::domain::why::why;
 
 /// The whole document.
@@ -53,10 +56,69 @@ pub struct StackReport<'a> {
     pub deferred: usize,
     /// Number of provider actions that an apply would run.
     pub invocations: usize,
-    /// Number of findings that are known noise; they are listed all the same.
+    /// Number of findings that nobody is told of; they are listed all the same.
     pub suppressed: usize,
     /// What policy says.
-    pub decision: &'a Decision,
+    pub decision: DecisionReport<'a>,
+}
+
+/// What policy says of the plan as a whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct DecisionReport<'a> {
+    /// What to do.
+    pub kind: DecisionKind,
+    /// Why, one sentence each.
+    pub reasons: Vec<&'a str>,
+    /// What was decided of each change, and by which rule or guard.
+    pub explained: Vec<ExplainedReport<'a>>,
+    /// Whose yes it needs, if it is asked.
+    pub requirement: &'a Requirement,
+    /// Whether people can say yes.
+    pub approvable: Approvable,
+    /// It is not decided otherwise before this time.
+    pub not_before: Option<Timestamp>,
+    /// What was decided, where decisions are only recorded.
+    pub shadow: Option<DecisionKind>,
+}
+
+/// One thing that was decided, and by what.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainedReport<'a> {
+    /// The object; null if it is about the plan.
+    pub address: Option<&'a Address>,
+    /// What of it; null if it is about all of it.
+    pub attribute: Option<&'a str>,
+    /// What decided: `builtin`, `default`, `{"guard": …}` or `{"rule": {"name", "effect"}}`.
+    pub by: &'a By,
+    /// The reason as a sentence.
+    pub text: &'a str,
+}
+
+/// A decision as the report and the API show it.
+pub fn decision_dto(decision: &Decision) -> DecisionReport<'_> {
+    DecisionReport {
+        kind: decision.kind,
+        reasons: decision.reasons.iter().map(|r| r.text.as_str()).collect(),
+        explained: decision.explained().map(explained).collect(),
+        requirement: &decision.requirement,
+        approvable: decision.approvable,
+        not_before: decision.not_before,
+        shadow: decision.shadow,
+    }
+}
+
+/// A reason with what decided, as the report and the API show it.
+pub fn explained(reason: &Reason) -> ExplainedReport<'_> {
+    let (address, attribute) = match &reason.about {
+        About::Plan => (None, None),
+        About::Change { address, attribute } => (Some(address), attribute.as_deref()),
+    };
+    ExplainedReport {
+        address,
+        attribute,
+        by: &reason.by,
+        text: &reason.text,
+    }
 }
 
 /// One object that is not as it should be.
@@ -87,10 +149,12 @@ pub struct FindingReport<'a> {
     pub irreversible: bool,
     /// Why it could.
     pub irreversible_reason: Option<&'a str>,
-    /// Whether it is known noise.
+    /// Whether it is known noise or ignored: nobody is told of it.
     pub suppressed: bool,
     /// Why it is.
     pub suppressed_reason: Option<&'a str>,
+    /// The rule that ignores it, with who answers for it, why and until when.
+    pub ignored: Option<&'a Ignored>,
     /// Terraform's reason or the history behind it.
     pub reason: Option<&'a str>,
     /// Since when it has been found; null if only this look knows of it.
@@ -170,7 +234,7 @@ pub fn stack_dto(check: &StackCheck) -> StackReport<'_> {
         deferred: check.findings.deferred,
         invocations: check.findings.invocations,
         suppressed: words::suppressed(check),
-        decision: &check.decision,
+        decision: decision_dto(&check.decision),
     }
 }
 
@@ -190,6 +254,7 @@ fn finding(finding: &Finding) -> FindingReport<'_> {
         irreversible_reason: finding.irreversible.as_deref(),
         suppressed: finding.suppressed.is_some(),
         suppressed_reason: finding.suppressed.as_deref(),
+        ignored: finding.ignored.as_ref(),
         reason: finding.reason.as_deref(),
         since: finding.background.since,
         location: finding.background.declared.as_ref().map(location),

@@ -282,7 +282,8 @@ fn lines(check: &StackCheck) -> (String, usize) {
     if check.decision.kind != DecisionKind::Nothing {
         let _ = writeln!(text, "\nDecision: **{}**\n", check.decision.kind.as_str());
         let reasons = check.decision.reasons.iter();
-        let reasons = reasons.map(|reason| format!("- {}", prose(&cut(reason, LONGEST_TEXT / 8))));
+        let reasons =
+            reasons.map(|reason| format!("- {}", prose(&cut(&reason.text, LONGEST_TEXT / 8))));
         missing += limited(&mut text, reasons.collect());
     }
     (text, missing)

@@ -17,7 +17,7 @@ mod words;
 
 pub use escape::terminal;
 pub use html::html;
-pub use json::{StackReport, json, stack_dto};
+pub use json::{StackReport, decision_dto, json, stack_dto};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use sarif::sarif;
@@ -195,8 +195,10 @@ pub struct Summary {
     pub failed: usize,
     /// Those not checked.
     pub unknown: usize,
-    /// Findings, of all stacks, that are known noise.
+    /// Findings, of all stacks, that nobody is told of.
     pub suppressed: usize,
+    /// Those of them that rules ignore; the others are known noise.
+    pub ignored: usize,
 }
 
 impl Summary {
@@ -212,13 +214,21 @@ impl Summary {
             failed: count(Verdict::Failed),
             unknown: count(Verdict::Unknown),
             suppressed: checks.iter().map(words::suppressed).sum(),
+            ignored: checks.iter().map(words::ignored).sum(),
         }
     }
 
-    /// Those known noise, in words; nothing if there is none.
+    /// Those that nobody is told of, in words; nothing if there is none.
     fn noise(&self) -> Option<String> {
         let findings = words::count(self.suppressed, "finding");
-        (self.suppressed > 0).then(|| format!("{findings} suppressed as known noise"))
+        match (self.ignored, self.suppressed - self.ignored) {
+            (0, 0) => None,
+            (0, _) => Some(format!("{findings} suppressed as known noise")),
+            (_, 0) => Some(format!("{findings} ignored by rules")),
+            (ignored, noise) => Some(format!(
+                "{findings} suppressed: {ignored} ignored by rules, {noise} known noise"
+            )),
+        }
     }
 
     /// Verdicts that occur, with their counts, in the order they are told.
@@ -237,11 +247,12 @@ impl Summary {
 }
 
 /// The exit code of a command that made these checks: 1 if one failed; else 2 if one is not in
-/// sync, has a failing check or a grave unenforced finding that is not suppressed; else 0.
+/// sync, has a failing check or a grave unenforced finding that is not suppressed; else 0. Drift of
+/// which rules ignore all does not count.
 pub fn exit_code(checks: &[StackCheck]) -> u8 {
     let failed = |check: &StackCheck| check.verdict == Verdict::Failed || check.failure.is_some();
     let found = |check: &StackCheck| {
-        check.verdict.is_bad()
+        (check.verdict.is_bad() && !is_ignored(check))
             || check.findings.has_failing_check()
             || check.findings.has_grave_unenforced()
     };
@@ -252,6 +263,11 @@ pub fn exit_code(checks: &[StackCheck]) -> u8 {
     } else {
         0
     }
+}
+
+/// Whether the stack is not in sync only by what rules ignore.
+fn is_ignored(check: &StackCheck) -> bool {
+    check.verdict == Verdict::Drifted && check.findings.has_only_ignored_drift()
 }
 
 #[cfg(test)]

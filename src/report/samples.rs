@@ -57,6 +57,7 @@ pub(super) fn finding(
         severity_reason: "something changed".to_owned(),
         irreversible: None,
         suppressed: None,
+        ignored: None,
         background: Background::default(),
         reason: None,
         attributes,
@@ -76,10 +77,7 @@ pub(super) fn check(stack: &str, verdict: Verdict) -> StackCheck {
         digest: None,
         recipe: None,
         findings: Findings::default(),
-        decision: Decision {
-            kind: DecisionKind::Nothing,
-            reasons: vec![],
-        },
+        decision: Decision::new(DecisionKind::Nothing),
     }
 }
 
@@ -191,11 +189,11 @@ pub(super) fn drifted() -> StackCheck {
             invocations: 0,
         },
         decision: Decision {
-            kind: DecisionKind::Ask,
             reasons: vec![
                 "code waits too".into(),
                 "aws_sqs_queue.jobs[\"x\"] may lose data".into(),
             ],
+            ..Decision::new(DecisionKind::Ask)
         },
         ..check("live/prod/web", Verdict::DriftedAndPending)
     }
@@ -260,10 +258,7 @@ pub(super) fn documents() -> StackCheck {
             resources: vec![policy, both, noise, listed],
             ..Findings::default()
         },
-        decision: Decision {
-            kind: DecisionKind::Alert,
-            reasons: vec!["the mode is observe".to_owned()],
-        },
+        decision: Decision::because(DecisionKind::Alert, "the mode is observe"),
         ..check("live/prod/iam", Verdict::DriftedAndPending)
     }
 }

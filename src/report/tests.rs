@@ -10,6 +10,7 @@ use serde_json::json;
 use super::samples::*;
 use super::*;
 use crate::domain::finding::{FindingAction, Origin, Severity};
+use crate::domain::policy::Ignored;
 use crate::domain::value::Value;
 
 #[test]
@@ -49,7 +50,7 @@ fn json_has_the_fixed_shape() {
     assert_eq!(
         json["summary"],
         json!({"stacks": 2, "in_sync": 0, "drifted": 0, "pending": 0, "drifted_and_pending": 1,
-               "failed": 1, "unknown": 0, "suppressed": 0})
+               "failed": 1, "unknown": 0, "suppressed": 0, "ignored": 0})
     );
     assert_eq!(
         json["stacks"][0],
@@ -63,7 +64,9 @@ fn json_has_the_fixed_shape() {
                 "hint": "wait for it, or release the lock with `terraform force-unlock` if its owner is gone",
             },
             "digest": null, "findings": [], "outputs": [], "checks": [], "deferred": 0, "invocations": 0, "suppressed": 0,
-            "decision": {"kind": "nothing", "reasons": []},
+            "decision": {"kind": "nothing", "reasons": [], "explained": [], "approvable": "not_asked",
+                         "requirement": {"count": 1, "groups": [], "not_author": false},
+                         "not_before": null, "shadow": null},
         })
     );
     let stack = &json["stacks"][1];
@@ -96,7 +99,7 @@ fn json_has_the_fixed_shape() {
             "deposed": null, "previous_address": null, "importing": false, "action": "create",
             "origin": "drift", "severity": "critical", "severity_reason": "something changed",
             "irreversible": true, "irreversible_reason": "messages",
-            "suppressed": false, "suppressed_reason": null, "reason": null,
+            "suppressed": false, "suppressed_reason": null, "ignored": null, "reason": null,
             "since": null, "location": null,
             "attributes": [{"path": "<deleted>", "origin": "drift", "state": null, "real": null,
                 "want": null, "sensitive": false, "unknown": false, "forces_replacement": false,
@@ -137,6 +140,19 @@ fn exit_codes_tell_failures_before_findings() {
     ] {
         assert_eq!(exit_code(&[clean.clone(), check("b", verdict)]), 2);
     }
+    let mut ignored = check("b", Verdict::Drifted);
+    ignored.findings.resources = drifted().findings.resources;
+    assert_eq!(exit_code(std::slice::from_ref(&ignored)), 2);
+    for finding in &mut ignored.findings.resources {
+        finding.suppressed = Some("ignored".to_owned());
+        finding.ignored = Some(Ignored {
+            rule: "r".to_owned(),
+            owner: "o".to_owned(),
+            reason: "why".to_owned(),
+            until: None,
+        });
+    }
+    assert_eq!(exit_code(&[ignored]), 0);
     let mut failing = clean.clone();
     failing.findings.checks = drifted().findings.checks;
     assert_eq!(exit_code(&[failing]), 2);

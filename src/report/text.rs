@@ -10,7 +10,7 @@ use super::fit::{columns, wrapped};
 use super::{Options, Summary, words};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::{Finding, FindingAction, Verdict};
-use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::policy::{By, Decision, DecisionKind};
 
 /// Narrower than this no terminal is believed to be.
 const NARROWEST: usize = 40;
@@ -229,6 +229,13 @@ impl Page {
 
     fn decision(&mut self, decision: &Decision) {
         if decision.kind == DecisionKind::Nothing && decision.reasons.is_empty() {
+            return;
+        }
+        if self.options.verbose && decision.explained().any(|reason| reason.by != By::Builtin) {
+            self.line(format!("  decision: {}", decision.kind.as_str()));
+            for reason in decision.explained() {
+                self.prose(4, Style::new(), &format!("- {reason} ({})", reason.by));
+            }
             return;
         }
         match decision.reasons.as_slice() {

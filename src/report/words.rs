@@ -169,6 +169,12 @@ pub(super) fn reasons(finding: &Finding) -> Vec<String> {
     reasons
 }
 
+/// Findings that rules ignore.
+pub(super) fn ignored(check: &StackCheck) -> usize {
+    let findings = check.findings.resources.iter();
+    findings.filter(|finding| finding.ignored.is_some()).count()
+}
+
 /// How many findings of a stack are known noise.
 pub(super) fn suppressed(check: &StackCheck) -> usize {
     let findings = check.findings.resources.iter();

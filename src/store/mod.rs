@@ -1,5 +1,5 @@
-//! What Mooring remembers, in one SQLite file: sources, stacks, runs, intents, alerts, the outbox,
-//! channels, tokens and the audit log.
+//! What Mooring remembers, in one SQLite file: sources, stacks, runs, decisions, intents, requests,
+//! alerts, the outbox, channels, tokens and the audit log.
 //!
 //! Everything that is asked for has a column; the rest of a record is the JSON text of its domain
 //! type. Times are kept in microseconds. Every write is on the disk when its call returns, and what
@@ -9,6 +9,7 @@ mod alerts;
 mod audit;
 mod channels;
 mod conclude;
+mod decisions;
 mod envelopes;
 mod error;
 mod history;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
@@ -118,6 +119,37 @@ impl Store {
             .fetch_optional(&self.reader)
             .await?;
         row.as_ref().map(read_intent).transpose()
+    }
+
+    /// When something was applied since a time, to one stack or to any: the newest, newest first.
+    pub async fn applies(
+        &self,
+        stack: Option<&StackId>,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        const ALL: &str = "SELECT intents.decided_at AS decided_at FROM intents \
+             JOIN runs ON runs.id = intents.run WHERE intents.decided_at > $1 \
+             ORDER BY intents.decided_at DESC LIMIT $2";
+        const OF_STACK: &str = "SELECT intents.decided_at AS decided_at FROM intents \
+             JOIN runs ON runs.id = intents.run WHERE intents.decided_at > $1 \
+             AND runs.stack = $3 ORDER BY intents.decided_at DESC LIMIT $2";
+        let query = sqlx::query(if stack.is_some() { OF_STACK } else { ALL })
+            .bind(since.as_microsecond())
+            .bind(i64::from(limit));
+        let query = match stack {
+            Some(stack) => query.bind(stack.as_str()),
+            None => query,
+        };
+        let rows = query.fetch_all(&self.reader).await?;
+        let at = |row| {
+            Columns {
+                table: INTENTS,
+                row,
+            }
+            .time("decided_at")
+        };
+        rows.iter().map(at).collect()
     }
 
     /// Every run that applied or was about to.

@@ -110,10 +110,7 @@ pub(super) fn ledger_entry(key: &str) -> LedgerEntry {
 }
 
 pub(super) fn decision() -> Decision {
-    Decision {
-        kind: DecisionKind::Apply,
-        reasons: vec!["aws_sqs_queue.jobs: safe by rule tags".into()],
-    }
+    Decision::because(DecisionKind::Apply, "aws_sqs_queue.jobs: safe by rule tags")
 }
 
 pub(super) fn check(stack: &str) -> StackCheck {
@@ -142,6 +139,7 @@ pub(super) fn check(stack: &str) -> StackCheck {
                 severity_reason: "a port".to_owned(),
                 irreversible: Some("rows".to_owned()),
                 suppressed: Some("noise".to_owned()),
+                ignored: None,
                 background: Background::default(),
                 reason: Some("tainted".into()),
                 attributes: vec![
@@ -200,6 +198,7 @@ pub(super) fn stack(name: &str) -> StackRecord {
         pending_since: Some(at(4)),
         last: Some(check(name)),
         in_sync_commit: Some(CommitId::new("abc")),
+        in_sync_state: None,
         state: Some(StateIdentity {
             lineage: "l".into(),
             serial: u64::MAX,

@@ -45,6 +45,34 @@ fn wanted(name: &str, report: &Json) -> i32 {
 }
 
 #[test]
+fn a_configuration_says_what_is_ignored() {
+    let tree = Tree::new();
+    let bytes = plans().into_iter().find(|(name, _)| name == "drift_attr");
+    let (_, bytes) = bytes.unwrap();
+    let config = tree.beside("mooring.yaml");
+    let told = |rules: &str| {
+        let text = format!(
+            "sources: [{{ name: infra, path: /srv/git/infra }}]\npolicy:\n  rules:\n{rules}"
+        );
+        std::fs::write(&config, text).unwrap();
+        let ran = piped(
+            &tree,
+            &bytes,
+            &["--format", "json", "--config", config.to_str().unwrap()],
+        );
+        let report = parse(ran.out.as_bytes());
+        let suppressed = report["stacks"][0]["findings"].as_array().unwrap().iter();
+        let suppressed = suppressed.filter(|f| f["suppressed"] == true).count();
+        (ran.code, suppressed, report["summary"]["ignored"].clone())
+    };
+    let tags =
+        "    - { name: tags, effect: ignore, attributes: [tags], owner: web, reason: tagger }\n";
+    let queue = "    - { name: queue, effect: ignore, types: [aws_sqs_queue], owner: web, reason: tuned }\n";
+    assert_eq!(told(tags), (2, 1, 1.into()));
+    assert_eq!(told(&format!("{tags}{queue}")), (0, 2, 2.into()));
+}
+
+#[test]
 fn every_labelled_plan_ends_with_the_code_that_follows_from_its_answer() {
     let tree = Tree::new();
     let mut codes = Vec::new();

@@ -8,12 +8,11 @@ mod mutate;
 
 use clap::ValueEnum as _;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
-use mooring::plan_json::Schema;
-use mooring::reconcile::explain::from_stream;
+use mooring::reconcile::explain::{Explaining, from_stream};
 use mooring::report::{Format, Options, render};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(check) = from_stream(bytes, &Schema::default()) else {
+    let Ok(check) = from_stream(bytes, &Explaining::default()) else {
         return;
     };
     let checks = [check];

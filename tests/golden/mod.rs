@@ -18,7 +18,7 @@ use mooring::domain::digest::DigestKey;
 use mooring::domain::failure::Failure;
 use mooring::domain::finding::{Findings, Verdict};
 use mooring::domain::rules::Rules;
-use mooring::plan_json::{Reader, Reading, Schema};
+use mooring::plan_json::{Reader, Reading};
 use mooring::reconcile::explain;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -104,7 +104,7 @@ pub(crate) fn reading(bytes: &[u8]) -> (Reading, Findings) {
 
 /// What `explain` says of a plan.
 pub(crate) fn explained(bytes: &[u8]) -> Result<StackCheck, Failure> {
-    explain::from_stream(bytes, &Schema::default())
+    explain::from_stream(bytes, &explain::Explaining::default())
 }
 
 #[test]

@@ -183,6 +183,11 @@ env:
         &self.server
     }
 
+    /// Its configuration file.
+    pub fn config(&self) -> &std::path::Path {
+        self.config.as_ref()
+    }
+
     /// Its process.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)

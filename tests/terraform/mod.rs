@@ -87,10 +87,7 @@ impl Bench {
 /// An approval of a plan that was made from this state.
 fn approval(base: Option<StateIdentity>) -> ApprovedPlan {
     let (lineage, serial) = base.map_or_else(Default::default, |base| (base.lineage, base.serial));
-    let decision = Decision {
-        kind: DecisionKind::Apply,
-        reasons: vec![],
-    };
+    let decision = Decision::new(DecisionKind::Apply);
     let binding = Binding {
         stack: StackId::new("infra/a"),
         digest: ChangeDigest::new("d"),

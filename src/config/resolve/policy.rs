@@ -1,19 +1,36 @@
 //! Policy and time limits.
 
+use jiff::SignedDuration;
+
 use super::super::at::At;
 use super::super::error::quoted;
+use super::super::policy::{ApplyLimit, Contested, Freeze};
 use super::super::syntax::one_of;
-use super::super::written::{Policy, Safe, StackPolicy, Timeouts};
+use super::super::written::{Hours, Policy, StackPolicy, Timeouts};
 use super::Checks;
-use super::values::Steps;
-use crate::domain::policy::{PolicyMode, SafeAction, SafeRule};
+use crate::domain::hours::Hours as Window;
+use crate::domain::policy::{ApplyLimit as Limit, Contest, Freeze as Frozen, PolicyMode};
 use crate::reconcile::settings::{PolicyOverrides, TimeoutOverrides};
 
 impl Checks<'_> {
-    pub(super) fn policy(&mut self, written: &Policy) -> PolicyOverrides {
+    pub(super) fn policy(
+        &mut self,
+        written: &Policy,
+        zone: Option<&At<String>>,
+    ) -> PolicyOverrides {
+        let limits = written.limits.as_ref();
+        let max_changes = written.max_changes.as_ref();
         PolicyOverrides {
             mode: self.mode(written.mode.as_ref()),
-            safe: self.rules(written.safe.as_deref()),
+            rules: self.rules(written.rules.as_deref(), zone),
+            safe: self.safe(written.safe.as_deref()),
+            shadow: written.shadow,
+            windows: self.windows(written.windows.as_deref(), zone),
+            freezes: self.freezes(written.freezes.as_deref(), zone),
+            stack_limit: self.apply_limit(limits.and_then(|l| l.stack.as_ref())),
+            fleet_limit: self.apply_limit(limits.and_then(|l| l.fleet.as_ref())),
+            max_changes: max_changes.map(|most| self.at_least_one(most)),
+            contested: self.contest(written.contested.as_ref()),
             hold_off: self.optional(written.hold_off.as_ref()),
             approval_expires: self.optional(written.approval_expires.as_ref()),
             pending_after: self.optional(written.pending_after.as_ref()),
@@ -22,10 +39,24 @@ impl Checks<'_> {
         }
     }
 
-    pub(super) fn stack_policy(&mut self, written: &StackPolicy) -> PolicyOverrides {
+    pub(super) fn stack_policy(
+        &mut self,
+        written: &StackPolicy,
+        zone: Option<&At<String>>,
+    ) -> PolicyOverrides {
+        let limits = written.limits.as_ref();
+        let max_changes = written.max_changes.as_ref();
         PolicyOverrides {
             mode: self.mode(written.mode.as_ref()),
-            safe: self.rules(written.safe.as_deref()),
+            rules: self.rules(written.rules.as_deref(), zone),
+            safe: self.safe(written.safe.as_deref()),
+            shadow: written.shadow,
+            windows: self.windows(written.windows.as_deref(), zone),
+            freezes: self.freezes(written.freezes.as_deref(), zone),
+            stack_limit: self.apply_limit(limits.and_then(|l| l.stack.as_ref())),
+            fleet_limit: self.apply_limit(limits.and_then(|l| l.fleet.as_ref())),
+            max_changes: max_changes.map(|most| self.at_least_one(most)),
+            contested: self.contest(written.contested.as_ref()),
             hold_off: self.optional(written.hold_off.as_ref()),
             approval_expires: self.optional(written.approval_expires.as_ref()),
             pending_after: self.optional(written.pending_after.as_ref()),
@@ -51,93 +82,72 @@ impl Checks<'_> {
         match mode.as_str() {
             "observe" => Some(PolicyMode::Observe),
             "heal" => Some(PolicyMode::Heal),
-            "sync" => {
-                self.problem(
-                    mode,
-                    "the mode `sync` is not available yet",
-                    "use `heal`: it repairs safe drift and holds merged code back",
-                );
-                None
-            }
+            "sync" => Some(PolicyMode::Sync),
             other => {
                 self.problem(
                     mode,
                     format!("{} is no mode", quoted(other)),
-                    one_of(other, &["observe", "heal"]),
+                    one_of(other, &["observe", "heal", "sync"]),
                 );
                 None
             }
         }
     }
 
-    fn rules(&mut self, written: Option<&[Safe]>) -> Option<Vec<SafeRule>> {
-        let rules = written?;
-        Some(rules.iter().filter_map(|rule| self.rule(rule)).collect())
+    fn windows(
+        &mut self,
+        written: Option<&[Hours]>,
+        zone: Option<&At<String>>,
+    ) -> Option<Vec<Window>> {
+        let windows = written?.iter();
+        Some(windows.filter_map(|w| self.hours(w, zone)).collect())
     }
 
-    fn rule(&mut self, written: &Safe) -> Option<SafeRule> {
-        let actions = match &written.actions {
-            None => vec![SafeAction::Update],
-            Some(actions) => {
-                if actions.is_empty() {
-                    self.problem(
-                        actions,
-                        "this rule covers no action",
-                        "name `update`, `create` or both, or take `actions` away for `update`",
-                    );
-                }
-                let actions = actions.iter();
-                actions.filter_map(|action| self.action(action)).collect()
-            }
-        };
-        if actions.contains(&SafeAction::Update) && written.attributes.is_empty() {
+    fn freezes(
+        &mut self,
+        written: Option<&[Freeze]>,
+        zone: Option<&At<String>>,
+    ) -> Option<Vec<Frozen>> {
+        let freezes = written?.iter();
+        Some(freezes.filter_map(|f| self.freeze(f, zone)).collect())
+    }
+
+    fn freeze(&mut self, written: &Freeze, zone: Option<&At<String>>) -> Option<Frozen> {
+        let from = self.moment(&written.from, zone, false)?;
+        let to = self.moment(&written.to, zone, true)?;
+        if to <= from {
             self.problem(
-                &written.resource_type,
-                "this rule covers updates but no attributes",
-                "name what may be put back, for example `attributes: [tags]`",
+                &written.to,
+                "this is over before it begins",
+                "write the first day as `from` and the last as `to`",
             );
         }
-        let attributes = self.matchers(&written.attributes);
-        let resource_type = self.matcher(&written.resource_type, Steps::Freely)?;
-        let name = written.name.clone().unwrap_or_else(|| {
-            let attributes: Vec<&str> = written.attributes.iter().map(|a| a.as_str()).collect();
-            format!(
-                "{} {}",
-                written.resource_type.as_str(),
-                attributes.join(", ")
-            )
-            .trim_end()
-            .to_owned()
-        });
-        Some(SafeRule {
-            name,
-            resource_type,
-            actions,
-            attributes,
+        Some(Frozen {
+            from,
+            to,
+            reason: self.text(&written.reason),
         })
     }
 
-    fn action(&mut self, written: &At<String>) -> Option<SafeAction> {
-        match written.as_str() {
-            "update" => Some(SafeAction::Update),
-            "create" => Some(SafeAction::Create),
-            "delete" | "replace" | "forget" => {
-                self.problem(
-                    written,
-                    format!("no rule can make `{}` automatic", written.as_str()),
-                    "take it away: what cannot be undone is always left to a person; a rule can \
-                     cover `update` and `create`",
-                );
-                None
-            }
-            other => {
-                self.problem(
-                    written,
-                    format!("{} is no action", quoted(other)),
-                    one_of(other, &["update", "create"]),
-                );
-                None
-            }
+    fn apply_limit(&mut self, written: Option<&ApplyLimit>) -> Option<Limit> {
+        let written = written?;
+        let applies = self.at_least_one(&written.applies);
+        let within = self.positive(Some(&written.within))?;
+        Some(Limit {
+            applies,
+            within: SignedDuration::try_from(within).ok()?,
+        })
+    }
+
+    fn contest(&mut self, written: Option<&Contested>) -> Option<Contest> {
+        let written = written?;
+        let mut contest = Contest::default();
+        if let Some(times) = &written.times {
+            contest.times = self.at_least_one(times);
         }
+        if let Some(within) = self.positive(written.within.as_ref()) {
+            contest.within = SignedDuration::try_from(within).unwrap_or(contest.within);
+        }
+        Some(contest)
     }
 }

@@ -77,7 +77,7 @@ impl Checks<'_> {
         })
     }
 
-    fn name_pattern(&mut self, written: &At<String>) -> Option<NamePattern> {
+    pub(super) fn name_pattern(&mut self, written: &At<String>) -> Option<NamePattern> {
         self.text(written);
         let pattern = NamePattern::parse(written);
         pattern
@@ -85,7 +85,7 @@ impl Checks<'_> {
             .ok()
     }
 
-    fn path_patterns(&mut self, written: &[At<String>]) -> Vec<PathPattern> {
+    pub(super) fn path_patterns(&mut self, written: &[At<String>]) -> Vec<PathPattern> {
         written
             .iter()
             .filter_map(|written| {

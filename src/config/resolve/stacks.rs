@@ -52,7 +52,9 @@ impl Checks<'_> {
             policy: written
                 .policy
                 .as_ref()
-                .map(|policy| self.stack_policy(policy))
+                .map(|policy| {
+                    self.stack_policy(policy, written.timezone.as_ref().or(general.timezone))
+                })
                 .unwrap_or_default(),
             disabled: written.disabled,
         };

@@ -207,7 +207,11 @@ impl Checks<'_> {
         kind.map(Subject::Alert)
     }
 
-    fn hours(&mut self, written: &WrittenHours, zone: Option<&At<String>>) -> Option<Hours> {
+    pub(super) fn hours(
+        &mut self,
+        written: &WrittenHours,
+        zone: Option<&At<String>>,
+    ) -> Option<Hours> {
         let (from, to) = (self.time(&written.from), self.time(&written.to));
         let days = written.days.iter();
         let days = days.filter_map(|day| self.day(day)).collect();

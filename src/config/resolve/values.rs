@@ -173,13 +173,6 @@ impl Checks<'_> {
         self.glob(written, steps).map(|glob| glob.compile_matcher())
     }
 
-    pub(super) fn matchers(&mut self, written: &[At<String>]) -> Vec<GlobMatcher> {
-        written
-            .iter()
-            .filter_map(|pattern| self.matcher(pattern, Steps::Freely))
-            .collect()
-    }
-
     /// The URL of a server, without credentials.
     pub(super) fn https_or_http(&mut self, written: &At<String>) {
         let parsed = reqwest::Url::parse(written).ok();

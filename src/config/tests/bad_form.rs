@@ -82,8 +82,9 @@ fn several_keys_at_once() {
     11 │     policy: { severities: [] }
        ·               ──────────
        ╰────
-     help: allowed here: `approval_expires`, `confirm_after`, `hold_off`, `max_age`, `mode`,
-           `pending_after`, `safe`
+     help: allowed here: `approval_expires`, `confirm_after`, `contested`, `freezes`, `hold_off`,
+           `limits`, `max_age`, `max_changes`, `mode`, `pending_after`, `rules`, `safe`, `shadow`,
+           `windows`
     "#);
 }
 

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::artifacts::settings::{ArtifactPlace, ArtifactSettings, Encryption, Keep};
-use crate::domain::finding::{Origin, Severity};
+use crate::domain::finding::{FindingAction, Origin, Severity};
 use crate::domain::ids::StackId;
-use crate::domain::policy::{PolicyMode, SafeAction};
+use crate::domain::policy::PolicyMode;
 use crate::domain::report::Each;
 use crate::git::settings::SourceLocation;
 use crate::notify::settings::SmtpTls;
@@ -16,13 +16,25 @@ fn the_example_loads() {
     let settings = good(&example());
     assert_eq!(settings.jobs, 4);
     assert_eq!(settings.defaults.policy.policy.mode, PolicyMode::Heal);
-    let [tags, alarms] = settings.defaults.policy.policy.safe.as_slice() else {
-        panic!("two rules");
+    let policy = &settings.defaults.policy.policy;
+    let names: Vec<&str> = policy.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["databases", "access", "autoscaling", "small-changes"]
+    );
+    assert_eq!((policy.windows.len(), policy.freezes.len()), (1, 1));
+    let [tags, alarms, again] = settings.defaults.policy.policy.safe.as_slice() else {
+        panic!("three rules");
     };
     assert_eq!(tags.name, "aws_s3_bucket tags");
-    assert_eq!(tags.actions, [SafeAction::Update]);
+    assert_eq!(tags.when.actions, [FindingAction::Update]);
     assert_eq!(alarms.name, "alarms");
-    assert!(alarms.resource_type.is_match("aws_cloudwatch_metric_alarm"));
+    assert!(alarms.when.types[0].is_match("aws_cloudwatch_metric_alarm"));
+    assert_eq!(again.when.actions, [FindingAction::Create]);
+    assert_eq!(
+        (&again.name, again.when.attributes.len()),
+        (&alarms.name, 0)
+    );
     let rules = &settings.rules;
     assert_eq!(rules.severities.len(), 2);
     assert_eq!(
@@ -306,7 +318,7 @@ fn the_schema_describes_the_file() {
     assert!(!schema.to_string().contains("null"));
     let modes = at("/$defs/PolicyMode").to_string();
     assert!(
-        modes.contains("\"heal\"") && !modes.contains("\"sync\""),
+        modes.contains("\"heal\"") && modes.contains("\"sync\""),
         "{modes}"
     );
     let actions = at("/$defs/SafeAction").to_string();

@@ -33,11 +33,17 @@ pub(super) fn digest<'n>(
                 alerts.insert(alert.alert, (began, alert));
             }
             Notice::Group(group) => lines.push(DigestLine {
-                stack: None,
+                stack: match group.members.as_slice() {
+                    [only] => Some(only.stack.clone()),
+                    _ => None,
+                },
                 event: group.event.as_str().to_owned(),
                 severity: group.severity,
                 at: group.at,
-                text: format!("{} stacks: {}", group.members.len(), group.cause),
+                text: match group.members.as_slice() {
+                    [_] => group.cause.clone(),
+                    many => format!("{} stacks: {}", many.len(), group.cause),
+                },
             }),
             Notice::Request(request) => lines.push(DigestLine {
                 stack: Some(request.stack.clone()),

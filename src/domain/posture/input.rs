@@ -10,6 +10,7 @@ use crate::domain::alert::{Alert, AlertKind, Resolution};
 use crate::domain::finding::{Finding, Severity, Verdict};
 use crate::domain::guard::is_recent;
 use crate::domain::ids::{SourceName, StackId};
+use crate::domain::policy::{Contest, Ignored};
 use crate::domain::run::{Outcome, Run};
 use crate::domain::selection::Selection;
 use crate::domain::stack::StackRecord;
@@ -78,8 +79,10 @@ pub struct StackNow {
     pub checked_at: Option<Timestamp>,
     /// Attributes that drifted again soon after their repair.
     pub contested: Vec<String>,
-    /// Findings that are known noise: address and reason.
+    /// Findings that nobody is told of: address and reason.
     pub suppressed: Vec<(String, String)>,
+    /// Findings that rules ignore.
+    pub ignored: Vec<(String, Ignored)>,
     /// One line: what is wrong; nothing if all is well.
     pub headline: Option<String>,
 }
@@ -89,10 +92,11 @@ impl StackNow {
     pub fn of(record: &StackRecord, owners: Vec<String>, now: Timestamp) -> Self {
         let verdict = record.verdict(now);
         let worst = worst(record);
+        let contest = Contest::default();
         let lately = record
             .repairs
             .iter()
-            .filter(|repair| is_recent(repair, now));
+            .filter(|repair| is_recent(repair, &contest, now));
         let contested = lately.filter(|repair| record.drifting.contains_key(&repair.attribute));
         let mut contested: Vec<String> = contested
             .map(|repair| repair.attribute.as_str().to_owned())
@@ -117,6 +121,9 @@ impl StackNow {
             },
             checked_at: record.checked_at,
             contested,
+            ignored: findings(record)
+                .filter_map(|f| Some((f.address.to_string(), f.ignored.clone()?)))
+                .collect(),
             suppressed: findings(record)
                 .filter_map(|finding| {
                     let reason = finding.suppressed.clone()?;
@@ -248,13 +255,21 @@ pub enum FixedBy {
     Outside,
     /// Waiting code was applied outside Mooring, or taken back in Git.
     Code,
+    /// Nobody: rules ignore it by now.
+    Ignored,
     /// Nobody: the stack is no longer tracked.
     Untracked,
 }
 
 impl FixedBy {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Mooring, Self::Outside, Self::Code, Self::Untracked];
+    pub const ALL: [Self; 5] = [
+        Self::Mooring,
+        Self::Outside,
+        Self::Code,
+        Self::Ignored,
+        Self::Untracked,
+    ];
 
     /// The stable word.
     pub const fn as_str(self) -> &'static str {
@@ -262,6 +277,7 @@ impl FixedBy {
             Self::Mooring => "mooring",
             Self::Outside => "outside",
             Self::Code => "code",
+            Self::Ignored => "ignored",
             Self::Untracked => "untracked",
         }
     }
@@ -270,6 +286,7 @@ impl FixedBy {
     pub const fn of(kind: AlertKind, resolution: Resolution) -> Self {
         match (resolution, kind) {
             (Resolution::Repaired, _) => Self::Mooring,
+            (Resolution::Ignored, _) => Self::Ignored,
             (Resolution::Untracked, _) => Self::Untracked,
             (Resolution::CaughtUp, _) | (Resolution::PutBack, AlertKind::Pending) => Self::Code,
             (Resolution::PutBack, AlertKind::Drift | AlertKind::Failed | AlertKind::Apply) => {

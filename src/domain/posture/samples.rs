@@ -43,6 +43,7 @@ pub(crate) fn stack(dir: &str, owner: &str, tier: &str, verdict: Verdict) -> Sta
         checked_at: Some(hour(167)),
         contested: vec![],
         suppressed: vec![],
+        ignored: vec![],
         headline: None,
     }
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::content::AttributeKey;
 use crate::domain::ids::RunId;
 use crate::domain::pattern::{NamePattern, StackPattern};
+use crate::domain::policy::Ignored;
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::selection::Selection;
 use crate::domain::stack::{Repair, StackRecord};
@@ -15,6 +16,26 @@ use crate::domain::testing::{check, drift};
 
 fn names(alerts: &[OpenAlert]) -> Vec<&str> {
     alerts.iter().map(|alert| alert.stack.as_str()).collect()
+}
+
+#[test]
+fn what_rules_ignore_is_named_two_weeks_before_that_ends() {
+    let mut input = estate();
+    let ignored = |days: Option<i64>| Ignored {
+        rule: "scaling".to_owned(),
+        owner: "web".to_owned(),
+        reason: "it scales".to_owned(),
+        until: days.map(|days| end() + SignedDuration::from_hours(24 * days)),
+    };
+    input.stacks[0].ignored = [Some(15), Some(14), None, Some(1), Some(-1)]
+        .into_iter()
+        .enumerate()
+        .map(|(n, days)| (format!("t.a{n}"), ignored(days)))
+        .collect();
+    let soon = Posture::of(&input).expiring_ignores;
+    let named: Vec<&str> = soon.items.iter().map(|one| one.address.as_str()).collect();
+    assert_eq!(named, ["t.a3", "t.a1"]);
+    assert_eq!(soon.items[0].owner, "web");
 }
 
 #[test]
@@ -63,6 +84,7 @@ fn a_week_is_told_in_numbers_that_follow_from_what_happened() {
         mooring: 1,
         outside: 1,
         code: 1,
+        ignored: 0,
         untracked: 1,
     };
     assert_eq!(posture.fixed_by, fixed);
@@ -77,6 +99,7 @@ fn a_week_is_told_in_numbers_that_follow_from_what_happened() {
     assert_eq!(noise, ["aws_ecs_service.web"]);
     assert_eq!(posture.contested.items[0].stack.as_str(), "infra/live/web");
     assert_eq!(posture.expiring.items[0].by, "robin");
+    assert_eq!(posture.expiring_ignores.total, 0);
     assert_eq!(
         posture.failing.items[0].stack.as_str(),
         "edge/live/edge/dns"
@@ -414,7 +437,7 @@ proptest! {
         prop_assert_eq!(by, alerts.resolved);
         prop_assert!(posture.new.total <= alerts.opened.min(alerts.open));
         let repaired = posture.time_to_repair.all;
-        prop_assert_eq!(repaired.measured + posture.fixed_by.untracked, alerts.resolved);
+        prop_assert_eq!(repaired.measured + posture.fixed_by.untracked + posture.fixed_by.ignored, alerts.resolved);
         for measure in [&posture.time_to_detect, &posture.time_to_repair] {
             let parts = measure.by_severity.iter().map(|of| of.took.measured + of.took.unmeasured);
             prop_assert_eq!(parts.sum::<usize>(), measure.all.measured + measure.all.unmeasured);

@@ -101,7 +101,8 @@ impl Measure {
 
 /// That a stack is no longer tracked repaired nothing.
 pub(super) fn to_repair(fixed: &[FixedAlert]) -> Measure {
-    let fixed = fixed.iter().filter(|alert| alert.by != FixedBy::Untracked);
+    let over = |by| matches!(by, FixedBy::Untracked | FixedBy::Ignored);
+    let fixed = fixed.iter().filter(|alert| !over(alert.by));
     let took = fixed.map(|alert| (alert.severity, Some(alert.after)));
     Measure::of(&took.collect::<Vec<_>>())
 }

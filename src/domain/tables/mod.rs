@@ -14,12 +14,15 @@ use super::pattern::{NamePattern, PathPattern};
 const SEVERITY_TEXT: &str = include_str!("severity.txt");
 const NOISE_TEXT: &str = include_str!("noise.txt");
 const STATEFUL_TEXT: &str = include_str!("stateful_types.txt");
+const WRITERS_TEXT: &str = include_str!("writers.txt");
 const IRREVERSIBLE_TEXT: &str = include_str!("irreversible.txt");
 
 /// How much some differences matter.
 pub static SEVERITY: LazyLock<Vec<SeverityRow>> = LazyLock::new(|| rows(SEVERITY_TEXT, severity));
 /// Attributes that servers change by themselves and that say nothing.
 pub static NOISE: LazyLock<Vec<NoiseRow>> = LazyLock::new(|| rows(NOISE_TEXT, noise));
+/// Who else usually writes some attributes; of several rows the first counts.
+pub static WRITERS: LazyLock<Vec<WriterRow>> = LazyLock::new(|| rows(WRITERS_TEXT, writer));
 /// Types whose objects may hold what cannot be made again.
 pub static STATEFUL: LazyLock<Vec<StatefulRow>> = LazyLock::new(|| rows(STATEFUL_TEXT, stateful));
 /// Changes of attributes that lose something or take away what protects it.
@@ -99,6 +102,24 @@ pub struct NoiseRow {
     pub source: &'static str,
 }
 
+/// A row of `writers.txt`.
+#[derive(Debug, Clone)]
+pub struct WriterRow {
+    /// What it is about.
+    pub scope: Scope,
+    /// Who writes it.
+    pub who: &'static str,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+/// Who else usually writes an attribute, if that is known.
+pub fn usual_writer(resource_type: &str, subject: &Subject) -> Option<&'static str> {
+    let mut rows = WRITERS.iter();
+    rows.find(|row| row.scope.has_type(resource_type) && row.scope.below(subject).next().is_some())
+        .map(|row| row.who)
+}
+
 /// A row of `stateful_types.txt`.
 #[derive(Debug, Clone)]
 pub struct StatefulRow {
@@ -156,6 +177,15 @@ fn noise(line: &'static str) -> Option<NoiseRow> {
     Some(NoiseRow {
         scope: Scope::parse(types, attributes)?,
         reason,
+        source,
+    })
+}
+
+fn writer(line: &'static str) -> Option<WriterRow> {
+    let [types, attributes, who, source] = columns(line)?;
+    Some(WriterRow {
+        scope: Scope::parse(types, attributes)?,
+        who,
         source,
     })
 }

@@ -26,6 +26,7 @@ fn every_line_of_every_table_is_read() {
     is_whole(NOISE_TEXT, &NOISE);
     is_whole(STATEFUL_TEXT, &STATEFUL);
     is_whole(IRREVERSIBLE_TEXT, &IRREVERSIBLE);
+    is_whole(WRITERS_TEXT, &WRITERS);
 }
 
 #[test]
@@ -52,7 +53,10 @@ fn nothing_is_listed_twice_with_the_same_meaning() {
         .iter()
         .map(|row| (&row.scope, "irreversible", row.effect));
     let noise = NOISE.iter().map(|row| (&row.scope, "noise", Effect::Any));
-    for (scope, table, effect) in severities.chain(irreversible).chain(noise) {
+    let writers = WRITERS
+        .iter()
+        .map(|row| (&row.scope, "writers", Effect::Any));
+    for (scope, table, effect) in severities.chain(irreversible).chain(noise).chain(writers) {
         for types in &scope.types {
             for attribute in &scope.attributes {
                 let key = (table, effect.as_str(), types.as_str(), attribute.as_str());
@@ -61,6 +65,24 @@ fn nothing_is_listed_twice_with_the_same_meaning() {
             }
         }
     }
+}
+
+#[test]
+fn who_else_writes_is_known_of_what_scales_by_itself() {
+    let who = |resource_type: &str, path: &str| {
+        let path = path.split('.').map(str::to_owned).collect();
+        let subject = Subject::Attribute(super::super::value::AttributePath::new(path));
+        usual_writer(resource_type, &subject)
+    };
+    let scaling = who("aws_autoscaling_group", "desired_capacity").unwrap();
+    assert!(scaling.contains("scaling policy"));
+    assert!(
+        who("aws_sqs_queue", "tags.Env")
+            .unwrap()
+            .contains("tag policy")
+    );
+    assert!(who("aws_subnet", "tags.Env").unwrap().contains("cluster"));
+    assert_eq!(who("aws_sqs_queue", "delay_seconds"), None);
 }
 
 #[test]

@@ -271,6 +271,9 @@ pub(super) fn does(alert: &AlertNotice, zone: &TimeZone) -> Section {
     let check = &alert.check;
     let first = match check.decision.kind {
         DecisionKind::Nothing => "Nothing.",
+        DecisionKind::Alert if check.decision.not_before.is_some() => {
+            "It changes nothing yet, and decides again when it may."
+        }
         DecisionKind::Alert => "It tells you and changes nothing.",
         DecisionKind::Apply => "It repairs this by itself and tells you when that is verified.",
         DecisionKind::Ask => "It changes nothing by itself: a person has to decide.",

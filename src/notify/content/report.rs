@@ -180,6 +180,7 @@ const fn words(by: FixedBy) -> &'static str {
         FixedBy::Mooring => "by Mooring",
         FixedBy::Outside => "outside Mooring",
         FixedBy::Code => "through code",
+        FixedBy::Ignored => "ignored by rules",
         FixedBy::Untracked => "no longer tracked",
     }
 }
@@ -225,6 +226,18 @@ fn sections(report: &ReportNotice, zone: &TimeZone) -> Vec<Section> {
             "Acknowledgements that end within a week",
             &posture.expiring,
             |one| expiring(one, zone),
+        ),
+        list(
+            "Ignored by rules that end within two weeks",
+            &posture.expiring_ignores,
+            |soon| {
+                let until = minute(soon.until, zone);
+                let text = format!(
+                    "{} until {until}, by rule {} of {}",
+                    soon.address, soon.rule, soon.owner
+                );
+                Item::labelled(&soon.stack, text).with_line(&soon.reason)
+            },
         ),
         steps::after_report(report),
     ]

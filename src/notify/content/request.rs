@@ -34,7 +34,7 @@ pub(super) fn answered(notice: &RequestNotice, zone: &TimeZone) -> Content {
     let findings = worst_first(findings.filter(|finding| concerns(notice.kind, finding)));
     let brief = Brief::new(word, stack, &words)
         .with("Why", why.join("; "))
-        .with("Waits for", waits.join("; "));
+        .with("Needs", waits.join("; "));
     Content {
         subject: format!("[{word}] {stack}: {words}"),
         headline: format!("{stack}: {words}"),
@@ -44,7 +44,7 @@ pub(super) fn answered(notice: &RequestNotice, zone: &TimeZone) -> Content {
             .map(|fact| clean(&fact))
             .collect(),
         sections: vec![
-            listed("The plan that it is about", &findings, as_found, notice.at),
+            listed("The plan", &findings, as_found, notice.at),
             Section::new(super::brief::DOES, vec![Item::sentence(does(notice))]),
             Section::new(steps::TITLE, items),
         ],
@@ -61,7 +61,10 @@ fn happened(notice: &RequestNotice) -> (&'static str, String, Vec<String>) {
     let (words, why) = match &notice.news {
         RequestNews::Asked => (
             format!("approval wanted for going back (request {short})"),
-            notice.check.decision.reasons.clone(),
+            {
+                let reasons = notice.check.decision.reasons.iter();
+                reasons.map(|reason| reason.text.clone()).collect()
+            },
         ),
         RequestNews::Approved { by, reason } => {
             (format!("request {short} approved by {by}"), because(reason))
@@ -74,7 +77,12 @@ fn happened(notice: &RequestNotice) -> (&'static str, String, Vec<String>) {
             Vec::new(),
         ),
         RequestNews::Void { differs } => (
-            format!("the approval of request {short} is void: the plan is another by now"),
+            match notice.next {
+                Some(_) => {
+                    format!("the approval of request {short} is void: the plan is another by now")
+                }
+                None => format!("the approval of request {short} is void"),
+            },
             differs.clone(),
         ),
         RequestNews::Expired => (

@@ -71,6 +71,7 @@ fn finding(
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        ignored: None,
         background: Background::default(),
         reason: None,
         attributes,
@@ -151,10 +152,7 @@ pub(super) fn check(
             resources,
             ..Findings::default()
         },
-        decision: Decision {
-            kind,
-            reasons: vec![why.to_owned()],
-        },
+        decision: Decision::because(kind, why),
     }
 }
 

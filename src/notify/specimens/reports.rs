@@ -46,6 +46,7 @@ impl Week<'_> {
             checked_at: Some(self.ago(1)),
             contested: Vec::new(),
             suppressed: Vec::new(),
+            ignored: Vec::new(),
             headline: None,
         }
     }

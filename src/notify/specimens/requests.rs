@@ -25,7 +25,7 @@ fn plan() -> StackCheck {
         .resources
         .retain(|finding| finding.is_drift());
     check.decision.reasons =
-        vec!["aws_db_instance.main: create may lose data and is never automatic".to_owned()];
+        vec!["aws_db_instance.main: create may lose data and is never automatic".into()];
     check
 }
 

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use globset::Glob;
 use jiff::civil::Time as Clock;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -22,12 +21,14 @@ use crate::domain::audit::verify;
 use crate::domain::compose::Limit;
 use crate::domain::confirm::Confirmation;
 use crate::domain::failure::FailureKind;
-use crate::domain::finding::Severity;
+use crate::domain::finding::{FindingAction, Severity};
 use crate::domain::hours::Hours;
 use crate::domain::identity::Identity;
 use crate::domain::ids::SourceName;
-use crate::domain::pattern::NamePattern;
-use crate::domain::policy::{Decision, DecisionKind, Policy, PolicyMode, SafeAction, SafeRule};
+use crate::domain::pattern::{NamePattern, PathPattern};
+use crate::domain::policy::{
+    Conditions, Decision, DecisionKind, Effect, Facts, Policy, PolicyMode, Rule,
+};
 use crate::domain::route::{Condition, Route};
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::schedule::Schedule;
@@ -101,18 +102,22 @@ fn begin() -> Timestamp {
 }
 
 fn stack_settings(dir: &str) -> StackSettings {
-    let glob = |pattern| Glob::new(pattern).unwrap().compile_matcher();
     StackSettings {
         schedule: schedule(dir),
         policy: PolicySettings {
             policy: Policy {
                 mode: PolicyMode::Heal,
-                safe: vec![SafeRule {
+                safe: vec![Rule {
                     name: "delays".to_owned(),
-                    resource_type: glob("aws_sqs_queue"),
-                    actions: vec![SafeAction::Update],
-                    attributes: vec![glob("delay_seconds")],
+                    when: Conditions {
+                        types: vec![NamePattern::parse("aws_sqs_queue").unwrap()],
+                        actions: vec![FindingAction::Update],
+                        attributes: vec![PathPattern::parse("delay_seconds").unwrap()],
+                        ..Conditions::default()
+                    },
+                    effect: Effect::Safe,
                 }],
+                ..Policy::default()
             },
             ..PolicySettings::default()
         },
@@ -381,7 +386,11 @@ impl Week {
         };
         let ledger = context.store.ledger(&tracked.id).await.unwrap();
         let seen = stack.look(&context.key, ledger, &known, now);
-        let (check, confirmation) = decided(&tracked, &mut record, &seen, &commit, now);
+        let facts = Facts {
+            now,
+            ..Facts::default()
+        };
+        let (check, confirmation, _) = decided(&tracked, &mut record, &seen, &commit, facts);
         if confirmation == Confirmation::Again {
             let verdict = check.verdict;
             finish(&mut run, Outcome::Unconfirmed { verdict }, now);
@@ -406,10 +415,7 @@ impl Week {
             let after = stack.look(&context.key, ending.ledger, &known, now);
             let before = ending.check;
             let mut check = super::sight::check_of(&tracked, &after, &commit);
-            check.decision = Decision {
-                kind: DecisionKind::Nothing,
-                reasons: Vec::new(),
-            };
+            check.decision = Decision::new(DecisionKind::Nothing);
             ending = Ending {
                 repaired: Some(before),
                 ..Ending::looked(check, after)

@@ -108,6 +108,21 @@ pub(super) fn view(posture: &Posture, most: usize, zone: &TimeZone) -> View {
                 detail: first_line(expiring.reason.as_deref()),
             },
         ),
+        entries(
+            "Ignored by rules that end within two weeks",
+            &posture.expiring_ignores,
+            most,
+            |soon| Entry {
+                severity: None,
+                name: soon.address.clone(),
+                facts: vec![
+                    soon.stack.to_string(),
+                    format!("until {}", minute(soon.until, zone)),
+                    format!("rule {} of {}", soon.rule, soon.owner),
+                ],
+                detail: vec![soon.reason.clone()],
+            },
+        ),
         entries("Cannot be checked", &posture.failing, most, |line| {
             let since = line
                 .since

@@ -51,6 +51,7 @@ pub(super) const fn by(by: FixedBy) -> &'static str {
         FixedBy::Mooring => "by Mooring",
         FixedBy::Outside => "outside Mooring",
         FixedBy::Code => "through code",
+        FixedBy::Ignored => "ignored by rules",
         FixedBy::Untracked => "no longer tracked",
     }
 }

@@ -65,10 +65,7 @@ fn with(text: &str) -> StackCheck {
     check.workspace = text.to_owned();
     check.terraform_version = Some(text.to_owned());
     check.failure = Some(Failure::new(FailureKind::Internal, text, text));
-    check.decision = Decision {
-        kind: DecisionKind::Alert,
-        reasons: vec![text.to_owned()],
-    };
+    check.decision = Decision::because(DecisionKind::Alert, text);
     check.findings.resources = vec![found, noise];
     check.findings.outputs = vec![OutputFinding {
         name: text.to_owned(),

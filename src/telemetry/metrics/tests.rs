@@ -172,6 +172,7 @@ fn a_finding_that_is_gone_is_not_counted_any_more() {
         severity_reason: String::new(),
         irreversible: None,
         suppressed: None,
+        ignored: None,
         background: crate::domain::place::Background::default(),
         reason: None,
         attributes: Vec::new(),

@@ -1,0 +1,83 @@
+//! What decisions depend on besides the look itself: history, Git and what was applied lately.
+
+use jiff::Timestamp;
+
+use crate::domain::check::StackCheck;
+use crate::domain::finding::Verdict;
+use crate::domain::ids::{CommitId, StackId};
+use crate::domain::policy::{
+    Applies, ApplyLimit, CodeSince, Decided, DecisionKind, Facts, Inputs, PolicyMode,
+};
+use crate::domain::run::Run;
+use crate::domain::stack::StackRecord;
+use crate::store::StoreError;
+
+use super::context::Context;
+use super::history::code_since;
+use super::resolve::Tracked;
+
+/// Brings together what policy has to know; what only the look tells is added to it.
+pub(super) async fn facts(
+    context: &Context,
+    tracked: &Tracked,
+    record: &StackRecord,
+    commit: &CommitId,
+) -> Result<Facts, StoreError> {
+    let now = context.now();
+    let policy = &tracked.settings.policy.policy;
+    let code = match policy.mode {
+        PolicyMode::Sync => code_since(context, tracked, record, commit).await,
+        PolicyMode::Observe | PolicyMode::Heal => CodeSince::Unknown,
+    };
+    let (stack, fleet) = (policy.limits.stack, policy.limits.fleet);
+    Ok(Facts {
+        now,
+        code,
+        applies: Applies {
+            stack: applies(context, stack, Some(&tracked.id), now).await?,
+            fleet: applies(context, fleet, None, now).await?,
+        },
+        paused: context.pauses.of(&tracked.id, &tracked.source, now),
+        ..Facts::default()
+    })
+}
+
+/// Keeps what was decided, and from what, so that people can ask why. That all is well needs no
+/// explanation.
+pub(super) async fn keep_decision(
+    context: &Context,
+    run: &Run,
+    check: &StackCheck,
+    facts: Facts,
+) -> Result<(), StoreError> {
+    if check.verdict == Verdict::InSync && check.decision.kind == DecisionKind::Nothing {
+        return Ok(());
+    }
+    let decided = Decided {
+        run: run.id,
+        stack: run.stack.clone(),
+        at: facts.now,
+        inputs: Inputs {
+            verdict: check.verdict,
+            findings: check.findings.clone(),
+            facts,
+        },
+        decision: check.decision.clone(),
+    };
+    context.store.save_decision(&decided).await
+}
+
+/// As many of the newest applies as a limit asks for.
+async fn applies(
+    context: &Context,
+    limit: Option<ApplyLimit>,
+    stack: Option<&StackId>,
+    now: Timestamp,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let Some(limit) = limit else {
+        return Ok(Vec::new());
+    };
+    let since = now.checked_sub(limit.within).unwrap_or(Timestamp::MIN);
+    let most = u32::try_from(limit.applies).unwrap_or(u32::MAX);
+    context.store.applies(stack, since, most).await
+}

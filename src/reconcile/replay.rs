@@ -1,0 +1,124 @@
+//! The policy of a configuration, for looks and decisions that are not the daemon's own.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::discover::{Found, Mark};
+use crate::domain::finding::{Findings, Verdict};
+use crate::domain::ids::{SourceName, StackId};
+use crate::domain::policy::{Decided, Decision, Facts, Policy, decide, ignore};
+use crate::domain::rules::Rules;
+
+use super::resolve::{Tracked, resolve};
+use super::settings::Settings;
+
+/// What another configuration makes of a decision.
+#[derive(Debug)]
+pub enum Replay {
+    /// What it decides.
+    Decided(Box<Decision>),
+    /// It does not look after the stack.
+    NotTracked,
+}
+
+/// Decides again what was decided once, from the same facts, as another configuration does.
+pub fn replay(settings: &Settings, decided: &Decided) -> Replay {
+    let facts = &decided.inputs.facts;
+    let Some(source) = &facts.source else {
+        return Replay::NotTracked;
+    };
+    let stacks = stacks(settings, source, &facts.dir);
+    let Some(stack) = stacks.into_iter().find(|stack| stack.id == decided.stack) else {
+        return Replay::NotTracked;
+    };
+    let facts = Facts {
+        labels: stack.settings.labels,
+        ..facts.clone()
+    };
+    let policy = &stack.settings.policy.policy;
+    Replay::Decided(Box::new(decided.inputs.again(policy, &facts)))
+}
+
+/// The stacks that a directory of a source is.
+fn stacks(settings: &Settings, source: &SourceName, dir: &str) -> Vec<Tracked> {
+    if !settings.sources.iter().any(|known| &known.name == source) {
+        return Vec::new();
+    }
+    let found = Found {
+        dir: dir.to_owned(),
+        mark: Mark::Resource,
+        reads: Vec::new(),
+        var_files: Vec::new(),
+        problem: None,
+    };
+    resolve(settings, source, &[found])
+}
+
+/// How `check` and `explain` judge: as a configuration says, or as if there were none.
+#[derive(Debug, Clone, Default)]
+pub struct Judging {
+    settings: Option<Arc<Settings>>,
+    rules: Rules,
+}
+
+impl Judging {
+    /// As this configuration says.
+    pub fn by(settings: Settings) -> Self {
+        Self {
+            rules: settings.rules.clone(),
+            settings: Some(Arc::new(settings)),
+        }
+    }
+
+    /// The rules on severities, noise and what cannot be undone.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Marks what is ignored and decides. `dir` is the stack's directory in its repository, which
+    /// is the configuration's source if it has but one; of several it is not known which.
+    pub fn decide(
+        &self,
+        verdict: Verdict,
+        findings: &mut Findings,
+        stack: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Decision {
+        let (policy, facts) = self.policy(stack, now);
+        ignore(findings, &policy, &facts);
+        decide(verdict, findings, &policy, &facts)
+    }
+
+    fn policy(&self, stack: Option<(&str, &str)>, now: Timestamp) -> (Policy, Facts) {
+        let facts = Facts {
+            now,
+            ..Facts::default()
+        };
+        let Some(settings) = &self.settings else {
+            return (Policy::default(), facts);
+        };
+        let general = || settings.defaults.policy.policy.clone();
+        let (Some((dir, workspace)), [source]) = (stack, settings.sources.as_slice()) else {
+            return (general(), facts);
+        };
+        let mut found = stacks(settings, &source.name, dir).into_iter();
+        let Some(tracked) = found.find(|stack| stack.workspace == workspace) else {
+            let id = StackId::compose(&source.name, dir, Some(workspace), None);
+            let facts = Facts {
+                stack: Some(id),
+                source: Some(source.name.clone()),
+                ..facts
+            };
+            return (general(), facts);
+        };
+        let facts = Facts {
+            stack: Some(tracked.id),
+            source: Some(tracked.source),
+            dir: tracked.dir,
+            labels: tracked.settings.labels,
+            ..facts
+        };
+        (tracked.settings.policy.policy, facts)
+    }
+}
