@@ -26,6 +26,7 @@ use crate::reconcile::time::Time;
 use crate::reconcile::{
     clock, composer, heartbeat, housekeeping, leave, outbox, overdue, reports, sources, uploads,
 };
+use crate::rego::{LoadError, Policies};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::terraform;
@@ -62,6 +63,9 @@ pub enum StartError {
     /// What is paused cannot be read.
     #[error("what is paused is not known: {0}")]
     Pauses(#[from] PauseError),
+    /// A policy in Rego is wrong.
+    #[error(transparent)]
+    Rego(#[from] LoadError),
     /// The API cannot listen.
     #[error("cannot listen on {address}: {cause}")]
     Listen {
@@ -86,6 +90,7 @@ impl StartError {
             Self::InUse { .. } => "stop the other one, or set another data_dir".to_owned(),
             Self::Store(error) => error.hint().to_owned(),
             Self::Artifacts(error) => error.hint().to_owned(),
+            Self::Rego(_) => "mend it, or take it out of policy.rego".to_owned(),
             Self::Pauses(_) => {
                 "make the file readable, or delete it if nothing is to be paused".to_owned()
             }
@@ -210,6 +215,8 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
     }
     let store = Store::open(&layout.database()).await?;
     let pauses = PauseSwitch::open(layout.pauses())?;
+    let rego = settings.rego.as_ref();
+    let policies = rego.map(Policies::load).transpose()?;
     let states = States::default();
     for record in store
         .stacks()
@@ -247,6 +254,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         states,
         heads: Heads::default(),
         pauses,
+        policies,
         time: Time::default(),
         telling: tokio::sync::Mutex::new(()),
         settings,

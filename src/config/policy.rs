@@ -2,6 +2,7 @@
 //! descriptions in the JSON Schema.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,6 +13,22 @@ use crate::domain::policy::EffectKind;
 
 /// A list in which something stands.
 pub(super) type Listed = Option<At<Vec<At<String>>>>;
+
+/// Policies in Rego. A denial means that people are asked; what their `safe` in package `mooring` names
+/// may be put back.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rego {
+    /// Files and directories of policies.
+    pub policies: Vec<At<PathBuf>>,
+    /// JSON and YAML files, and directories of them, for `data`.
+    #[serde(default)]
+    pub data: Vec<At<PathBuf>>,
+    /// The packages whose rules count, or `["*"]` for all of them. Default: main.
+    pub namespaces: Option<Vec<String>>,
+    /// How long they may take over one plan. Default: 5s.
+    pub time: Option<At<String>>,
+}
 
 /// A rule; of those that fit the first decides. Everything that is given has to fit.
 #[derive(Deserialize, JsonSchema)]

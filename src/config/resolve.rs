@@ -108,6 +108,7 @@ impl Checks<'_> {
             telling: self.telling(written),
             artifacts: self.artifacts(written.artifacts.as_ref()),
             snapshots: self.snapshots(written.snapshots.as_ref()),
+            rego: self.rego(written.policy.as_ref().and_then(|p| p.rego.as_ref())),
             shutdown_grace: self
                 .positive(written.shutdown_grace.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_GRACE),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::at::{At, EnvText};
 use super::channel::Notifier;
-use super::policy::{Contested, Freeze, Limits, Rule, SafeAction};
+use super::policy::{Contested, Freeze, Limits, Rego, Rule, SafeAction};
 use crate::domain::finding::{Origin, Severity};
 use crate::domain::policy::PolicyMode;
 
@@ -132,6 +132,8 @@ pub(super) struct Policy {
     /// Rules in order: what is ignored, safe, asked about or refused. Of those that fit the first
     /// decides.
     pub rules: Option<Vec<Rule>>,
+    /// Policies in Rego, as OPA and conftest take them.
+    pub rego: Option<Rego>,
     /// What is safe besides, after all rules; without any nothing is.
     pub safe: Option<Vec<Safe>>,
     /// Whether decisions are only recorded and told. Default: false.

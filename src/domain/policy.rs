@@ -25,6 +25,7 @@ pub use rule::{Conditions, Effect, EffectKind, Ignore, Rule};
 
 use super::finding::{FindingAction, Findings, Verdict};
 use super::hours::Hours;
+use super::opinion::Opinion;
 use judge::Judge;
 use tally::Tally;
 
@@ -245,6 +246,13 @@ fn whole_plan(
     }
     for text in besides(findings) {
         tally.object(text.into());
+    }
+    for text in facts.opinion.iter().flat_map(Opinion::objections) {
+        let rego = By::Rule {
+            name: "Rego".to_owned(),
+            effect: EffectKind::Ask,
+        };
+        tally.object(Reason::plan(rego, text));
     }
     tally.decision(policy, facts, holds_code, later)
 }

@@ -12,6 +12,7 @@ use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::notify::Notifiers;
+use crate::rego::Policies;
 use crate::store::Store;
 
 use super::bells::Bells;
@@ -52,6 +53,8 @@ pub struct Context {
     pub heads: Heads,
     /// What is not to be changed for now.
     pub pauses: PauseSwitch,
+    /// People's policies in Rego.
+    pub policies: Option<Policies>,
     /// What time it is.
     pub time: Time,
     /// Held while it is decided who is told what, so that a baseline and a look never pass each

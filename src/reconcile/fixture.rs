@@ -167,6 +167,7 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
         },
         shutdown_grace: Duration::ZERO,
         heartbeat: None,
+        rego: None,
         warnings: Vec::new(),
     }
 }
@@ -193,6 +194,7 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         states: States::default(),
         heads: Heads::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
+        policies: None,
         time,
         telling: tokio::sync::Mutex::new(()),
         settings,

@@ -40,6 +40,7 @@ pub mod look;
 mod messages;
 mod mirror_tree;
 mod news;
+mod opinion;
 pub mod outbox;
 pub mod overdue;
 pub mod pass;

@@ -20,6 +20,7 @@ use super::context::Context;
 use super::facts::{facts, keep_decision};
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
+use super::opinion::opinion;
 use super::prepare::prepare;
 use super::resolve::Tracked;
 use super::rollback;
@@ -79,7 +80,17 @@ pub async fn pass(
         return Ok(Next::Rest);
     }
     step(context, &mut run, RunState::Deciding).await?;
-    let known = facts(context, tracked, &record, commit).await?;
+    let opinion = match &prepared {
+        Ok(workdir) => {
+            let check = check_of(tracked, &seen, commit);
+            opinion(context, tracked, workdir, &seen, &check).await
+        }
+        Err(_) => None,
+    };
+    let known = Facts {
+        opinion,
+        ..facts(context, tracked, &record, commit).await?
+    };
     let (check, confirmation, known) = decided(tracked, &mut record, &seen, commit, known);
     tracing::info!(
         verdict = check.verdict.as_str(),

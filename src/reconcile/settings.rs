@@ -20,6 +20,7 @@ use crate::domain::schedule::Schedule;
 use crate::domain::timing::Timings;
 use crate::git::settings::SourceLocation;
 use crate::notify::settings::NotifySettings;
+use crate::rego::settings::RegoSettings;
 use crate::secret::SecretSource;
 
 /// Everything the daemon needs to know.
@@ -55,6 +56,8 @@ pub struct Settings {
     pub snapshots: SnapshotSettings,
     /// How long a shutdown waits for applies under way.
     pub shutdown_grace: Duration,
+    /// People's policies in Rego.
+    pub rego: Option<RegoSettings>,
     /// The dead man's switch, if there is one.
     pub heartbeat: Option<HeartbeatSettings>,
     /// What in the configuration is no mistake, but may not be meant.

@@ -7,7 +7,7 @@ use super::*;
 
 #[test]
 fn s3_that_errs() {
-    check("faults::faults_child", None, None);
+    check("faults::faults_child", None);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! S3 goes away and comes back, and Mooring is killed: nothing that was kept is lost.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,53 +15,59 @@ use super::*;
 const DATA: &str = "MOORING_TEST_S3_DATA";
 const KEPT: usize = 40;
 
-fn with_emulator(test: impl FnOnce(&str)) {
-    match emulator() {
-        Some(program) => test(&Emulator::start(&program, None).endpoint),
-        None => {
-            eprintln!("SKIPPED: MOORING_LAB does not name a directory with venv/bin/moto_server");
-        }
+#[test]
+fn an_outage_of_moto_delays_nothing_but_uploads() {
+    check_against(Store::Moto, "outage::outage_child");
+}
+
+#[test]
+fn an_outage_of_s3s_delays_nothing_but_uploads() {
+    check_against(Store::S3s, "outage::outage_child");
+}
+
+#[test]
+fn nothing_kept_in_moto_is_lost_when_mooring_is_killed() {
+    kill_and_look(Store::Moto);
+}
+
+#[test]
+fn nothing_kept_in_s3s_is_lost_when_mooring_is_killed() {
+    kill_and_look(Store::S3s);
+}
+
+fn kill_and_look(store: Store) {
+    let Some(server) = store.start() else {
+        return;
+    };
+    let data = tempfile::TempDir::new().unwrap();
+    // Killed at other points of its work each time.
+    for lines in [1, 2, 7] {
+        let mut child = child("outage::killed_child", Some(&server))
+            .env(DATA, data.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let kept = said
+            .map_while(Result::ok)
+            .filter(|line| line.contains("kept "));
+        let last: Vec<String> = kept.take(lines).collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(last.len(), lines, "{last:?}");
+        let numbers = last.iter().filter_map(|line| line.split("kept ").nth(1));
+        let told = data.path().join("told");
+        let before = std::fs::read_to_string(&told).unwrap_or_default();
+        let all = before + &numbers.map(|n| format!("{n}\n")).collect::<String>();
+        std::fs::write(&told, all).unwrap();
     }
-}
-
-#[test]
-fn an_outage_delays_nothing_but_uploads() {
-    with_emulator(|endpoint| check("outage::outage_child", Some(endpoint), None));
-}
-
-#[test]
-fn nothing_kept_is_lost_when_mooring_is_killed() {
-    with_emulator(|endpoint| {
-        let data = tempfile::TempDir::new().unwrap();
-        // Killed at other points of its work each time.
-        for lines in [1, 2, 7] {
-            let mut child = child("outage::killed_child", Some(endpoint), None)
-                .env(DATA, data.path())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let said = BufReader::new(child.stdout.take().unwrap()).lines();
-            let kept = said
-                .map_while(Result::ok)
-                .filter(|line| line.contains("kept "));
-            let last: Vec<String> = kept.take(lines).collect();
-            child.kill().unwrap();
-            child.wait().unwrap();
-            assert_eq!(last.len(), lines, "{last:?}");
-            let numbers = last.iter().filter_map(|line| line.split("kept ").nth(1));
-            let told = data.path().join("told");
-            let before = std::fs::read_to_string(&told).unwrap_or_default();
-            let all = before + &numbers.map(|n| format!("{n}\n")).collect::<String>();
-            std::fs::write(&told, all).unwrap();
-        }
-        let mut last = child("outage::survivor_child", Some(endpoint), None);
-        let output = last.env(DATA, data.path()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && said.contains("1 passed"),
-            "{output:?}"
-        );
-    });
+    let mut last = child("outage::survivor_child", Some(&server));
+    let output = last.env(DATA, data.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{output:?}"
+    );
 }
 
 /// Keeps artifacts and uploads them until it is killed, and says which are kept.
@@ -67,13 +75,11 @@ fn nothing_kept_is_lost_when_mooring_is_killed() {
 #[ignore = "run by a test above in an environment of its own"]
 #[allow(clippy::print_stdout)]
 async fn killed_child() {
-    let (endpoint, data) = (
-        std::env::var(ENDPOINT).unwrap(),
-        std::env::var(DATA).unwrap(),
-    );
-    create_bucket_once(&endpoint).await;
+    let (place, data) = (Place::given().unwrap(), std::env::var(DATA).unwrap());
+    // The one that was killed may have made it.
+    let _made = create_bucket(&place).await;
     let artifacts = open(
-        settings(BUCKET, "", Some(&endpoint)),
+        settings(BUCKET, "", Some(&place.endpoint)),
         Path::new(&data),
         None,
     )
@@ -96,20 +102,12 @@ async fn killed_child() {
     }
 }
 
-async fn create_bucket_once(endpoint: &str) {
-    let request = http(None).put(format!("{endpoint}/{BUCKET}"));
-    let _exists = request.send().await.unwrap();
-}
-
 #[tokio::test]
 #[ignore = "run by a test above in an environment of its own"]
 async fn survivor_child() {
-    let (endpoint, data) = (
-        std::env::var(ENDPOINT).unwrap(),
-        std::env::var(DATA).unwrap(),
-    );
+    let (place, data) = (Place::given().unwrap(), std::env::var(DATA).unwrap());
     let data = Path::new(&data);
-    let artifacts = open(settings(BUCKET, "", Some(&endpoint)), data, None)
+    let artifacts = open(settings(BUCKET, "", Some(&place.endpoint)), data, None)
         .await
         .unwrap();
     upload(&artifacts).await.unwrap();
@@ -142,15 +140,15 @@ async fn gate(endpoint: &str, open: Arc<AtomicBool>) -> String {
 #[tokio::test]
 #[ignore = "run by a test above in an environment of its own"]
 async fn outage_child() {
-    let Ok(endpoint) = std::env::var(ENDPOINT) else {
+    let Some(place) = Place::given() else {
         return;
     };
-    create_bucket_once(&endpoint).await;
+    create_bucket(&place).await.unwrap();
     let (data, way) = (
         tempfile::TempDir::new().unwrap(),
         Arc::new(AtomicBool::new(false)),
     );
-    let through = gate(&endpoint, way.clone()).await;
+    let through = gate(&place.endpoint, way.clone()).await;
     let artifacts = open(settings(BUCKET, "", Some(&through)), data.path(), None)
         .await
         .unwrap();

@@ -12,18 +12,13 @@ use super::*;
 const STATE: &[u8] = br#"{"version":4,"serial":7,"lineage":"l-1","resources":["hunter2"]}"#;
 
 #[test]
-#[allow(clippy::print_stderr)]
-fn snapshots_are_as_safe_in_s3_as_on_the_disk() {
-    match emulator() {
-        Some(program) => check(
-            "snapshots::snapshots_child",
-            Some(&Emulator::start(&program, None).endpoint),
-            None,
-        ),
-        None => {
-            eprintln!("SKIPPED: MOORING_LAB does not name a directory with venv/bin/moto_server");
-        }
-    }
+fn snapshots_are_as_safe_in_moto_as_on_the_disk() {
+    check_against(Store::Moto, "snapshots::snapshots_child");
+}
+
+#[test]
+fn snapshots_are_as_safe_in_s3s_as_on_the_disk() {
+    check_against(Store::S3s, "snapshots::snapshots_child");
 }
 
 fn subject(second: u64) -> Subject {
@@ -53,8 +48,9 @@ fn snapshots(data: &Path, artifacts: &Artifacts) -> Snapshots {
 #[tokio::test]
 #[ignore = "run by the test above in an environment of its own"]
 async fn snapshots_child() {
-    let endpoint = std::env::var(ENDPOINT).unwrap();
-    create_bucket(&endpoint, None).await;
+    let place = Place::given().unwrap();
+    create_bucket(&place).await.unwrap();
+    let endpoint = place.endpoint.clone();
     let data = tempfile::TempDir::new().unwrap();
     let artifacts = open(settings(BUCKET, "m", Some(&endpoint)), data.path(), None);
     let artifacts = artifacts.await.unwrap();

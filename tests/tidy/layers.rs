@@ -22,6 +22,8 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "domain",
             "secret",
             "report::posture",
+            // What policies are given of findings is what reports say of them.
+            "report::stack_dto",
             "artifacts",
             "discover",
             "git",

@@ -1,18 +1,46 @@
 //! Policy and time limits.
 
+use std::path::PathBuf;
+
 use jiff::SignedDuration;
 
 use super::super::at::At;
 use super::super::error::quoted;
-use super::super::policy::{ApplyLimit, Contested, Freeze};
+use super::super::policy::{ApplyLimit, Contested, Freeze, Rego};
 use super::super::syntax::one_of;
 use super::super::written::{Hours, Policy, StackPolicy, Timeouts};
 use super::Checks;
 use crate::domain::hours::Hours as Window;
 use crate::domain::policy::{ApplyLimit as Limit, Contest, Freeze as Frozen, PolicyMode};
 use crate::reconcile::settings::{PolicyOverrides, TimeoutOverrides};
+use crate::rego::settings::{Namespaces, RegoSettings};
 
 impl Checks<'_> {
+    /// The policies themselves are read when the daemon starts, or `config check` is asked.
+    pub(super) fn rego(&mut self, written: Option<&Rego>) -> Option<RegoSettings> {
+        let written = written?;
+        let mut paths = |paths: &[At<PathBuf>]| -> Vec<PathBuf> {
+            paths
+                .iter()
+                .filter_map(|path| self.path(Some(path)))
+                .collect()
+        };
+        let mut settings = RegoSettings {
+            data: paths(&written.data),
+            ..RegoSettings::new(paths(&written.policies))
+        };
+        if let Some(names) = &written.namespaces {
+            settings.namespaces = match names.as_slice() {
+                [all] if all == "*" => Namespaces::All,
+                names => Namespaces::Named(names.to_vec()),
+            };
+        }
+        if let Some(time) = self.positive(written.time.as_ref()) {
+            settings.limits.time = time;
+        }
+        Some(settings)
+    }
+
     pub(super) fn policy(
         &mut self,
         written: &Policy,

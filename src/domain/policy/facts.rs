@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content::AttributeKey;
 use super::super::ids::{SourceName, StackId};
+use super::super::opinion::Opinion;
 use super::super::pause::Pause;
 
 /// Facts beyond the plan that forbid acting by itself, whatever the rules say.
@@ -177,4 +178,6 @@ pub struct Facts {
     pub applies: Applies,
     /// Who wants nothing applied.
     pub paused: Option<Pause>,
+    /// What people's policies in Rego say.
+    pub opinion: Option<Opinion>,
 }

@@ -7,7 +7,7 @@ use super::super::finding::{
 };
 use super::super::plan::Mode;
 use super::super::tables::usual_writer;
-use super::{About, By, Effect, Facts, Guard, Ignore, Reason, Requirement, Rule};
+use super::{About, By, Effect, EffectKind, Facts, Guard, Ignore, Reason, Requirement, Rule};
 
 /// What is decided of one change.
 #[derive(Debug, Clone)]
@@ -163,7 +163,14 @@ impl Judge<'_> {
                         rule.name
                     ),
                 ),
-                None => unsafe_by(By::Default),
+                None => match self.safe_by_rego(finding) {
+                    Some(why) => say(
+                        Outcome::Allowed,
+                        by_rego(),
+                        format!("{address}: {subject} is {origin} and safe {why}"),
+                    ),
+                    None => unsafe_by(By::Default),
+                },
             },
         }
     }
@@ -208,12 +215,26 @@ impl Judge<'_> {
                 let text = format!("{address} is {origin} and safe by rule {}", rule.name);
                 say(Outcome::Allowed, by(rule), text)
             }
-            None => say(
-                asks(),
-                By::Default,
-                format!("{address}: no rule calls its creation safe"),
-            ),
+            None => match self.safe_by_rego(finding) {
+                Some(why) => {
+                    let origin = finding.origin.as_str();
+                    let text = format!("{address} is {origin} and safe {why}");
+                    say(Outcome::Allowed, by_rego(), text)
+                }
+                None => say(
+                    asks(),
+                    By::Default,
+                    format!("{address}: no rule calls its creation safe"),
+                ),
+            },
         }
+    }
+
+    /// How a policy in Rego calls an object safe, if one does and none failed.
+    fn safe_by_rego(&self, finding: &Finding) -> Option<String> {
+        let safe = self.facts.opinion.as_ref()?.calls_safe(&finding.address)?;
+        let why = safe.reason.as_ref().map(|reason| format!(": {reason}"));
+        Some(format!("by a policy in Rego{}", why.unwrap_or_default()))
     }
 
     /// What came back after it was repaired, and who else may be writing it.
@@ -340,6 +361,13 @@ fn restricted(
     let text = format!("{}: rule {} {does} {what}", finding.address, rule.name);
     let subject = change.map(|change| &change.subject);
     Some(judged(finding, subject, outcome, by(rule), text))
+}
+
+fn by_rego() -> By {
+    By::Rule {
+        name: "mooring.safe".to_owned(),
+        effect: EffectKind::Safe,
+    }
 }
 
 fn by(rule: &Rule) -> By {

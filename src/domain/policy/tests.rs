@@ -627,3 +627,50 @@ fn a_plan_that_shows_no_change_is_never_applied_by_itself() {
         assert_eq!(decision.kind, DecisionKind::Ask, "{verdict:?}");
     }
 }
+
+#[test]
+fn policies_in_rego_call_safe_what_no_rule_speaks_of_and_take_no_objection_away() {
+    use super::super::opinion::{Opinion, PolicyFailureKind, Remark, RuleName, SafeResource};
+    let safe = Opinion {
+        safe: vec![SafeResource {
+            address: Address::new(QUEUE),
+            reason: Some("only tags".to_owned()),
+        }],
+        ..Opinion::default()
+    };
+    let with = |opinion: &Opinion, rules: Vec<Rule>| {
+        let facts = Facts {
+            opinion: Some(opinion.clone()),
+            ..now()
+        };
+        looked(vec![tag()], &heal(rules), &facts).1
+    };
+    let decision = with(&safe, vec![]);
+    assert_eq!(decision.kind, DecisionKind::Apply, "{}", texts(&decision));
+    assert!(texts(&decision).contains("only tags"));
+    // A rule that asks comes first, whatever the policies say.
+    let asked = with(
+        &safe,
+        vec![rule("all", &[], Effect::Ask(Requirement::default()))],
+    );
+    assert_eq!(asked.kind, DecisionKind::Ask);
+    let denial = Remark {
+        rule: RuleName {
+            package: "main".to_owned(),
+            rule: "deny".to_owned(),
+        },
+        message: "not on Fridays".to_owned(),
+    };
+    let denied = Opinion {
+        denials: vec![denial],
+        ..safe.clone()
+    };
+    let decision = with(&denied, vec![rule("tags", &["tags"], Effect::Safe)]);
+    assert_eq!(decision.kind, DecisionKind::Ask);
+    assert!(texts(&decision).contains("not on Fridays"));
+    // One that failed makes nothing safe, not even what a rule calls so.
+    let failed = Opinion::failed(PolicyFailureKind::TimedOut, "no end within 5000 ms");
+    let decision = with(&failed, vec![rule("tags", &["tags"], Effect::Safe)]);
+    assert_eq!(decision.kind, DecisionKind::Ask);
+    assert!(texts(&decision).contains("no end within 5000 ms"));
+}
