@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::domain::brief::brief;
 use crate::domain::finding::Severity;
 use crate::domain::ids::StackId;
+use crate::domain::pause::Pause;
 use crate::domain::request::{Request, RequestState};
 use crate::reconcile::handle::Answer;
 use crate::report;
@@ -196,7 +197,9 @@ async fn answer(
     let reason = query.reason.as_deref().map(short);
     let request = api.handle.request(&short(request)).await?;
     let after = api.handle.answer(&request.id, answer, &by, reason).await?;
-    Ok(Json(
-        serde_json::to_value(RequestDto::from(&after)).unwrap_or_default(),
-    ))
+    let stack = api.handle.stack(&after.stack).await?;
+    let paused = stack.and_then(|stack| stack.paused);
+    let mut body = serde_json::to_value(RequestDto::from(&after)).unwrap_or_default();
+    body["paused"] = json!(paused.as_ref().map(Pause::words));
+    Ok(Json(body))
 }

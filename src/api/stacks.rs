@@ -15,6 +15,7 @@ use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
 use crate::domain::ids::StackId;
 use crate::domain::near::near;
+use crate::domain::pause::Pause;
 use crate::domain::request::Rollback;
 use crate::domain::source::SourceRecord;
 use crate::reconcile::command::Refusal;
@@ -43,6 +44,8 @@ struct StackDto {
     since: Option<Timestamp>,
     labels: std::collections::BTreeMap<String, String>,
     held: Option<String>,
+    /// The pause that it is in, as a sentence.
+    paused: Option<String>,
     alerts: Vec<AlertDto>,
 }
 
@@ -103,6 +106,7 @@ fn dto(view: &StackView) -> StackDto {
         since: view.record.verdict_since,
         labels: view.record.labels.clone(),
         held: view.record.held.clone(),
+        paused: view.paused.as_ref().map(Pause::words),
         alerts: alerts.collect(),
     }
 }

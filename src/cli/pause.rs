@@ -86,6 +86,13 @@ pub(super) async fn pause(args: PauseArgs) -> Result<u8, CliError> {
         "{}; an apply that is under way goes on to its end\n",
         text(&answer["words"])
     ))?;
+    // It is paused whether or not there is such a stack; only the answer may come late.
+    if let Some(stack) = &args.scope.stack
+        && let Err(error) = client.get(&["stacks", stack], &[]).await
+    {
+        print(&format!("but {error}\n"))?;
+        return Ok(1);
+    }
     Ok(0)
 }
 

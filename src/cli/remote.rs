@@ -87,10 +87,10 @@ pub(super) async fn stacks(args: StacksArgs) -> Result<u8, CliError> {
     let mut table = table(&["STACK", "VERDICT", "SINCE", "CHECKED", "ALERTS", "DECISION"]);
     for stack in items(&answer, "stacks") {
         let alerts = stack["alerts"].as_array().map_or(0, Vec::len);
-        let held = if stack["held"].is_null() {
-            ""
-        } else {
-            " (held)"
+        let held = match (stack["held"].is_null(), stack["paused"].is_null()) {
+            (false, _) => " (held)",
+            (true, false) => " (paused)",
+            (true, true) => "",
         };
         table.add_row([
             text(&stack["stack"]),
@@ -132,11 +132,55 @@ pub(super) async fn show(args: ShowArgs) -> Result<u8, CliError> {
                 ("color", output::color().to_string()),
                 ("why", args.why.to_string()),
             ];
-            client.text(&path, &query).await?
+            let report = client.text(&path, &query).await?;
+            if format == Format::Text {
+                let stack = client.get(&path, &[]).await?;
+                format!("{report}{}", besides(&client, &stack).await?)
+            } else {
+                report
+            }
         }
     };
     print(&shown)?;
     Ok(0)
+}
+
+/// What a report on a stack does not have: what keeps it from being changed, what people are asked,
+/// what is open.
+async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
+    let mut out = String::new();
+    for (name, said) in [("held", &stack["held"]), ("paused", &stack["paused"])] {
+        for line in said.as_str().into_iter().flat_map(str::lines) {
+            out.push_str(&format!("{name}: {}\n", terminal(line)));
+        }
+    }
+    let id = stack["stack"].as_str().unwrap_or_default().to_owned();
+    let requests = client.get(&["requests"], &[("stack", id)]).await?;
+    for request in items(&requests, "requests") {
+        let short = text(&request["short"]);
+        out.push_str(&format!(
+            "request {short}: {} (mooring requests {short})\n",
+            text(&request["state"])
+        ));
+    }
+    for alert in items(stack, "alerts") {
+        out.push_str(&format!(
+            "alert: {}, {} severity, open since {}\n",
+            text(&alert["kind"]),
+            text(&alert["severity"]),
+            moment(&alert["opened_at"])
+        ));
+    }
+    for run in items(stack, "runs") {
+        out.push_str(&format!(
+            "run {}: {}, {} {}\n",
+            text(&run["id"]),
+            text(&run["trigger"]),
+            text(&run["outcome"]["kind"]),
+            ago(&run["queued_at"])
+        ));
+    }
+    Ok(out)
 }
 
 /// `mooring plan`.

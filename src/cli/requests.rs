@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::CliError;
 use super::client::{ByArgs, Client, ServerArgs};
 use super::output::print;
-use super::remote::{ListFormat, ago, items, table, text};
+use super::remote::{ListFormat, ago, items, moment, table, text};
 
 /// Arguments of `requests`.
 #[derive(Debug, Args)]
@@ -122,7 +122,7 @@ pub(super) fn shown(request: &Value) -> String {
     for difference in request["differs"].as_array().into_iter().flatten() {
         row("differs", text(difference));
     }
-    row("expires", text(&request["expires_at"]));
+    row("expires", moment(&request["expires_at"]));
     row("commit", text(&request["commit"]));
     out.push('\n');
     for finding in request["plan"]["findings"].as_array().into_iter().flatten() {
@@ -144,7 +144,7 @@ pub(super) fn shown(request: &Value) -> String {
     }
     let reasons = request["plan"]["decision"]["reasons"].as_array();
     for reason in reasons.into_iter().flatten() {
-        out.push_str(&format!("asked because {}\n", text(reason)));
+        out.push_str(&format!("asked because: {}\n", text(reason)));
     }
     out
 }
@@ -181,6 +181,9 @@ pub(super) async fn approve(args: ApproveArgs) -> Result<u8, CliError> {
     let waits = missing(&answer);
     print(&match (args.revoke, waits.is_empty()) {
         (true, _) => format!("taken back: {stack} waits for {waits}\n"),
+        (false, true) if !answer["paused"].is_null() => {
+            format!("approved, but {}\n", text(&answer["paused"]))
+        }
         (false, true) => {
             format!("approved: {stack} is planned again and that plan applied if it is the same\n")
         }

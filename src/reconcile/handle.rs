@@ -50,6 +50,8 @@ pub struct Handle {
 /// A stack with all that is shown of it.
 #[derive(Debug)]
 pub struct StackView {
+    /// The pause that it is in.
+    pub paused: Option<Pause>,
     /// What is remembered.
     pub record: StackRecord,
     /// Its verdict now: an old one is `unknown`.
@@ -324,7 +326,9 @@ impl Handle {
 
     fn view(&self, record: StackRecord, alerts: Vec<Alert>) -> StackView {
         let verdict = record.verdict(self.context.now());
+        let (context, now) = (&self.context, self.context.now());
         StackView {
+            paused: context.pauses.of(&record.id, &record.source, now),
             record,
             verdict,
             alerts,
