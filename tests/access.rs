@@ -111,7 +111,7 @@ fn a_token_of_ones_own_opens_what_it_says_until_it_is_revoked_and_is_written_now
     ");
     insta::assert_snapshot!(told(&by_token(&daemon, &token, &["plan", "infra/none"])), @r"
     Some(1) error: there is no stack infra/none
-    hint: list what there is: /api/v1/stacks, /api/v1/runs, /api/v1/messages, /api/v1/channels or /api/v1/tokens
+    hint: see what there is: `mooring stacks`
     ");
     let other = by_token(&daemon, &token, &["plan", "infra/none", "--by", "bob"]);
     insta::assert_snapshot!(told(&other), @r"

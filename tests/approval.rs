@@ -258,3 +258,61 @@ fn a_stack_goes_back_to_an_earlier_commit_when_people_say_so() {
     assert!(daemon.cli(&["pause"]).contains("rolled back to"));
     assert!(daemon.stop().success());
 }
+
+/// Only tags of buckets are safe, and nothing is if somebody is called hacked twice.
+const POLICY: &str = r#"package mooring
+
+import rego.v1
+
+safe contains {"address": finding.address, "reason": "only tags"} if {
+	some finding in data.mooring.findings
+	finding.type == "aws_s3_bucket"
+	every attribute in finding.attributes {
+		regex.match(`^tags(_all)?\.`, attribute.path)
+	}
+}
+"#;
+const DENIAL: &str = r#"package main
+
+deny[msg] {
+	change := input.resource_changes[_]
+	change.change.before.tags.Frozen
+	msg := sprintf("%s is frozen", [change.address])
+}
+"#;
+
+#[test]
+fn policies_in_rego_let_through_and_hold_back() {
+    let Some((lab, _, daemon, request_id)) = asked("approval", "") else {
+        return;
+    };
+    assert!(daemon.stop().success());
+    let policies = lab.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    std::fs::write(policies.join("mooring.rego"), POLICY).unwrap();
+    std::fs::write(policies.join("main.rego"), DENIAL).unwrap();
+    let config = lab.path().join("mooring.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace(
+        "confirm_after: 1s }",
+        "confirm_after: 1s, rego: { policies: [policies] } }",
+    );
+    std::fs::write(&config, text).unwrap();
+    let daemon = Daemon::restart(&lab);
+    let stack = daemon.planned_once_known(ID);
+    assert_eq!(stack["verdict"], "in_sync", "{stack:#}");
+    assert!(tags(&lab).contains("platform"));
+    // The question is void: nobody has to answer it any more.
+    assert_eq!(request(&daemon, &request_id)["state"], "void");
+
+    lab.by_hand(&["retag-bucket", BUCKET, "Frozen", "yes"]);
+    let stack = daemon.planned(ID);
+    assert_eq!(stack["decision"]["kind"], "ask", "{stack:#}");
+    let reasons = stack["decision"]["reasons"].to_string();
+    assert!(
+        reasons.contains("aws_s3_bucket.uploads is frozen"),
+        "{reasons}"
+    );
+    assert!(tags(&lab).contains("Frozen"));
+    assert!(daemon.stop().success());
+}

@@ -57,6 +57,14 @@ fn refused(yaml: &str) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("mooring.yaml");
     std::fs::write(&file, yaml).unwrap();
+    // The example names a directory of policies.
+    let policies = dir.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    std::fs::copy(
+        root().join("examples/policies/terraform.rego"),
+        policies.join("terraform.rego"),
+    )
+    .unwrap();
     let mut check = Command::new(env!("CARGO_BIN_EXE_mooring"));
     let output = check
         .args(["config", "check", "--config"])

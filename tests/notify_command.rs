@@ -198,7 +198,8 @@ fn what_messages_tell_to_type_can_be_typed() {
     }
     let verbs: BTreeSet<String> = commands.iter().map(|line| words(line)[1].clone()).collect();
     let expected = [
-        "ack", "messages", "plan", "report", "resume", "show", "stacks",
+        "ack", "approve", "messages", "plan", "reject", "report", "resume", "show", "stacks",
+        "state",
     ];
     assert!(verbs.iter().eq(expected), "{verbs:?}");
     for command in commands {

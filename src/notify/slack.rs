@@ -253,7 +253,7 @@ mod tests {
             {
               "elements": [
                 {
-                  "text": "Made 2026-11-23 10:05 UTC\nThis is the first look at this source. What was found is the baseline: it alerts nobody until it changes.",
+                  "text": "Made 2026-11-23 10:05 UTC\nThis is the first look at this source. Drift found now is the baseline: it alerts nobody until it changes. What cannot be checked is told again.",
                   "type": "mrkdwn"
                 }
               ],

@@ -284,7 +284,10 @@ impl Trial {
             AlertKind::Apply => 3,
         };
         alert.alert = self.nth(kind);
-        alert.stack = unowned(&alert.stack);
+        let known = alert.stack.clone();
+        alert.stack = unowned(&known);
+        let renamed = |text: &String| text.replace(known.as_str(), alert.stack.as_str());
+        alert.detail = alert.detail.as_ref().map(renamed);
         alert.check.stack = Some(alert.stack.clone());
         self.move_to_now(&mut alert.at);
         self.move_to_now(&mut alert.opened_at);

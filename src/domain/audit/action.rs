@@ -8,6 +8,7 @@ use crate::domain::ids::{
     AlertId, ChangeDigest, MessageId, RequestId, RestoreDigest, RunId, SnapshotId, StackId, TokenId,
 };
 use crate::domain::pause::{Pause, Scope as PauseScope};
+use crate::domain::policy::Reason;
 use crate::domain::run::Outcome;
 use crate::domain::token::Grant;
 
@@ -253,7 +254,7 @@ impl Action {
             Self::TokenRevoked { name, .. } => json!({"name": name}),
             Self::ApplyStarted(intent) => json!({
                 "approver": intent.approver,
-                "reasons": intent.decision.reasons,
+                "reasons": texts(&intent.decision.reasons),
                 "digest": intent.binding.digest,
                 "commit": intent.binding.commit,
                 "inputs": intent.binding.inputs,
@@ -274,4 +275,8 @@ fn present<const N: usize>(fields: [(&str, Value); N]) -> Value {
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     Value::Object(fields)
+}
+
+fn texts(reasons: &[Reason]) -> Vec<&str> {
+    reasons.iter().map(|reason| reason.text.as_str()).collect()
 }

@@ -9,12 +9,15 @@ use crate::domain::notice::{AlertNotice, RequestLine};
 use crate::domain::policy::DecisionKind;
 
 use super::super::steps;
-use super::super::words::clean;
+use super::super::words::{clean, cut};
 use super::{
     Brief, Content, Item, MOST_ATTRIBUTES, MOST_FINDINGS, Section, and_more, as_found, brief,
     concerned, concerns, facts, failure, lasting, listed, minute, plural, reasons, verdict_words,
     worst_first,
 };
+
+/// Of what a subject is about no more is shown in a list of mails.
+const LONGEST_ABOUT: usize = 90;
 
 /// (word for the subject, words for the headline)
 fn what(alert: &AlertNotice) -> (String, String) {
@@ -109,7 +112,12 @@ pub(super) fn trouble(alert: &AlertNotice, zone: &TimeZone) -> Content {
         .with("Since", format!("{}{for_how_long}", minute(since, zone)))
         .with("Owners", few(&alert.audience.owners));
     Content {
-        subject: format!("[{}] {}{colon}{about}", tag.join(", "), alert.stack),
+        subject: format!(
+            "[{}] {}{colon}{}",
+            tag.join(", "),
+            alert.stack,
+            cut(&about, LONGEST_ABOUT)
+        ),
         headline: format!(
             "{}: {words} – {} severity",
             alert.stack,

@@ -148,8 +148,8 @@ pub(super) fn summarised(summary: &SummaryNotice, zone: &TimeZone) -> Content {
     let parts = verdicts(counts);
     let facts = vec![
         format!("Made {}", minute(summary.at, zone)),
-        "This is the first look at this source. What was found is the baseline: it alerts nobody \
-         until it changes."
+        "This is the first look at this source. Drift found now is the baseline: it alerts nobody \
+         until it changes. What cannot be checked is told again."
             .to_owned(),
     ];
     let rows = summary.stacks.iter().take(MOST_STACKS);
