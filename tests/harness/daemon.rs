@@ -179,7 +179,7 @@ env:
     }
 
     /// Its configuration file.
-    pub fn config(&self) -> &std::path::Path {
+    pub fn config(&self) -> &Path {
         self.config.as_ref()
     }
 
