@@ -252,7 +252,10 @@ fn it_tells_why_and_would_decide_the_same(daemon: &Daemon) {
         why.starts_with("infra/live/storage  drifted  apply\n"),
         "{why}"
     );
-    assert!(why.contains("tags.Env is drift and safe by rule"), "{why}");
+    assert!(
+        why.contains("tags.Environment is drift and safe by rule"),
+        "{why}"
+    );
     let config = daemon.config().display().to_string();
     let same = daemon.cli(&["policy", "test", "--config", &config]);
     assert!(
