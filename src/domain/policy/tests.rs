@@ -663,7 +663,7 @@ fn policies_in_rego_call_safe_what_no_rule_speaks_of_and_take_no_objection_away(
     };
     let denied = Opinion {
         denials: vec![denial],
-        ..safe.clone()
+        ..safe
     };
     let decision = with(&denied, vec![rule("tags", &["tags"], Effect::Safe)]);
     assert_eq!(decision.kind, DecisionKind::Ask);
