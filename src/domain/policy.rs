@@ -125,7 +125,7 @@ impl Policy {
 }
 
 /// Decides over a whole plan. Pure: the same findings, policy and facts give the same decision. What
-/// rules ignore is marked before, by [`ignore`].
+/// rules ignore is marked before, by [`ignore()`].
 pub fn decide(verdict: Verdict, findings: &Findings, policy: &Policy, facts: &Facts) -> Decision {
     let decision = open(verdict, findings, policy, facts);
     let acts = matches!(
