@@ -20,8 +20,8 @@ pub struct Asked {
     pub binding: Binding,
     /// Every one of these has to be met.
     pub requirements: Vec<Requirement>,
-    /// The addresses of those who wrote the commit.
-    pub authors: BTreeSet<String>,
+    /// The addresses of those who wrote the commit; none if that is not known.
+    pub authors: Option<BTreeSet<String>>,
     /// The objects that would change, each with a hash over how.
     pub parts: BTreeMap<String, String>,
     /// The plan as people see it, with why they are asked.
@@ -46,7 +46,7 @@ impl Asked {
         run: RunId,
         binding: Binding,
         requirements: Vec<Requirement>,
-        authors: BTreeSet<String>,
+        authors: Option<BTreeSet<String>>,
         check: &StackCheck,
     ) -> Self {
         Self {
@@ -215,7 +215,7 @@ impl Request {
         requirements
             .filter_map(|requirement| {
                 let voters = self.votes.iter().map(|vote| &vote.voter);
-                let count = requirement.missing(voters, &asked.authors);
+                let count = requirement.missing(voters, asked.authors.as_ref());
                 (count > 0).then(|| requirement.words(count))
             })
             .collect()
@@ -267,7 +267,7 @@ impl Request {
         let asked = &self.asked;
         let requirements = asked.requirements.iter();
         let objections: Vec<String> = requirements
-            .filter_map(|requirement| requirement.objection(&vote.voter, &asked.authors))
+            .filter_map(|requirement| requirement.objection(&vote.voter, asked.authors.as_ref()))
             .collect();
         if objections.len() == asked.requirements.len()
             && let Some(objection) = objections.into_iter().next()

@@ -78,8 +78,9 @@ impl Default for Requirement {
 }
 
 impl Requirement {
-    /// Why the yes of somebody does not count for this; none if it does.
-    pub fn objection(&self, voter: &Voter, authors: &BTreeSet<String>) -> Option<String> {
+    /// Why the yes of somebody does not count for this; none if it does. Where it is not known who
+    /// wrote the commit, anybody may have.
+    pub fn objection(&self, voter: &Voter, authors: Option<&BTreeSet<String>>) -> Option<String> {
         let name = &voter.name;
         // Whoever has one token can say many names.
         let asks = !self.groups.is_empty() || self.not_author || self.count > 1;
@@ -91,8 +92,14 @@ impl Requirement {
         if !self.groups.is_empty() && self.groups.is_disjoint(&voter.groups) {
             return Some(format!("{name} is not in {}", listed(&self.groups)));
         }
-        if self.not_author && voter.is_among(authors) {
-            return Some(format!("{name} wrote the commit"));
+        if self.not_author {
+            match authors {
+                None => return Some("who wrote the commit is not known".to_owned()),
+                Some(authors) if voter.is_among(authors) => {
+                    return Some(format!("{name} wrote the commit"));
+                }
+                Some(_) => {}
+            }
         }
         if self.not_author && voter.emails.is_empty() {
             return Some(format!(
@@ -107,7 +114,7 @@ impl Requirement {
     pub fn missing<'v>(
         &self,
         voters: impl Iterator<Item = &'v Voter>,
-        authors: &BTreeSet<String>,
+        authors: Option<&BTreeSet<String>>,
     ) -> u32 {
         let counts = voters.filter(|voter| self.objection(voter, authors).is_none());
         let names: BTreeSet<&str> = counts.map(|voter| voter.name.as_str()).collect();
@@ -161,8 +168,8 @@ mod tests {
             ..Requirement::default()
         };
         let (ann, bob) = (voter("ann", &[]), voter("bob", &[]));
-        assert_eq!(two.missing([&ann, &ann].into_iter(), &set(&[])), 1);
-        assert_eq!(two.missing([&ann, &bob].into_iter(), &set(&[])), 0);
+        assert_eq!(two.missing([&ann, &ann].into_iter(), Some(&set(&[]))), 1);
+        assert_eq!(two.missing([&ann, &bob].into_iter(), Some(&set(&[]))), 0);
     }
 
     #[test]
@@ -171,7 +178,7 @@ mod tests {
             count: 0,
             ..Requirement::default()
         };
-        assert_eq!(none.missing(std::iter::empty(), &set(&[])), 1);
+        assert_eq!(none.missing(std::iter::empty(), None), 1);
     }
 
     #[test]
@@ -182,7 +189,7 @@ mod tests {
             not_author: true,
         };
         let authors = set(&["ANN@example.com"]);
-        let says = |voter: &Voter| strict.objection(voter, &authors);
+        let says = |voter: &Voter| strict.objection(voter, Some(&authors));
         assert_eq!(says(&voter("bob", &["platform"])), None);
         assert!(says(&voter("bob", &["web"])).is_some_and(|why| why.contains("platform")));
         assert!(says(&voter("ann", &["platform"])).is_some_and(|why| why.contains("wrote")));
@@ -197,6 +204,9 @@ mod tests {
         };
         assert!(says(&nameless).is_some());
         let anybody = Requirement::default();
-        assert_eq!(anybody.objection(&claimed, &authors), None);
+        assert_eq!(anybody.objection(&claimed, Some(&authors)), None);
+        assert_eq!(anybody.objection(&claimed, None), None);
+        let unknown = strict.objection(&voter("bob", &["platform"]), None);
+        assert!(unknown.is_some_and(|why| why.contains("not known")));
     }
 }

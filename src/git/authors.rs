@@ -37,8 +37,15 @@ pub(super) fn authors(
         Some(known) => {
             let walk = repo.rev_walk([tip]).with_hidden([known]);
             let walk = walk.all().map_err(|error| failure::local(&error, DOING))?;
-            for info in walk.take(MOST_COMMITS) {
+            for info in walk {
                 commits.push(info.map_err(|error| failure::local(&error, DOING))?.id);
+                if commits.len() > MOST_COMMITS {
+                    return Err(Failure::new(
+                        FailureKind::Unsupported,
+                        format!("more than {MOST_COMMITS} commits came since then"),
+                        "whoever wrote one of them cannot be told apart",
+                    ));
+                }
             }
         }
     }

@@ -203,10 +203,11 @@ impl Mirror {
     }
 
     /// The addresses of those who wrote or committed what came between `since` and the commit, the
-    /// commit alone if `since` is not known. Of a long history the newest part is looked at.
+    /// commit alone if `since` is not known.
     ///
     /// # Errors
-    /// `RefNotFound` when the commit is not here, `Internal`.
+    /// `RefNotFound` when the commit is not here, `Unsupported` when the history is too long,
+    /// `Internal`.
     pub fn authors(
         &self,
         commit: &CommitId,

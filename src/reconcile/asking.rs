@@ -109,7 +109,10 @@ pub(super) async fn ask(
     let mut rejected = None;
     match (known, &present) {
         (Some(request), Some(present)) if !request.state.is_over() => {
-            let differs = differences(attempt, &request, present, check).await;
+            let mut differs = differences(attempt, &request, present, check).await;
+            if request.asked.requirements != requirements(&check.decision) {
+                differs.push("policy asks for other approvals by now".to_owned());
+            }
             if differs.is_empty() {
                 asking.stands = Some(request);
                 return Ok(asking);
@@ -347,17 +350,16 @@ async fn moved(attempt: &Attempt<'_>, asked: &Binding, present: &Binding) -> Opt
     }
 }
 
-/// Who wrote what is applied: all that came since the stack was last in sync.
-async fn authors(attempt: &Attempt<'_>, record: &StackRecord) -> BTreeSet<String> {
+/// Who wrote what is applied: all that came since the stack was last in sync; none if that is not
+/// known.
+async fn authors(attempt: &Attempt<'_>, record: &StackRecord) -> Option<BTreeSet<String>> {
     let Attempt {
         context,
         tracked,
         commit,
         ..
     } = attempt;
-    let Ok(location) = location(context, tracked) else {
-        return BTreeSet::new();
-    };
+    let location = location(context, tracked).ok()?;
     let path = context.layout.mirror(&tracked.source);
     let ca = context.settings.ca_file.clone();
     let (commit, since) = ((*commit).clone(), record.in_sync_commit.clone());
@@ -365,14 +367,14 @@ async fn authors(attempt: &Attempt<'_>, record: &StackRecord) -> BTreeSet<String
         Mirror::open(&path, &location, ca.as_deref())?.authors(&commit, since.as_ref())
     });
     match asked.await {
-        Ok(Ok(authors)) => authors,
+        Ok(Ok(authors)) => Some(authors),
         Ok(Err(failure)) => {
             tracing::warn!("who wrote the commit is not known: {failure}");
-            BTreeSet::new()
+            None
         }
         Err(error) => {
             tracing::warn!("who wrote the commit is not known: {error}");
-            BTreeSet::new()
+            None
         }
     }
 }

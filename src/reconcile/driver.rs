@@ -318,7 +318,7 @@ impl Driver {
             }
         };
         for record in drifting.filter(|record| scope.holds(&record.id, &record.source)) {
-            self.wait_for(&record.id, Trigger::Person, Some(now));
+            self.wait_for(&record.id, Trigger::Schedule, Some(now));
         }
         self.take_up_approvals().await;
         self.enqueue_due().await;

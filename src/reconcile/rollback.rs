@@ -5,7 +5,6 @@ use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
-use crate::domain::ledger::LedgerEntry;
 use crate::domain::notice::RequestNews;
 use crate::domain::policy::{Approvable, Decision, DecisionKind, PolicyMode, Reason};
 use crate::domain::request::{Request, Rollback};
@@ -179,17 +178,17 @@ async fn failed(
     let why = format!("it cannot be planned: {}", failure.message);
     finish(&mut run, Outcome::Failed { failure }, context.now());
     let asking = approved.map(|request| Asking::voided(context, &request, vec![why]));
-    settle(context, &run, record, asking.unwrap_or_default(), &[]).await?;
+    settle(context, &run, record, asking.unwrap_or_default()).await?;
     Ok(Next::LookAgain)
 }
 
-/// The end of a run with what people are told of it.
+/// The end of a run with what people are told of it. What a plan at another commit shows of unenforced
+/// changes is not remembered.
 async fn settle(
     context: &Context,
     run: &Run,
     record: &StackRecord,
     asking: Asking,
-    ledger: &[LedgerEntry],
 ) -> Result<(), StoreError> {
     let now = context.now();
     let audience = news::audience(record);
@@ -199,7 +198,6 @@ async fn settle(
         .collect();
     let conclusion = Conclusion {
         run: Some(run),
-        ledger: (!ledger.is_empty()).then_some((&record.id, ledger)),
         requests: &asking.changed,
         news: &news,
         ..Conclusion::default()
@@ -241,7 +239,7 @@ async fn propose(
     finish(&mut run, Outcome::Checked { verdict }, context.now());
     let mut asking = asking;
     asking.news.push(asked);
-    settle(context, &run, record, asking, &seen.ledger).await?;
+    settle(context, &run, record, asking).await?;
     // The checkout is at another commit: the stack is looked at as it is to be.
     Ok(Next::LookAgain)
 }
@@ -256,12 +254,22 @@ async fn carry_out(
 ) -> Result<Next, StoreError> {
     let context = attempt.context;
     let asking = asking::answered(&attempt, &check, &seen, request).await;
-    let granted = asking.granted(context);
-    if granted.is_none() {
+    let Some(request) = asking.granted(context) else {
         finish(&mut run, Outcome::Cancelled, context.now());
-        settle(context, &run, &record, asking, &[]).await?;
+        settle(context, &run, &record, asking).await?;
         return Ok(Next::LookAgain);
+    };
+    let (id, known) = (request.id, record.clone());
+    let grant = (asking, Some(request));
+    act::act(attempt, run.clone(), record, check, seen, grant).await?;
+    // What cannot be applied is not tried again and again: somebody has to want it anew.
+    let run = context.store.run(&run.id).await?.unwrap_or(run);
+    let unused = context.store.request(&id).await?;
+    let unused = unused.filter(|request| !request.state.is_over());
+    if let (Some(Outcome::Failed { failure }), Some(request)) = (&run.outcome, unused) {
+        let why = format!("it cannot be applied: {}", failure.message);
+        let asking = Asking::voided(context, &request, vec![why]);
+        settle(context, &run, &known, asking).await?;
     }
-    act::act(attempt, run, record, check, seen, (asking, granted)).await?;
     Ok(Next::LookAgain)
 }

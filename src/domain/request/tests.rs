@@ -57,7 +57,7 @@ fn request() -> Request {
         not_author: false,
     };
     let run = RunId::from_uuid(uuid::Uuid::from_u128(1));
-    let authors = set(&["eve@example.com"]);
+    let authors = Some(set(&["eve@example.com"]));
     let asked = Asked::new(run, binding(), vec![two, dba], authors, &check(vec![]));
     let id = RequestId::from_uuid(uuid::Uuid::from_u128(2));
     let hour = SignedDuration::from_hours(1);
