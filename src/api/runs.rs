@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::ids::{RunId, StackId};
+use crate::domain::progress::Progress;
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
+use crate::reconcile::handle::Handle;
 
 use super::Api;
 use super::error::ApiError;
@@ -30,11 +32,15 @@ pub(super) struct RunDto {
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     outcome: Option<Outcome>,
+    /// Of a run that applies now.
+    progress: Option<Progress>,
 }
 
-impl From<&Run> for RunDto {
-    fn from(run: &Run) -> Self {
+impl RunDto {
+    /// A run, and how far it has come.
+    async fn of(handle: &Handle, run: &Run) -> Self {
         Self {
+            progress: handle.progress(run).await,
             id: run.id.to_string(),
             stack: run.stack.to_string(),
             trigger: run.trigger,
@@ -45,6 +51,15 @@ impl From<&Run> for RunDto {
             ended_at: run.ended_at,
             outcome: run.outcome.clone(),
         }
+    }
+
+    /// Runs, each with how far it has come.
+    pub(super) async fn all(handle: &Handle, runs: &[Run]) -> Vec<Self> {
+        let mut all = Vec::with_capacity(runs.len());
+        for run in runs {
+            all.push(Self::of(handle, run).await);
+        }
+        all
     }
 }
 
@@ -63,7 +78,7 @@ pub(super) async fn list(
     let stack = filter.stack.map(StackId::new);
     let limit = filter.limit.unwrap_or(RUNS).min(MAX_RUNS);
     let runs = api.handle.runs(stack.as_ref(), limit).await?;
-    let runs: Vec<RunDto> = runs.iter().map(RunDto::from).collect();
+    let runs = RunDto::all(&api.handle, &runs).await;
     Ok(Json(json!({"schema_version": 1, "runs": runs})))
 }
 
@@ -75,8 +90,6 @@ pub(super) async fn show(
     let unknown = || ApiError::NotFound(format!("there is no run {run}"));
     let id: RunId = run.parse().map_err(|_| unknown())?;
     let found = api.handle.run(&id).await?;
-    found
-        .as_ref()
-        .map(|run| Json(RunDto::from(run)))
-        .ok_or_else(unknown)
+    let found = found.ok_or_else(unknown)?;
+    Ok(Json(RunDto::of(&api.handle, &found).await))
 }

@@ -174,7 +174,7 @@ pub(super) async fn show(
         .map_err(|error: report::UnknownFormat| ApiError::BadRequest(error.to_string()))?;
     if format == Format::Json {
         let runs = api.handle.runs(Some(&id), RUNS_SHOWN).await?;
-        let runs: Vec<RunDto> = runs.iter().map(RunDto::from).collect();
+        let runs = RunDto::all(&api.handle, &runs).await;
         let mut body = serde_json::to_value(dto(&view)).unwrap_or_default();
         if let Some(fields) = body.as_object_mut() {
             fields.insert(

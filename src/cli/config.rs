@@ -7,11 +7,11 @@ use clap::{Args, Subcommand};
 
 use crate::config::{example, load, schema};
 use crate::notify::{ABOUT, Part};
-use crate::rego::Policies;
 
 use super::ConfigFile;
 use super::error::CliError;
 use super::output::print;
+use super::report::policies;
 use super::tables::{self, TablesArgs};
 
 /// What to do with the configuration.
@@ -42,12 +42,7 @@ pub(super) fn config(command: &ConfigCommand) -> Result<u8, CliError> {
     match command {
         ConfigCommand::Check(args) => {
             let settings = load(&args.config)?;
-            if let Some(rego) = &settings.rego {
-                Policies::load(rego).map_err(|error| CliError::Usage {
-                    message: error.to_string(),
-                    hint: "mend it, or take it out of policy.rego".to_owned(),
-                })?;
-            }
+            policies(&settings)?;
             for warning in &settings.warnings {
                 print(&format!("{}: warning: {warning}\n", args.config.display()))?;
             }

@@ -94,7 +94,7 @@ enum Command {
     Runs(remote::RunsArgs),
     /// Tell why a run decided what it did: each change, and the rule or guard that decided it.
     Why(why::WhyArgs),
-    /// Try a policy out on what the daemon decided lately.
+    /// Try a policy out on what the daemon decided lately, or run the tests of one.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// List what is kept of a run, or write one of it: what a look found, the log of an apply.
@@ -128,6 +128,9 @@ enum Command {
     /// Make tokens for people, list them, and take them back.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Answer one question to policies: standard input to standard output. Started by Mooring itself.
+    #[command(hide = true)]
+    PolicyWorker,
     /// Ask the daemon whether it is alive; for container health checks.
     #[command(hide = true)]
     Healthcheck(ConfigFile),
@@ -193,6 +196,8 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Runs(args) => block_on(remote::runs(args))?,
         Command::Why(args) => block_on(why::why(args))?,
         Command::Policy(policy::PolicyCommand::Test(args)) => block_on(policy::test(args))?,
+        Command::Policy(policy::PolicyCommand::Verify(args)) => policy::verify(args),
+        Command::PolicyWorker => policy::worker(),
         Command::Artifacts(args) => block_on(artifacts::artifacts(args))?,
         Command::Report(args) => block_on(posture::report(args, &global))?,
         Command::Ack(args) => block_on(ack::ack(args))?,

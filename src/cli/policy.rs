@@ -1,4 +1,6 @@
-//! `mooring policy test`: what another configuration would have decided.
+//! `mooring policy`: what another configuration would have decided, and tests of policies.
+
+mod verify;
 
 use std::path::PathBuf;
 
@@ -8,12 +10,15 @@ use jiff::Timestamp;
 use crate::config::load;
 use crate::domain::policy::{Decided, Decision};
 use crate::reconcile::replay::{Replay, replay};
+use crate::rego::work;
 use crate::report::terminal;
 
 use super::client::{Client, ServerArgs};
 use super::error::CliError;
 use super::output::print;
 use super::posture::moment;
+
+pub(super) use verify::{VerifyArgs, verify};
 
 /// Something was decided otherwise.
 const DIFFERENT: u8 = 2;
@@ -24,6 +29,9 @@ pub(super) enum PolicyCommand {
     /// Decide again what the daemon decided, as another configuration would have, from the same
     /// findings and guards. Exit code: 0 all the same, 2 something differs.
     Test(TestArgs),
+    /// Run the tests of policies in Rego: rules whose names begin with `test_`, as OPA and conftest
+    /// have them. Exit code: 0 all pass, 1 one fails, 64 there is none or a policy is wrong.
+    Verify(VerifyArgs),
 }
 
 /// Arguments of `policy test`.
@@ -79,6 +87,16 @@ pub(super) async fn test(args: TestArgs) -> Result<u8, CliError> {
     }
     print(&count.told())?;
     Ok(if count.different == 0 { 0 } else { DIFFERENT })
+}
+
+/// `mooring policy-worker`.
+pub(super) fn worker() -> Result<u8, CliError> {
+    let (question, opinion) = (std::io::stdin().lock(), std::io::stdout().lock());
+    work(question, opinion).map_err(|cause| CliError::Read {
+        name: "standard input".to_owned(),
+        cause,
+    })?;
+    Ok(0)
 }
 
 #[derive(Debug, Default)]

@@ -172,13 +172,19 @@ async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
         ));
     }
     for run in items(stack, "runs") {
+        let came_to = match run["outcome"].is_null() {
+            true => state(run),
+            false => text(&run["outcome"]["kind"]),
+        };
         out.push_str(&format!(
-            "run {}: {}, {} {}\n",
+            "run {}: {}, {came_to} {}\n",
             text(&run["id"]),
             text(&run["trigger"]),
-            text(&run["outcome"]["kind"]),
             ago(&run["queued_at"])
         ));
+        for address in items(&run["progress"], "under_way") {
+            out.push_str(&format!("  {} is being changed\n", text(address)));
+        }
     }
     Ok(out)
 }
@@ -212,7 +218,7 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, CliError> {
             text(&run["id"]),
             text(&run["stack"]),
             text(&run["trigger"]),
-            text(&run["state"]),
+            state(run),
             format!("{}{}", text(&outcome["kind"]), verdict.unwrap_or_default()),
             ago(&run["queued_at"]),
         ]);
@@ -253,6 +259,19 @@ pub(super) fn table(header: &[&str]) -> Table {
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(header.iter().copied());
     table
+}
+
+/// The state of a run, with how far its apply has come: `applying (2 done, 1 under way)`.
+fn state(run: &Value) -> String {
+    let counts = ["done", "under_way", "failed"].map(|part| {
+        let count = items(&run["progress"], part).count();
+        (count > 0).then(|| format!("{count} {}", part.replace('_', " ")))
+    });
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    match counts.as_slice() {
+        [] => text(&run["state"]),
+        counts => format!("{} ({})", text(&run["state"]), counts.join(", ")),
+    }
 }
 
 pub(super) fn items<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
@@ -296,6 +315,15 @@ pub(super) fn ago(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_applies_says_how_far_it_is() {
+        let run = serde_json::json!({"state": "applying",
+            "progress": {"done": ["a.a", "b.b"], "under_way": ["c.c"], "failed": []}});
+        assert_eq!(state(&run), "applying (2 done, 1 under way)");
+        let planning = serde_json::json!({"state": "planning", "progress": null});
+        assert_eq!(state(&planning), "planning");
+    }
 
     #[test]
     fn a_time_is_told_to_the_second_and_what_is_none_as_it_came() {

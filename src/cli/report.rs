@@ -7,6 +7,8 @@ use clap::Args;
 use crate::config::load;
 use crate::domain::check::StackCheck;
 use crate::reconcile::replay::Judging;
+use crate::reconcile::settings::Settings;
+use crate::rego::Policies;
 use crate::report::{Format, Options, render, render_troubles};
 
 use super::Global;
@@ -31,8 +33,21 @@ pub(super) struct ReportArgs {
 /// How what is found is judged: as a configuration says, if one is named.
 pub(super) fn judging(config: Option<&Path>) -> Result<Judging, CliError> {
     Ok(match config {
-        Some(file) => Judging::by(load(file)?),
+        Some(file) => {
+            let settings = load(file)?;
+            let policies = policies(&settings)?;
+            Judging::by(settings, policies)
+        }
         None => Judging::default(),
+    })
+}
+
+/// The policies in Rego of a configuration.
+pub(super) fn policies(settings: &Settings) -> Result<Option<Policies>, CliError> {
+    let loaded = settings.rego.as_ref().map(Policies::load).transpose();
+    loaded.map_err(|error| CliError::Usage {
+        message: error.to_string(),
+        hint: "mend it, or take it out of policy.rego".to_owned(),
     })
 }
 

@@ -51,6 +51,7 @@ pub mod place;
 pub mod plan;
 pub mod policy;
 pub mod posture;
+pub mod progress;
 pub mod report;
 pub mod request;
 pub mod requirement;

@@ -1,11 +1,14 @@
 //! The document of a plan as a whole, for policies that people write about it: everything that it
 //! marks sensitive is hidden, and so is each secret wherever else it occurs.
 
+use std::io::{BufReader, Read};
+
 use serde_json::{Map, Value as Json};
 
 use crate::secret::Masker;
 
-use super::ReadError;
+use super::utf8::Utf8;
+use super::{ReadError, encoding};
 
 /// What stands for a hidden value.
 const HIDDEN: &str = "(sensitive)";
@@ -21,9 +24,12 @@ const MARKED: [(&str, &str); 3] = [
 /// this plan, so that they are hidden in what is not marked, too.
 ///
 /// # Errors
-/// If it is no JSON.
-pub fn document(bytes: &[u8], masker: &Masker) -> Result<Json, ReadError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+/// If it is no JSON, or the source fails.
+pub fn document(source: impl Read, masker: &Masker) -> Result<Json, ReadError> {
+    let mut source = encoding::decoded(source);
+    encoding::skip_to_document(&mut source)?;
+    let checked = BufReader::with_capacity(encoding::CHUNK, Utf8::new(source));
+    let mut reader = serde_json::Deserializer::from_reader(checked);
     reader.disable_recursion_limit();
     let reader = serde_stacker::Deserializer::new(&mut reader);
     let mut document = <Json as serde::Deserialize>::deserialize(reader)

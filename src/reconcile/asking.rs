@@ -113,6 +113,9 @@ pub(super) async fn ask(
             if request.asked.requirements != requirements(&check.decision) {
                 differs.push("policy asks for other approvals by now".to_owned());
             }
+            let seen = &request.asked.check.decision;
+            let objections = check.decision.new_objections(seen);
+            differs.extend(objections.map(|reason| format!("policy also says: {reason}")));
             if differs.is_empty() {
                 asking.stands = Some(request);
                 return Ok(asking);

@@ -1,6 +1,7 @@
 //! `explain`: findings and decision from a plan that somebody else made. For JSON nothing is run.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -13,13 +14,16 @@ use crate::domain::classify::classify;
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, PlanExit, verdict};
+use crate::domain::opinion::Opinion;
 use crate::domain::plan::{Plan, PlannedAction};
+use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::stack::DEFAULT_WORKSPACE;
-use crate::plan_json::{Reader, Reading, Schema};
+use crate::plan_json::{ReadError, Reader, Reading, Schema};
 use crate::terraform::{Environment, Limits, PlanFile, Workdir};
 
 use super::layout::random_key;
 use super::local::find_engine;
+use super::opinion::{Asked, changes, gathered};
 use super::replay::Judging;
 use super::shown::{Wanted, shown};
 
@@ -44,17 +48,43 @@ pub struct Explaining {
 }
 
 /// Explains the output of `terraform show -json` as it comes.
-pub fn from_stream(source: impl Read, how: &Explaining) -> Result<StackCheck, Failure> {
+pub fn from_stream(mut source: impl Read, how: &Explaining) -> Result<StackCheck, Failure> {
     let key = key()?;
     let reader = Reader::new(&key).with_schema(&how.schema);
-    Ok(explained(&reader.read_from(source)?, &how.judging))
+    let Some(asked) = how.judging.asked(None, Timestamp::now()) else {
+        let reading = reader.read_from(source)?;
+        return Ok(decided(
+            explained(&reading, &how.judging),
+            &how.judging,
+            None,
+        ));
+    };
+    let bytes = gathered(&mut source).map_err(ReadError::Io)?;
+    let reading = reader.read_from(bytes.as_slice().chain(source))?;
+    Ok(asking(&reading, &how.judging, asked, &bytes))
 }
 
 /// Explains the output of `terraform show -json` in a file.
 pub fn from_file(path: &Path, how: &Explaining) -> Result<StackCheck, Failure> {
     let key = key()?;
     let reader = Reader::new(&key).with_schema(&how.schema);
-    Ok(explained(&reader.read_file(path)?, &how.judging))
+    let reading = reader.read_file(path)?;
+    let Some(asked) = how.judging.asked(None, Timestamp::now()) else {
+        return Ok(decided(
+            explained(&reading, &how.judging),
+            &how.judging,
+            None,
+        ));
+    };
+    let mut file = File::open(path).map_err(ReadError::Io)?;
+    let bytes = gathered(&mut file).map_err(ReadError::Io)?;
+    Ok(asking(&reading, &how.judging, asked, &bytes))
+}
+
+fn asking(reading: &Reading, judging: &Judging, asked: Asked, bytes: &[u8]) -> StackCheck {
+    let check = explained(reading, judging);
+    let opinion = changes(&check).then(|| asked.about(bytes, &reading.masker, &check));
+    decided(check, judging, opinion)
 }
 
 fn key() -> Result<DigestKey, Failure> {
@@ -106,22 +136,37 @@ pub async fn from_plan_file(
         schemas: scratch.path(),
     };
     let reading = shown(&workdir, &file, &wanted, &engined.cancel).await?;
-    Ok(explained(&reading, judging))
+    let check = explained(&reading, judging);
+    let opinion = match judging.asked(None, Timestamp::now()) {
+        Some(asked) => {
+            let shown = (&workdir, &file);
+            let asking = asked.about_plan(shown, &reading.masker, &check, &engined.cancel);
+            asking.await
+        }
+        None => None,
+    };
+    Ok(decided(check, judging, opinion))
 }
 
+fn decided(mut check: StackCheck, judging: &Judging, opinion: Option<Opinion>) -> StackCheck {
+    let (verdict, findings) = (check.verdict, &mut check.findings);
+    check.decision = judging.decide(verdict, findings, None, opinion, Timestamp::now());
+    check
+}
+
+/// What a plan says, before it is decided.
 fn explained(reading: &Reading, judging: &Judging) -> StackCheck {
     for warning in &reading.warnings {
         tracing::warn!("{warning}");
     }
     let plan = &reading.plan;
     // Without what the configuration wants, nothing can be said about where a difference comes from.
-    let mut findings = if plan.refresh_only {
+    let findings = if plan.refresh_only {
         Findings::default()
     } else {
         classify(plan, judging.rules())
     };
     let verdict = verdict(exit_of(plan), plan.errored, plan.complete, &findings);
-    let decision = judging.decide(verdict, &mut findings, None, Timestamp::now());
     let incomplete = plan.errored || !plan.complete;
     let (message, hint) = if plan.refresh_only {
         (
@@ -146,7 +191,7 @@ fn explained(reading: &Reading, judging: &Judging) -> StackCheck {
         digest: None,
         recipe: None,
         findings,
-        decision,
+        decision: Decision::new(DecisionKind::Refuse),
     }
 }
 

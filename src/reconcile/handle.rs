@@ -16,14 +16,16 @@ use crate::domain::ids::{MessageId, RequestId, RunId, SnapshotId, StackId, Token
 use crate::domain::pause::{Pause, Scope};
 use crate::domain::policy::Decided;
 use crate::domain::posture::{Filter, Posture, Window};
+use crate::domain::progress::Progress;
 use crate::domain::report::ReportId;
 use crate::domain::request::{Request, Rollback};
-use crate::domain::run::Run;
+use crate::domain::run::{Run, RunState};
 use crate::domain::snapshot::SnapshotNote;
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
 use crate::domain::token::{Grant, Token, TokenState};
 use crate::store::StoreError;
+use crate::terraform::read_log;
 
 use super::acknowledge;
 use super::command::{Command, Concern, Refusal};
@@ -343,6 +345,17 @@ impl Handle {
     /// One run.
     pub async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         self.context.store.run(id).await
+    }
+
+    /// How far the apply of a run has come; none if it applies nothing now.
+    pub async fn progress(&self, run: &Run) -> Option<Progress> {
+        if run.state != RunState::Applying {
+            return None;
+        }
+        let log = self.context.layout.apply_log(&run.stack, &run.id);
+        let read = tokio::task::spawn_blocking(move || read_log(&log));
+        // Before the engine is started there is no log, and after the apply it is taken away.
+        read.await.ok()?.ok().map(Progress::from)
     }
 
     /// What was decided in a run, and from what.

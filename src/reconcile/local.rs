@@ -20,7 +20,7 @@ use crate::domain::finding::{Findings, Verdict};
 use crate::domain::history::History;
 use crate::domain::ids::{Address, CommitId, StackId};
 use crate::domain::place::{Declared, Recipe};
-use crate::domain::policy::{Facts, Policy, decide};
+use crate::domain::policy::{Decision, DecisionKind, Facts, Policy, decide};
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::git;
 use crate::terraform::{Engine, Environment, Limits, Workdir};
@@ -227,6 +227,7 @@ fn no_cache(cache: &Path, error: &std::io::Error) -> Failure {
 /// Looks at one stack; also tells the identity of its state, which is claimed.
 async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
     let mut workspace = DEFAULT_WORKSPACE.to_owned();
+    let mut planned_in = None;
     let seen = match workdir(shared, found).await {
         Ok((workdir, init)) => {
             workspace = workdir.workspace_name();
@@ -247,7 +248,9 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
             let seen = look(lens)
                 .await
                 .unwrap_or_else(|busy| failed(busy, Vec::new()));
-            match left_behind(&seen, &workdir.dir, &shared.root.join(&found.dir)) {
+            let left = left_behind(&seen, &workdir.dir, &shared.root.join(&found.dir));
+            planned_in = Some(workdir);
+            match left {
                 Some(state) => failed(state_left_behind(&state), Vec::new()),
                 None => seen,
             }
@@ -262,7 +265,26 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
             .claim(state, &StackId::new(found.dir.as_str()));
     }
     let seen = located(shared, found, seen).await;
-    (as_check(shared, found, workspace, seen), state)
+    let mut check = as_check(shared, found, workspace, &seen);
+    let dir = in_tree(shared, found);
+    let (judging, now) = (&shared.request.judging, Timestamp::now());
+    let asked = judging.asked(Some((&dir, &check.workspace)), now);
+    let opinion = match (asked, &planned_in, &seen.plan) {
+        (Some(asked), Some(workdir), Some(plan)) => {
+            let shown = (workdir, &plan.file);
+            let asking = asked.about_plan(shown, &seen.masker, &check, &shared.cancel);
+            asking.await
+        }
+        _ => None,
+    };
+    check.decision = judging.decide(
+        check.verdict,
+        &mut check.findings,
+        Some((&dir, &check.workspace)),
+        opinion,
+        now,
+    );
+    (check, state)
 }
 
 fn engine_name(shared: &Shared) -> String {
@@ -337,14 +359,9 @@ fn state_left_behind(state: &Path) -> Failure {
     )
 }
 
-fn as_check(shared: &Shared, found: &Found, workspace: String, mut seen: Sighting) -> StackCheck {
+/// What was seen, before it is decided.
+fn as_check(shared: &Shared, found: &Found, workspace: String, seen: &Sighting) -> StackCheck {
     let dir = in_tree(shared, found);
-    let decision = shared.request.judging.decide(
-        seen.verdict,
-        &mut seen.findings,
-        Some((&dir, &workspace)),
-        Timestamp::now(),
-    );
     let recipe = Recipe {
         engine: engine_name(shared),
         dir,
@@ -359,14 +376,14 @@ fn as_check(shared: &Shared, found: &Found, workspace: String, mut seen: Sightin
         commit: shared.commit.clone(),
         dirty: shared.dirty,
         verdict: seen.verdict,
-        terraform_version: seen.terraform_version,
+        terraform_version: seen.terraform_version.clone(),
         duration_ms: seen.duration_ms,
-        failure: seen.failure,
+        failure: seen.failure.clone(),
         // Without an installation's key nothing can be approved, so there is nothing to name.
         digest: None,
         recipe: Some(recipe),
-        findings: seen.findings,
-        decision,
+        findings: seen.findings.clone(),
+        decision: Decision::new(DecisionKind::Refuse),
     }
 }
 

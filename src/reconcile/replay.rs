@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use crate::discover::{Found, Mark};
 use crate::domain::finding::{Findings, Verdict};
 use crate::domain::ids::{SourceName, StackId};
+use crate::domain::opinion::Opinion;
 use crate::domain::policy::{Decided, Decision, Facts, Policy, decide, ignore};
 use crate::domain::rules::Rules;
+use crate::rego::{Policies, StackFacts};
 
+use super::opinion::Asked;
 use super::resolve::{Tracked, resolve};
 use super::settings::Settings;
 
@@ -60,14 +63,16 @@ fn stacks(settings: &Settings, source: &SourceName, dir: &str) -> Vec<Tracked> {
 pub struct Judging {
     settings: Option<Arc<Settings>>,
     rules: Rules,
+    policies: Option<Policies>,
 }
 
 impl Judging {
-    /// As this configuration says.
-    pub fn by(settings: Settings) -> Self {
+    /// As this configuration says, with its policies in Rego.
+    pub fn by(settings: Settings, policies: Option<Policies>) -> Self {
         Self {
             rules: settings.rules.clone(),
             settings: Some(Arc::new(settings)),
+            policies,
         }
     }
 
@@ -83,11 +88,33 @@ impl Judging {
         verdict: Verdict,
         findings: &mut Findings,
         stack: Option<(&str, &str)>,
+        opinion: Option<Opinion>,
         now: Timestamp,
     ) -> Decision {
         let (policy, facts) = self.policy(stack, now);
+        let facts = Facts { opinion, ..facts };
         ignore(findings, &policy, &facts);
         decide(verdict, findings, &policy, &facts)
+    }
+
+    /// The policies in Rego, to be asked about the plan of a stack; none if there are none.
+    pub(super) fn asked(&self, stack: Option<(&str, &str)>, now: Timestamp) -> Option<Asked> {
+        let policies = self.policies.clone()?;
+        let (policy, facts) = self.policy(stack, now);
+        let text = |id: Option<String>| id.unwrap_or_default();
+        Some(Asked {
+            policies,
+            stack: StackFacts {
+                id: text(facts.stack.map(|id| id.to_string())),
+                source: text(facts.source.map(|name| name.to_string())),
+                dir: facts.dir,
+                workspace: text(stack.map(|(_, workspace)| workspace.to_owned())),
+                labels: facts.labels,
+                owners: Vec::new(),
+            },
+            mode: policy.mode,
+            now,
+        })
     }
 
     fn policy(&self, stack: Option<(&str, &str)>, now: Timestamp) -> (Policy, Facts) {

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use regorus::Value;
+use serde::{Deserialize, Serialize};
 
 use super::bounded::Threads;
 use super::check::check;
 use super::engine::{Builtins, Compiled};
 use super::error::LoadError;
-use super::files;
+use super::files::{self, PolicyFile};
 use super::rules::{Asked, Meaning, asked};
-use super::settings::{Limits, RegoSettings};
+use super::settings::{Limits, Namespaces, RegoSettings};
 use super::source::Source;
 
 /// Policies, loaded and compiled. Clones share them; they can be asked from several threads at once.
@@ -22,8 +23,30 @@ pub struct Policies {
     pub(super) limits: Limits,
     pub(super) threads: Threads,
     pub(super) sources: Arc<[Source]>,
-    pub(super) tests: Arc<[Source]>,
-    pub(super) data: Arc<[Value]>,
+    pub(super) texts: Arc<Texts>,
+}
+
+/// What policies are made from.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Texts {
+    policies: Vec<Text>,
+    /// Read when policies are tested, and not before.
+    pub(super) tests: Vec<Text>,
+    pub(super) data: Vec<Value>,
+    namespaces: Namespaces,
+}
+
+/// A file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Text {
+    name: String,
+    text: String,
+}
+
+impl Text {
+    pub(super) fn parse(&self) -> Result<Source, LoadError> {
+        Source::parse(&self.name, &self.text)
+    }
 }
 
 /// Denials and warnings are found as conftest finds them. What is safe is found more strictly: there a
@@ -39,40 +62,55 @@ impl Policies {
     /// Loads and compiles policies and data. Files of tests (`*_test.rego`) are kept for
     /// [`Policies::test`] only.
     pub fn load(settings: &RegoSettings) -> Result<Self, LoadError> {
-        let (mut sources, mut tests) = (Vec::new(), Vec::new());
-        for file in files::policies(&settings.policies)? {
-            let source = Source::parse(&file.name, &file.text)?;
-            if file.is_test {
-                tests.push(source);
-            } else {
-                sources.push(source);
-            }
-        }
-        if sources.is_empty() {
+        let (tests, policies): (Vec<_>, Vec<_>) = files::policies(&settings.policies)?
+            .into_iter()
+            .partition(|file| file.is_test);
+        if policies.is_empty() {
             let names = settings
                 .policies
                 .iter()
                 .map(|path| path.display().to_string());
             return Err(LoadError::NoPolicies(names.collect::<Vec<_>>().join(", ")));
         }
-        check(&sources)?;
-        let asked = asked(&sources, &settings.namespaces)?;
         let data = files::data(&settings.data)?;
         no_conflict(&data)?;
-        let data: Vec<Value> = data.into_iter().map(|(_, value)| value).collect();
+        let texts = |files: Vec<PolicyFile>| {
+            let files = files.into_iter();
+            files.map(|PolicyFile { name, text, .. }| Text { name, text })
+        };
+        let texts = Texts {
+            policies: texts(policies).collect(),
+            tests: texts(tests).collect(),
+            data: data.into_iter().map(|(_, value)| value).collect(),
+            namespaces: settings.namespaces.clone(),
+        };
+        for test in &texts.tests {
+            test.parse()?;
+        }
+        Self::of(texts, settings.limits)
+    }
+
+    /// Compiles what was read.
+    pub(super) fn of(texts: Texts, limits: Limits) -> Result<Self, LoadError> {
+        let sources: Vec<Source> = texts
+            .policies
+            .iter()
+            .map(Text::parse)
+            .collect::<Result<_, _>>()?;
+        check(&sources)?;
+        let asked = asked(&sources, &texts.namespaces)?;
         let strict = asked.iter().any(|rule| rule.meaning == Meaning::Safe);
-        let compile = |builtins| Compiled::new(&sources, &data, builtins);
+        let compile = |builtins| Compiled::new(&sources, &texts.data, builtins);
         Ok(Self {
             compiled: Arc::new(CompiledTwice {
                 lenient: compile(Builtins::Undefined)?,
                 strict: strict.then(|| compile(Builtins::Fail)).transpose()?,
             }),
             asked: asked.into_iter().collect(),
-            limits: settings.limits,
+            limits,
             threads: Threads::default(),
             sources: sources.into(),
-            tests: tests.into(),
-            data: data.into(),
+            texts: Arc::new(texts),
         })
     }
 

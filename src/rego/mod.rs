@@ -5,6 +5,7 @@
 //! away; whatever goes wrong in it means that nothing is safe.
 
 mod answer;
+mod apart;
 mod bounded;
 mod check;
 mod engine;
@@ -27,17 +28,18 @@ mod tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::domain::policy::PolicyMode;
 
+pub use apart::work;
 pub use error::{LoadError, Place};
 pub use load::Policies;
 pub use trial::{Trial, TrialOutcome};
 
 /// The stack that a plan is of, as `data.mooring.stack`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackFacts {
     /// Its id.
     pub id: String,

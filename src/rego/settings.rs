@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Settings of policies in Rego.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegoSettings {
@@ -29,7 +31,7 @@ impl RegoSettings {
 }
 
 /// Packages whose rules count.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Namespaces {
     /// Every package that was loaded (conftest's `--all-namespaces`).
     All,
@@ -45,13 +47,15 @@ impl Default for Namespaces {
 }
 
 /// How far an evaluation may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Time for all rules over one plan; in tests of policies, for each test.
     pub time: Duration,
     /// Size of what a policy is given, in bytes, roughly as JSON. In memory it is about five times
     /// as large.
     pub input_bytes: usize,
+    /// Memory of the process in which they are evaluated, in bytes.
+    pub memory_bytes: u64,
 }
 
 impl Default for Limits {
@@ -59,6 +63,7 @@ impl Default for Limits {
         Self {
             time: Duration::from_secs(5),
             input_bytes: 32 << 20,
+            memory_bytes: 1 << 30,
         }
     }
 }

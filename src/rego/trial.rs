@@ -48,14 +48,12 @@ impl Policies {
     /// the time of one evaluation. Files of tests are loaded for it; `now` is what `time.now_ns()`
     /// gives.
     pub fn test(&self, now: Timestamp) -> Result<Vec<Trial>, LoadError> {
-        let sources: Vec<Source> = self
-            .sources
-            .iter()
-            .chain(self.tests.iter())
-            .cloned()
-            .collect();
+        let mut sources = self.sources.to_vec();
+        for test in &self.texts.tests {
+            sources.push(test.parse()?);
+        }
         check(&sources)?;
-        let mut compiled = Compiled::new(&sources, &self.data, Builtins::Undefined)?;
+        let mut compiled = Compiled::new(&sources, &self.texts.data, Builtins::Undefined)?;
         let now = i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX);
         compiled.set_time(now).map_err(LoadError::Policies)?;
         let found = found(&sources);

@@ -4,6 +4,7 @@
 mod explain;
 mod kinds;
 mod manners;
+mod policies;
 mod report;
 mod terminal;
 

@@ -276,6 +276,24 @@ impl Decision {
         self.approvable == Approvable::Yes
     }
 
+    /// What rules and policies have against it that they did not have before: whoever said yes
+    /// then has not seen it.
+    pub fn new_objections<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a Reason> {
+        let by_rule = |reason: &&Reason| {
+            matches!(
+                reason.by,
+                By::Rule {
+                    effect: EffectKind::Ask | EffectKind::Refuse,
+                    ..
+                }
+            )
+        };
+        let known = |reason: &Reason| before.explained().any(|other| other == reason);
+        self.explained()
+            .filter(by_rule)
+            .filter(move |reason| !known(reason))
+    }
+
     /// Everything that was decided, the reasons first.
     pub fn explained(&self) -> impl Iterator<Item = &Reason> {
         self.reasons.iter().chain(&self.details)
@@ -298,6 +316,31 @@ mod tests {
         assert!(!decision.is_approvable());
         let again = serde_json::to_string(&decision).unwrap();
         assert_eq!(serde_json::from_str::<Decision>(&again).unwrap(), decision);
+    }
+
+    #[test]
+    fn what_rules_object_is_new_until_it_was_seen_and_guards_are_none_of_it() {
+        let rule = |text: &str| {
+            let by = By::Rule {
+                name: "Rego".to_owned(),
+                effect: EffectKind::Ask,
+            };
+            Reason::plan(by, text)
+        };
+        let of = |reasons: Vec<Reason>, details: Vec<Reason>| Decision {
+            reasons,
+            details,
+            ..Decision::new(DecisionKind::Ask)
+        };
+        let guard = Reason::plan(By::Guard(Guard::HoldOff), "too early");
+        let before = of(vec![rule("a")], vec![rule("b")]);
+        let now = of(vec![guard, rule("b"), rule("c")], vec![rule("a")]);
+        let new: Vec<&str> = now
+            .new_objections(&before)
+            .map(|r| r.text.as_str())
+            .collect();
+        assert_eq!(new, ["c"]);
+        assert_eq!(before.new_objections(&now).count(), 0);
     }
 
     #[test]
