@@ -18,6 +18,7 @@ use crate::reconcile::context::{Context, Heads, States, Stop};
 use crate::reconcile::driver::Driver;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
+use crate::reconcile::mirrors::Mirrors;
 use crate::reconcile::pauses::{PauseError, PauseSwitch};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::recover::{LeftOver, recover};
@@ -253,6 +254,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         stop: Stop::default(),
         states,
         heads: Heads::default(),
+        mirrors: Mirrors::default(),
         pauses,
         policies,
         time: Time::default(),

@@ -29,6 +29,8 @@ pub(super) struct Facts {
     /// Sources of local modules as written.
     pub(super) calls: BTreeSet<String>,
     pub(super) paths: BTreeSet<PathUse>,
+    /// Whether it may read what is not named here.
+    pub(super) open: bool,
     pub(super) problem: Option<Failure>,
 }
 
@@ -59,6 +61,7 @@ impl Facts {
         }
         self.calls.extend(other.calls);
         self.paths.extend(other.paths);
+        self.open |= other.open;
         self.problem = self.problem.take().or(other.problem);
     }
 }

@@ -10,7 +10,7 @@ use super::facts::{Base, Facts, PathUse};
 use super::paths;
 
 /// Functions whose first argument is a path.
-const FILE_FUNCTIONS: [&str; 12] = [
+pub(super) const FILE_FUNCTIONS: [&str; 12] = [
     "file",
     "filebase64",
     "filebase64sha256",
@@ -99,7 +99,7 @@ impl Visit for Strings<'_> {
     }
 }
 
-fn path_use(expr: &Expression) -> Option<PathUse> {
+pub(super) fn path_use(expr: &Expression) -> Option<PathUse> {
     match expr {
         Expression::String(text) => Some(PathUse {
             base: Base::Either,

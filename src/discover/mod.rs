@@ -9,6 +9,7 @@ mod json;
 mod owners;
 mod paths;
 mod places;
+mod reach;
 mod read;
 mod text;
 mod walk;
@@ -26,6 +27,7 @@ use read::Directory;
 
 pub use owners::{OwnersFile, owners};
 pub use places::places;
+pub use reach::{values_in_stay, values_stay};
 
 /// Nested expressions are parsed by recursion.
 const STACK_SIZE: usize = 128 << 20;
@@ -63,6 +65,9 @@ pub struct Found {
     /// links. What lies below another entry is left out, and so are paths outside the root. More
     /// than it really reads, rather than less. An entry may not exist (yet).
     pub reads: Vec<String>,
+    /// Whether `reads` and its own directory are certainly all that it reads of the tree: nothing in
+    /// its files makes paths that are not known here, and no program is run.
+    pub closed: bool,
     /// Names of files with variable values in its directory that Terraform does not load by
     /// itself, sorted.
     pub var_files: Vec<String>,
@@ -209,6 +214,7 @@ impl Survey {
                 dir: place.dir.clone(),
                 mark: Mark::Unknown,
                 reads: Vec::new(),
+                closed: false,
                 var_files: Vec::new(),
                 problem: Some(closed.clone()),
             });
@@ -225,20 +231,23 @@ impl Survey {
                 "rename the directory",
             )
         });
-        let mut reads = self.reads(&place.real);
+        let (mut reads, closed) = self.reads(&place.real);
         reads.extend(paths::relative(&self.root, &place.real));
         reads.remove(&place.dir);
         Some(Found {
             dir: place.dir.clone(),
             reads: paths::outermost(&reads),
+            closed,
             var_files: directory.var_files.clone(),
             problem: odd_name.or_else(|| directory.facts.problem.clone()),
             mark,
         })
     }
 
-    fn reads(&mut self, stack: &Path) -> BTreeSet<String> {
+    /// What a stack reads elsewhere, and whether that is certainly all.
+    fn reads(&mut self, stack: &Path) -> (BTreeSet<String>, bool) {
         let mut reads = BTreeSet::new();
+        let mut closed = true;
         let mut seen = HashSet::new();
         let mut queue = vec![stack.to_owned()];
         while let Some(dir) = queue.pop() {
@@ -246,6 +255,7 @@ impl Survey {
                 continue;
             }
             let directory = self.directory(&dir);
+            closed &= !directory.facts.open;
             for source in &directory.facts.calls {
                 self.note(&dir.join(source), None, &mut reads);
             }
@@ -262,7 +272,7 @@ impl Survey {
                 }
             }
         }
-        reads
+        (reads, closed)
     }
 
     /// Adds a path as written and as it really is, unless it lies in the directory `except`.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hcl_edit::structure::Body;
 
 use super::facts::Facts;
-use super::{Mark, hcl, json, paths, text};
+use super::{Mark, hcl, json, paths, reach, text};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// No larger file is parsed.
@@ -46,6 +46,9 @@ pub(super) fn directory(root: &Path, real: &Path) -> Directory {
             && let Ok(target) = path.canonicalize()
         {
             directory.links.push(target);
+        }
+        if name.ends_with(".tfvars") || name.ends_with(".tfvars.json") {
+            directory.facts.open |= !reach::values_in_stay(&path);
         }
         if is_var_file(&name) {
             directory.var_files.push(name);
@@ -109,7 +112,10 @@ fn file(path: &Path, shown: &str, syntax: Syntax) -> Facts {
     let bytes = match content(path) {
         Ok(bytes) => bytes,
         Err(cause) => {
-            let mut facts = Facts::default();
+            let mut facts = Facts {
+                open: true,
+                ..Facts::default()
+            };
             facts.mark(Mark::Unknown);
             facts.problem = Some(problem(shown, &format!("cannot be read: {cause}")));
             return facts;
@@ -121,6 +127,7 @@ fn file(path: &Path, shown: &str, syntax: Syntax) -> Facts {
         .and_then(|text| parse(text, shown, syntax));
     parsed.unwrap_or_else(|problem| Facts {
         problem: Some(problem),
+        open: true,
         ..text::facts(&String::from_utf8_lossy(bytes))
     })
 }
@@ -148,13 +155,23 @@ pub(super) fn content(path: &Path) -> Result<Vec<u8>, String> {
 
 fn parse(text: &str, shown: &str, syntax: Syntax) -> Result<Facts, Failure> {
     match syntax {
-        Syntax::Hcl => Ok(hcl::facts(&body(text, shown)?)),
+        Syntax::Hcl => {
+            let body = body(text, shown)?;
+            Ok(Facts {
+                open: !reach::is_closed(&body),
+                ..hcl::facts(&body)
+            })
+        }
         Syntax::Json => {
             let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
                 let line = format!("{shown}:{}", error.line());
                 problem(&line, &format!("is not JSON: {error}"))
             })?;
-            Ok(json::facts(&value))
+            // What is written by programs is rare, and may be anything.
+            Ok(Facts {
+                open: true,
+                ..json::facts(&value)
+            })
         }
     }
 }

@@ -52,6 +52,7 @@ pub mod plan;
 pub mod policy;
 pub mod posture;
 pub mod progress;
+pub mod queue;
 pub mod report;
 pub mod request;
 pub mod requirement;

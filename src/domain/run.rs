@@ -1,6 +1,6 @@
 //! A run: one pass over a stack, as an explicit state machine.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
@@ -28,6 +28,15 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// How much earlier than a scheduled run of the same time it is served.
+    pub const fn head_start(self) -> SignedDuration {
+        match self {
+            Self::Person | Self::Approval | Self::Rollback => SignedDuration::from_hours(2),
+            Self::Git | Self::Confirmation => SignedDuration::from_hours(1),
+            Self::Schedule | Self::FirstSight => SignedDuration::ZERO,
+        }
+    }
+
     /// The stable word.
     pub const fn as_str(self) -> &'static str {
         match self {

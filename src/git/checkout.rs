@@ -5,6 +5,8 @@
 //! under way and lists every path that Git may have put there, so that the next one can clear up
 //! after a crash.
 
+mod parts;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -53,9 +55,15 @@ impl<T> At<T> for std::io::Result<T> {
     }
 }
 
-pub(super) fn checkout(repo: &gix::Repository, tree: ObjectId, dest: &Path) -> Result<(), Failure> {
-    Place::new(dest)
-        .and_then(|place| place.bring_to(repo, tree))
+/// `parts` are the paths that are wanted; none wants everything.
+pub(super) fn checkout(
+    repo: &gix::Repository,
+    tree: ObjectId,
+    parts: Option<&[String]>,
+    dest: &Path,
+) -> Result<(), Failure> {
+    wanted(repo, tree, parts)
+        .and_then(|index| Place::new(dest)?.bring_to(repo, index))
         .map_err(|error| match error {
             CheckoutError::Foreign(_) => Failure::new(
                 FailureKind::Internal,
@@ -68,6 +76,19 @@ pub(super) fn checkout(repo: &gix::Repository, tree: ObjectId, dest: &Path) -> R
             ),
             other => failure::local(&other, "checking out"),
         })
+}
+
+fn wanted(
+    repo: &gix::Repository,
+    tree: ObjectId,
+    parts: Option<&[String]>,
+) -> Result<gix::index::File, CheckoutError> {
+    if let Some(parts) = parts
+        && let Some(index) = parts::index(repo, tree, parts)?
+    {
+        return Ok(index);
+    }
+    Ok(repo.index_from_tree(&tree)?)
 }
 
 /// A destination and what is kept beside it.
@@ -95,8 +116,11 @@ impl<'a> Place<'a> {
         })
     }
 
-    fn bring_to(&self, repo: &gix::Repository, tree: ObjectId) -> Result<(), CheckoutError> {
-        let mut new = repo.index_from_tree(&tree)?;
+    fn bring_to(
+        &self,
+        repo: &gix::Repository,
+        mut new: gix::index::File,
+    ) -> Result<(), CheckoutError> {
         let old = self.read_index(repo)?;
         let pending = self.read_pending()?;
         if old.is_none() && pending.is_none() && !is_empty(self.dest)? {

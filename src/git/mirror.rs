@@ -152,7 +152,24 @@ impl Mirror {
     pub fn checkout(&self, commit: &CommitId, dest: &Path) -> Result<(), Failure> {
         let repo = self.repo();
         let tree = tree_of(&repo, commit)?;
-        checkout::checkout(&repo, tree, dest)
+        checkout::checkout(&repo, tree, None, dest)
+    }
+
+    /// As [`Self::checkout`], but of these paths alone (files and directories, relative to the root)
+    /// and of the files above them whose names begin with a dot. If a link in them leads elsewhere,
+    /// everything is checked out. A path that the commit lacks is left out.
+    ///
+    /// # Errors
+    /// As [`Self::checkout`].
+    pub fn checkout_parts(
+        &self,
+        commit: &CommitId,
+        parts: &[String],
+        dest: &Path,
+    ) -> Result<(), Failure> {
+        let repo = self.repo();
+        let tree = tree_of(&repo, commit)?;
+        checkout::checkout(&repo, tree, Some(parts), dest)
     }
 
     /// The id of the tree or blob at a path of a commit, `None` if the commit has nothing there.

@@ -14,7 +14,6 @@ use crate::domain::request::{Asked, Event, Request, RequestState, Rollback, Unfi
 use crate::domain::requirement::Requirement;
 use crate::domain::run::{Run, Trigger};
 use crate::domain::stack::StackRecord;
-use crate::git::Mirror;
 use crate::store::StoreError;
 
 use super::attempt::Attempt;
@@ -23,7 +22,7 @@ use super::fresh;
 use super::history::compared;
 use super::inputs::inputs;
 use super::look::Sighting;
-use super::prepare::location;
+use super::mirrors::mirror;
 use super::resolve::Tracked;
 use super::step::duration;
 use super::vote;
@@ -362,13 +361,9 @@ async fn authors(attempt: &Attempt<'_>, record: &StackRecord) -> Option<BTreeSet
         commit,
         ..
     } = attempt;
-    let location = location(context, tracked).ok()?;
-    let path = context.layout.mirror(&tracked.source);
-    let ca = context.settings.ca_file.clone();
+    let mirror = mirror(context, &tracked.source).ok()?;
     let (commit, since) = ((*commit).clone(), record.in_sync_commit.clone());
-    let asked = tokio::task::spawn_blocking(move || {
-        Mirror::open(&path, &location, ca.as_deref())?.authors(&commit, since.as_ref())
-    });
+    let asked = tokio::task::spawn_blocking(move || mirror.authors(&commit, since.as_ref()));
     match asked.await {
         Ok(Ok(authors)) => Some(authors),
         Ok(Err(failure)) => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::discover::places;
 use crate::domain::background::remember;
 use crate::domain::check::StackCheck;
+use crate::domain::failure::Failure;
 use crate::domain::ids::{Address, CommitId};
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::place::{BlockPlace, Declared};
@@ -17,7 +18,7 @@ use crate::git::settings::SourceLocation;
 use crate::git::{Mirror, permalink};
 
 use super::context::Context;
-use super::prepare::location;
+use super::mirrors::mirror;
 use super::resolve::Tracked;
 
 /// News waits no longer for the history of the code.
@@ -33,20 +34,21 @@ pub(super) async fn add(
     check: &mut StackCheck,
 ) {
     let sought = remember(check, record, ledger, context.now());
-    let (Some(commit), Ok(location), false) = (
-        check.commit.clone(),
-        location(context, tracked),
-        sought.is_empty(),
-    ) else {
+    let (Some(commit), false) = (check.commit.clone(), sought.is_empty()) else {
         return;
     };
+    let mut sources = context.settings.sources.iter();
+    let source = sources.find(|source| source.name == tracked.source);
+    let url = source.and_then(|source| match &source.location {
+        SourceLocation::Remote { url, .. } => Some(url.clone()),
+        SourceLocation::Local(_) => None,
+    });
     let interrupt = Arc::new(AtomicBool::new(false));
     let search = Search {
-        mirror: context.layout.mirror(&tracked.source),
+        mirror: mirror(context, &tracked.source),
         tree: context.layout.checkout(&tracked.id),
         dir: tracked.dir.clone(),
-        ca: context.settings.ca_file.clone(),
-        location,
+        url,
         commit,
         interrupt: interrupt.clone(),
     };
@@ -68,11 +70,11 @@ pub(super) async fn add(
 
 /// All that is needed to find places in a tree and who changed them.
 struct Search {
-    mirror: PathBuf,
+    mirror: Result<Arc<Mirror>, Failure>,
     tree: PathBuf,
     dir: String,
-    ca: Option<PathBuf>,
-    location: SourceLocation,
+    /// Where the source can be looked at.
+    url: Option<String>,
     commit: CommitId,
     interrupt: Arc<AtomicBool>,
 }
@@ -83,7 +85,7 @@ impl Search {
         let mut blocks: Vec<BlockPlace> = places.values().cloned().collect();
         blocks.sort_unstable();
         blocks.dedup();
-        let changes = match Mirror::open(&self.mirror, &self.location, self.ca.as_deref()) {
+        let changes = match &self.mirror {
             Ok(mirror) => mirror.last_changes(&self.commit, &blocks, LIMIT, &self.interrupt),
             Err(failure) => {
                 tracing::debug!("nobody can be asked who changed the code: {failure:?}");
@@ -91,10 +93,10 @@ impl Search {
             }
         };
         let declared = |place: BlockPlace| Declared {
-            link: match &self.location {
-                SourceLocation::Remote { url, .. } => permalink(url, &self.commit, &place),
-                SourceLocation::Local(_) => None,
-            },
+            link: self
+                .url
+                .as_deref()
+                .and_then(|url| permalink(url, &self.commit, &place)),
             changed: changes.get(&place).cloned(),
             place,
         };

@@ -17,6 +17,7 @@ use crate::store::Store;
 
 use super::bells::Bells;
 use super::layout::Layout;
+use super::mirrors::Mirrors;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
 use super::settings::Settings;
@@ -51,6 +52,8 @@ pub struct Context {
     pub states: States,
     /// Where each source is in Git.
     pub heads: Heads,
+    /// The repositories of the sources.
+    pub mirrors: Mirrors,
     /// What is not to be changed for now.
     pub pauses: PauseSwitch,
     /// People's policies in Rego.
@@ -99,18 +102,24 @@ pub struct Stop {
 /// Which stacks have been seen on which state: two stacks on one state are an error, because each
 /// would undo the other.
 #[derive(Debug, Default)]
-pub struct States(Mutex<BTreeMap<String, BTreeSet<StackId>>>);
+pub struct States(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    on: BTreeMap<String, BTreeSet<StackId>>,
+    /// The state that each stack was seen on last.
+    of: BTreeMap<StackId, String>,
+}
 
 impl States {
     /// Takes note of where a stack's state is; fails if another stack's is there too.
     pub fn claim(&self, identity: &str, stack: &StackId) -> Result<(), Failure> {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (known, stacks) in states.iter_mut() {
-            if known != identity {
-                stacks.remove(stack);
-            }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.of.get(stack).is_none_or(|last| last != identity) {
+            known.leave(stack);
+            known.of.insert(stack.clone(), identity.to_owned());
         }
-        let stacks = states.entry(identity.to_owned()).or_default();
+        let stacks = known.on.entry(identity.to_owned()).or_default();
         stacks.insert(stack.clone());
         let others: Vec<&str> = stacks
             .iter()
@@ -118,7 +127,6 @@ impl States {
             .map(StackId::as_str)
             .collect();
         let shared = others.join(", ");
-        states.retain(|_, stacks| !stacks.is_empty());
         if shared.is_empty() {
             return Ok(());
         }
@@ -131,11 +139,22 @@ impl States {
 
     /// Forgets a stack that is no longer tracked.
     pub fn release(&self, stack: &StackId) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        states.retain(|_, stacks| {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.leave(stack);
+    }
+}
+
+impl Known {
+    fn leave(&mut self, stack: &StackId) {
+        let Some(state) = self.of.remove(stack) else {
+            return;
+        };
+        if let Some(stacks) = self.on.get_mut(&state) {
             stacks.remove(stack);
-            !stacks.is_empty()
-        });
+            if stacks.is_empty() {
+                self.on.remove(&state);
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod apart;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::domain::audit::{Action, NewAudit};
 use crate::domain::identity::Identity;
 use crate::domain::ids::{RunId, SourceName, StackId};
 use crate::domain::pause::Scope;
+use crate::domain::queue::{Queue, Room};
 use crate::domain::request::Rollback;
 use crate::domain::run::{Run, RunState, Trigger};
 use crate::store::StoreError;
@@ -66,7 +67,7 @@ type Ended = (Run, Result<Next, Broken>);
 pub struct Driver {
     context: Arc<Context>,
     stacks: BTreeMap<StackId, Followed>,
-    queue: VecDeque<Run>,
+    queue: Queue,
     active: BTreeSet<StackId>,
     running: JoinSet<Ended>,
     /// Runs that broke off and whose end is not recorded yet: until it is, their stacks are left
@@ -83,10 +84,12 @@ impl Driver {
     /// A driver that begins with the runs that a restart left over.
     pub fn new(context: Arc<Context>, left_over: LeftOver) -> Self {
         let cut_off = left_over.cut_off.into_iter();
+        let mut queue = Queue::default();
+        left_over.again.into_iter().for_each(|run| queue.push(run));
         Self {
             context,
             stacks: BTreeMap::new(),
-            queue: left_over.again.into(),
+            queue,
             active: BTreeSet::new(),
             running: JoinSet::new(),
             unsettled: cut_off
@@ -185,9 +188,14 @@ impl Driver {
         let commit = rollback::commit_named(&self.context, &followed.tracked, to).await?;
         let id = self.enqueue(stack, Trigger::Rollback, None).await?;
         // A look that was queued already gives way: another follows it.
-        if let Some(run) = self.queue.iter_mut().find(|run| run.id == id) {
-            (run.trigger, run.commit) = (Trigger::Rollback, Some(commit));
-            self.context.store.save_run(run).await?;
+        if let Some(run) = self.queue.of(stack).filter(|run| run.id == id) {
+            let run = Run {
+                trigger: Trigger::Rollback,
+                commit: Some(commit),
+                ..run.clone()
+            };
+            self.context.store.save_run(&run).await?;
+            self.queue.push(run);
         }
         let wanted = Action::RollbackWanted {
             stack: stack.clone(),
@@ -218,7 +226,9 @@ impl Driver {
             .map(|f| f.tracked.id.clone())
             .collect();
         self.stacks.retain(|id, _| !gone.contains(id));
-        self.queue.retain(|run| !gone.contains(&run.stack));
+        for stack in &gone {
+            self.queue.remove(stack);
+        }
         if let Err(error) = leave::leave(&self.context, &update).await {
             tracing::error!("cannot remember which stacks left: {error}");
         }
@@ -332,17 +342,52 @@ impl Driver {
             .filter(|(_, followed)| followed.due.is_some_and(|due| due <= now))
             .map(|(id, followed)| (id.clone(), followed.trigger))
             .collect();
+        let (mut new, mut hastened) = (Vec::new(), Vec::new());
+        for (id, trigger) in &due {
+            match self.queue.of(id) {
+                Some(queued) => hastened.extend(hasten(queued, *trigger)),
+                None => new.push(Run::queued(fresh::run(), id.clone(), *trigger, now)),
+            }
+        }
+        let stored = self.context.store.enqueue_all(&new, &hastened).await;
+        let queued = match stored {
+            Ok(stored) => {
+                let (new, known): (Vec<Run>, Vec<Run>) =
+                    new.into_iter().partition(|run| stored.contains(&run.id));
+                new.into_iter()
+                    .chain(hastened)
+                    .for_each(|run| self.queue.push(run));
+                self.take_up_queued(&known).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &queued {
+            tracing::error!(runs = due.len(), "cannot queue runs: {error}");
+        }
         for (id, trigger) in due {
-            let next = match self.enqueue(&id, trigger, None).await {
-                Ok(_) => self.next_scheduled(&id, now),
-                Err(error) => {
-                    tracing::error!(stack = id.as_str(), "cannot queue a run: {error}");
-                    now.checked_add(RETRY).ok()
-                }
+            let (trigger, next) = match queued {
+                Ok(()) => (Trigger::Schedule, self.next_scheduled(&id, now)),
+                Err(_) => (trigger, now.checked_add(RETRY).ok()),
             };
-            self.wait_for(&id, Trigger::Schedule, next);
+            self.wait_for(&id, trigger, next);
         }
         metrics::queue_length(self.queue.len());
+    }
+
+    /// Runs that the database has as queued for these stacks and that are not known here.
+    async fn take_up_queued(&mut self, known: &[Run]) -> Result<(), StoreError> {
+        if known.is_empty() {
+            return Ok(());
+        }
+        let unfinished = self.context.store.unfinished_runs().await?;
+        let queued = unfinished
+            .into_iter()
+            .filter(|run| run.state == RunState::Queued);
+        let stacks: BTreeSet<&StackId> = known.iter().map(|run| &run.stack).collect();
+        for run in queued.filter(|run| stacks.contains(&run.stack)) {
+            self.queue.push(run);
+        }
+        Ok(())
     }
 
     fn next_scheduled(&self, id: &StackId, after: Timestamp) -> Option<Timestamp> {
@@ -370,9 +415,14 @@ impl Driver {
             by.map(|by| NewAudit::asked(now, by, Action::PlanRequested { stack, run }))
         };
         let store = &self.context.store;
-        if let Some(queued) = self.queue.iter().find(|run| &run.stack == stack) {
-            store.record(asked(queued.id).as_slice()).await?;
-            return Ok(queued.id);
+        if let Some(queued) = self.queue.of(stack) {
+            let id = queued.id;
+            store.record(asked(id).as_slice()).await?;
+            if let Some(run) = hasten(queued, trigger) {
+                store.save_run(&run).await?;
+                self.queue.push(run);
+            }
+            return Ok(id);
         }
         let run = Run::queued(fresh::run(), stack.clone(), trigger, now);
         let run = if store.enqueue(&run, asked(run.id).as_ref()).await? {
@@ -385,32 +435,46 @@ impl Driver {
             run
         };
         let id = run.id;
-        self.queue.push_back(run);
+        self.queue.push(run);
         Ok(id)
     }
 
     /// Starts what fits: no more than configured, never two runs of one stack.
     fn start_runs(&mut self) {
-        let mut waiting = VecDeque::new();
-        while let Some(run) = self.queue.pop_front() {
-            let full = self.running.len() >= self.context.settings.jobs;
-            let taken = self.active.contains(&run.stack) || self.unsettled.contains_key(&run.stack);
-            if full || taken || !self.start(&run) {
-                waiting.push_back(run);
+        loop {
+            let now = self.context.now();
+            let room = Room {
+                runs: self
+                    .context
+                    .settings
+                    .jobs
+                    .saturating_sub(self.running.len()),
+                memory: None,
+                idle: self.running.is_empty(),
+            };
+            let (stacks, heads) = (&self.stacks, &self.context.heads);
+            let (active, unsettled) = (&self.active, &self.unsettled);
+            // Until its source has been read a stack is not known.
+            let may = |run: &Run| {
+                let source = stacks.get(&run.stack).map(|f| &f.tracked.source);
+                let known = source.is_some_and(|source| heads.get(source).is_some());
+                known && !active.contains(&run.stack) && !unsettled.contains_key(&run.stack)
+            };
+            match self.queue.next(&room, now, may, |_| 0) {
+                Some(run) => self.start(&run),
+                None => break,
             }
         }
-        self.queue = waiting;
         metrics::queue_length(self.queue.len());
         metrics::runs_active(self.running.len());
     }
 
-    /// Starts a run, unless its stack is not known yet (sources are still being read).
-    fn start(&mut self, run: &Run) -> bool {
+    fn start(&mut self, run: &Run) {
         let Some(followed) = self.stacks.get(&run.stack) else {
-            return false;
+            return;
         };
         let Some(commit) = self.context.heads.get(&followed.tracked.source) else {
-            return false;
+            return;
         };
         let (context, tracked) = (self.context.clone(), followed.tracked.clone());
         let span = run_span(&run.id, &run.stack);
@@ -437,7 +501,6 @@ impl Driver {
             )
         };
         self.running.spawn(work.instrument(span));
-        true
     }
 
     async fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
@@ -509,4 +572,12 @@ impl Driver {
         });
         wait.min(LONGEST_SLEEP)
     }
+}
+
+/// A queued run that somebody else wants too, if for a reason that is more urgent.
+fn hasten(queued: &Run, trigger: Trigger) -> Option<Run> {
+    (trigger.head_start() > queued.trigger.head_start()).then(|| Run {
+        trigger,
+        ..queued.clone()
+    })
 }

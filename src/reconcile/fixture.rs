@@ -32,6 +32,7 @@ use super::context::{Heads, States, Stop};
 use super::driver::Driver;
 use super::handle::Handle;
 use super::layout::Layout;
+use super::mirrors::Mirrors;
 use super::pass::first_record;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
@@ -193,6 +194,7 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         stop: Stop::default(),
         states: States::default(),
         heads: Heads::default(),
+        mirrors: Mirrors::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,
         time,
@@ -223,6 +225,7 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
         workspace: "default".to_owned(),
         settings: stack_settings(),
         reads: Vec::new(),
+        closed_at: None,
         owners: Vec::new(),
         problem: None,
     };

@@ -8,7 +8,7 @@ use crate::domain::stack::StackRecord;
 use crate::git::Mirror;
 
 use super::context::Context;
-use super::prepare::location;
+use super::mirrors::mirror;
 use super::resolve::Tracked;
 
 /// Brings together what was remembered and what Git says. Where Git cannot be asked, nothing is
@@ -72,14 +72,9 @@ pub(super) async fn compared(
     if since == now {
         return Some(false);
     }
-    let location = location(context, tracked).ok()?;
-    let path = context.layout.mirror(&tracked.source);
-    let ca = context.settings.ca_file.clone();
+    let mirror = mirror(context, &tracked.source).ok()?;
     let (tracked, since, now) = (tracked.clone(), since.clone(), now.clone());
-    let asked = tokio::task::spawn_blocking(move || {
-        let mirror = Mirror::open(&path, &location, ca.as_deref())?;
-        moved(&mirror, &tracked, &since, &now)
-    });
+    let asked = tokio::task::spawn_blocking(move || moved(&mirror, &tracked, &since, &now));
     asked.await.ok()?.ok()
 }
 

@@ -141,17 +141,22 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
         let Some(file) = planned.file.as_ref() else {
             return Err(planned.failure.unwrap_or_else(|| no_plan(planned.exit)));
         };
-        let base = file.state_identity()?;
-        let seen = read(&lens, &planned, file).await?;
+        let base = file.base()?;
+        let (seen, shown) = read(&lens, &planned, file).await?;
         if seen.verdict == Verdict::Failed {
             return Ok(seen);
         }
-        let state = workdir.state_pull(lens.cancel).await?;
-        if state.identity == base {
+        // Where nothing at all is to be seen, state, world and code were one when it was planned: who
+        // writes the state meanwhile takes nothing away from that, and nothing is acted on.
+        let state = match shown {
+            true => workdir.state_pull(lens.cancel).await?.base(),
+            false => base.clone(),
+        };
+        if state.state == base.state {
             let plan = planned.file.map(|file| SavedPlan {
                 file,
-                empty: state.resources == 0,
-                state: state.identity,
+                empty: state.objects == 0,
+                state: state.state,
                 backend,
                 selections,
             });
@@ -166,9 +171,13 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
     ))
 }
 
-/// What the plan says. If the file says by itself that it is nothing, it is not shown, which would
-/// start every provider again.
-async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sighting, Failure> {
+/// What the plan says, and whether it was shown. If the file says by itself that it is nothing, it is
+/// not, which would start every provider again.
+async fn read(
+    lens: &Lens<'_>,
+    planned: &Planned,
+    file: &PlanFile,
+) -> Result<(Sighting, bool), Failure> {
     if let Some(why) = must_show(lens, planned, file).await {
         tracing::debug!(why, "the plan is shown");
     } else {
@@ -183,7 +192,7 @@ async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sig
             warnings: Vec::new(),
             wants_schema: BTreeSet::new(),
         };
-        return Ok(judge(nothing, planned.exit, None, lens));
+        return Ok((judge(nothing, planned.exit, None, lens), false));
     }
     let wanted = Wanted {
         key: lens.key,
@@ -201,7 +210,7 @@ async fn read(lens: &Lens<'_>, planned: &Planned, file: &PlanFile) -> Result<Sig
         ..failure.clone()
     };
     let failure = planned.failure.as_ref().map(mask);
-    Ok(judge(reading, planned.exit, failure, lens))
+    Ok((judge(reading, planned.exit, failure, lens), true))
 }
 
 /// Why `show` is needed; none if the plan file says by itself that there is nothing to see.

@@ -39,6 +39,7 @@ pub mod local;
 pub mod look;
 mod messages;
 mod mirror_tree;
+pub mod mirrors;
 mod news;
 mod opinion;
 pub mod outbox;

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
 use crate::domain::stack::DEFAULT_WORKSPACE;
-use crate::git::Mirror;
-use crate::git::settings::SourceLocation;
 use crate::secret::SecretError;
 use crate::terraform::{Engine, Environment, Limits, Workdir};
 
 use super::context::Context;
+use super::mirrors::mirror;
 use super::resolve::Tracked;
 use super::settings::{EnvValue, StackSettings, Timeouts};
 
@@ -78,14 +77,17 @@ async fn checkout(
     tracked: &Tracked,
     commit: &CommitId,
 ) -> Result<PathBuf, Failure> {
-    let location = location(context, tracked)?;
-    let (mirror, ca) = (
-        context.layout.mirror(&tracked.source),
-        context.settings.ca_file.clone(),
-    );
+    let mirror = mirror(context, &tracked.source)?;
+    let parts = (tracked.closed_at.as_ref() == Some(commit)).then(|| {
+        let own = std::iter::once(&tracked.dir);
+        own.chain(&tracked.reads).cloned().collect::<Vec<_>>()
+    });
     let (commit, dest) = (commit.clone(), context.layout.checkout(&tracked.id));
     let made = tokio::task::spawn_blocking(move || {
-        Mirror::open(&mirror, &location, ca.as_deref())?.checkout(&commit, &dest)?;
+        match parts {
+            Some(parts) => mirror.checkout_parts(&commit, &parts, &dest)?,
+            None => mirror.checkout(&commit, &dest)?,
+        }
         Ok(dest)
     });
     made.await.unwrap_or_else(|_| {
@@ -94,18 +96,6 @@ async fn checkout(
             "the checkout stopped unexpectedly",
             "look into the log and report what you find",
         ))
-    })
-}
-
-pub(super) fn location(context: &Context, tracked: &Tracked) -> Result<SourceLocation, Failure> {
-    let mut sources = context.settings.sources.iter();
-    let source = sources.find(|source| source.name == tracked.source);
-    source.map(|source| source.location.clone()).ok_or_else(|| {
-        Failure::new(
-            FailureKind::Internal,
-            format!("the source {} is not configured", tracked.source),
-            "this stack should not be tracked any more; report this",
-        )
     })
 }
 

@@ -52,6 +52,7 @@ fn stacks(settings: &Settings, source: &SourceName, dir: &str) -> Vec<Tracked> {
         dir: dir.to_owned(),
         mark: Mark::Resource,
         reads: Vec::new(),
+        closed: false,
         var_files: Vec::new(),
         problem: None,
     };

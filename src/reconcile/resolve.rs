@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::discover::{Found, Mark};
 use crate::domain::failure::Failure;
-use crate::domain::ids::{SourceName, StackId};
+use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::place::Recipe;
 use crate::domain::stack::{DEFAULT_WORKSPACE, StackRecord};
 use crate::terraform::refuse_remote_execution;
@@ -27,6 +27,9 @@ pub struct Tracked {
     pub settings: StackSettings,
     /// Other paths in the repository that it reads.
     pub reads: Vec<String>,
+    /// The commit at which its directory and `reads` are certainly all that it reads; none if it may
+    /// read anything.
+    pub closed_at: Option<CommitId>,
     /// Who owns its directory, as the repository says.
     pub owners: Vec<String>,
     /// Why its configuration cannot be read, if it cannot.
@@ -116,6 +119,7 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
                 workspace: workspace_of(&settings),
                 settings,
                 reads,
+                closed_at: None,
                 owners: Vec::new(),
                 problem: problem(found),
             };
@@ -134,6 +138,7 @@ pub(super) fn again(settings: &Settings, record: &StackRecord) -> Option<Tracked
         dir: record.dir.clone(),
         mark: Mark::Resource,
         reads: Vec::new(),
+        closed: false,
         var_files: Vec::new(),
         problem: None,
     };
@@ -195,6 +200,7 @@ mod tests {
                 dir: "a".to_owned(),
                 mark,
                 reads: Vec::new(),
+                closed: false,
                 var_files: Vec::new(),
                 problem: None,
             };

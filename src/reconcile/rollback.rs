@@ -10,7 +10,6 @@ use crate::domain::policy::{Approvable, Decision, DecisionKind, PolicyMode, Reas
 use crate::domain::request::{Request, Rollback};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
-use crate::git::Mirror;
 use crate::store::{Conclusion, StoreError};
 
 use super::act;
@@ -21,8 +20,9 @@ use super::conclude::conclude_run;
 use super::context::Context;
 use super::history::{compared, history};
 use super::look::Sighting;
+use super::mirrors::mirror;
 use super::pass::record_of;
-use super::prepare::{location, prepare};
+use super::prepare::prepare;
 use super::resolve::Tracked;
 use super::sight::{check_of, see};
 use super::step::{Next, finish, step};
@@ -37,13 +37,9 @@ pub(super) async fn commit_named(
     let refused = |failure: Failure| Refusal::NoSuchCommit(failure.message);
     let head = context.heads.get(&tracked.source);
     let head = head.ok_or_else(|| Refusal::NoSuchCommit("the source has not been read".into()))?;
-    let location = location(context, tracked).map_err(refused)?;
-    let path = context.layout.mirror(&tracked.source);
-    let ca = context.settings.ca_file.clone();
+    let mirror = mirror(context, &tracked.source).map_err(refused)?;
     let (name, at) = (name.to_owned(), head.clone());
-    let found = tokio::task::spawn_blocking(move || {
-        Mirror::open(&path, &location, ca.as_deref())?.commit_before(&name, &head)
-    });
+    let found = tokio::task::spawn_blocking(move || mirror.commit_before(&name, &head));
     let found = found
         .await
         .map_err(|error| Refusal::NoSuchCommit(error.to_string()))?

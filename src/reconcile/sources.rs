@@ -2,13 +2,14 @@
 //! may read what changed.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::discover::{discover, owners};
+use crate::discover::{discover, owners, values_in_stay, values_stay};
 use crate::domain::codeowners::Owners;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
@@ -20,8 +21,9 @@ use crate::telemetry::metrics;
 use super::command::{Command, SourceUpdate};
 use super::context::Context;
 use super::history::moved;
-use super::resolve::resolve;
-use super::settings::SourceSettings;
+use super::mirrors::mirror;
+use super::resolve::{Tracked, resolve};
+use super::settings::{EnvValue, SourceSettings};
 use super::source_alert;
 
 /// A whole fetch, however much it brings, ends within this time.
@@ -111,7 +113,7 @@ async fn read(
     let work = {
         let (context, source, interrupt) = (context.clone(), source.clone(), interrupt.clone());
         tokio::task::spawn_blocking(move || {
-            let mirror = open(&context, &source)?;
+            let mirror = mirror(&context, &source.name)?;
             let commit = mirror.fetch(source.reference.as_deref(), &interrupt)?;
             if known.as_ref() == Some(&commit) {
                 return Ok(None);
@@ -149,15 +151,10 @@ async fn last_known(
     };
     let (context, source) = (context.clone(), source.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let mirror = open(&context, &source)?;
+        let mirror = mirror(&context, &source.name)?;
         at_commit(&context, &source, &mirror, commit.clone(), Some(&commit))
     });
     read.await.unwrap_or_else(|_| Err(broken())).ok()
-}
-
-fn open(context: &Context, source: &SourceSettings) -> Result<Mirror, Failure> {
-    let dir = context.layout.mirror(&source.name);
-    Mirror::open(&dir, &source.location, context.settings.ca_file.as_deref())
 }
 
 /// Who owns a stack: whoever owns the code in its directory.
@@ -181,6 +178,16 @@ fn at_commit(
     mirror.checkout(&commit, &tree)?;
     let found = discover(&tree, &source.exclude, None)?;
     let mut stacks = resolve(&context.settings, &source.name, &found);
+    let closed: BTreeSet<&str> = found
+        .iter()
+        .filter(|found| found.closed)
+        .map(|found| found.dir.as_str())
+        .collect();
+    for stack in &mut stacks {
+        if closed.contains(stack.dir.as_str()) && stays(&tree, stack) {
+            stack.closed_at = Some(commit.clone());
+        }
+    }
     if let Some(file) = owners(&tree) {
         for stack in &mut stacks {
             stack.owners = owners_of(&file.owners, &stack.dir);
@@ -200,6 +207,18 @@ fn at_commit(
         stacks,
         touched,
     })
+}
+
+/// Whether no value that the stack is given can be a path that leads out of what it reads.
+fn stays(tree: &Path, stack: &Tracked) -> bool {
+    let dir = tree.join(&stack.dir);
+    let settings = &stack.settings;
+    let mut files = settings.var_files.iter().map(|file| dir.join(file));
+    let plain = settings.plan_env.values().filter_map(|value| match value {
+        EnvValue::Plain(text) => Some(text.as_str()),
+        EnvValue::Secret(_) => None,
+    });
+    files.all(|file| values_in_stay(&file)) && plain.into_iter().all(values_stay)
 }
 
 fn broken() -> Failure {

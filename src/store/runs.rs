@@ -19,24 +19,45 @@ use crate::domain::run::Run;
 
 const TABLE: &str = "runs";
 const INTENTS: &str = "intents";
+const ENQUEUE: &str = "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
+     started_at, ended_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     ON CONFLICT (stack) WHERE state = 'queued' DO NOTHING";
 
 impl Store {
     /// Stores a new queued run, and who asked for it if somebody did. False, and nothing is stored,
     /// if a run of the stack is queued already; one that is under way does not count.
     pub async fn enqueue(&self, run: &Run, asked: Option<&NewAudit>) -> Result<bool, StoreError> {
-        let insert = bound(
-            sqlx::query(
-                "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
-                 started_at, ended_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-                 ON CONFLICT (stack) WHERE state = 'queued' DO NOTHING",
-            ),
-            run,
-        )?;
+        let insert = bound(sqlx::query(ENQUEUE), run)?;
         let mut transaction = self.begin().await?;
         let result = insert.execute(&mut *transaction).await?;
         let stored = result.rows_affected() == 1;
         if stored {
             append(&mut transaction, asked.map_or(&[], std::slice::from_ref)).await?;
+        }
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    /// Stores new queued runs, and others as they are now, all at once. A run of a stack that has one
+    /// queued already is not stored; gives the ids of those that were.
+    pub async fn enqueue_all(
+        &self,
+        new: &[Run],
+        changed: &[Run],
+    ) -> Result<BTreeSet<RunId>, StoreError> {
+        let mut stored = BTreeSet::new();
+        if new.is_empty() && changed.is_empty() {
+            return Ok(stored);
+        }
+        let mut transaction = self.begin().await?;
+        for run in new {
+            let insert = bound(sqlx::query(ENQUEUE), run)?;
+            if insert.execute(&mut *transaction).await?.rows_affected() == 1 {
+                stored.insert(run.id);
+            }
+        }
+        for run in changed {
+            put_run(&mut transaction, run).await?;
         }
         transaction.commit().await?;
         Ok(stored)

@@ -103,10 +103,10 @@ impl Job {
     async fn start(&self) -> Result<Leader, Failure> {
         refuse_targeting(&self.workdir.env)?;
         let file = self.file.clone();
-        let base = tokio::task::spawn_blocking(move || file.state_identity())
+        let base = tokio::task::spawn_blocking(move || file.base())
             .await
             .map_err(|error| plain(FailureKind::Internal, error.to_string()))??;
-        if base != self.base {
+        if base.state != self.base {
             return Err(plain(
                 FailureKind::StalePlan,
                 "the plan at hand was made from another state than the one that was approved",

@@ -1,6 +1,11 @@
 //! Which program plans and applies, and what it can do.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -24,6 +29,9 @@ const STOPS: Stops = Stops {
     limit: Duration::from_secs(30),
     grace: Duration::from_secs(1),
 };
+
+/// How a binary begins.
+const ELF: &[u8; 4] = b"\x7fELF";
 
 /// Which of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +73,14 @@ impl Engine {
                 format!("{program} is not an executable file, nor one on PATH"),
             )
         })?;
+        let known = Identity::of(&path);
+        if let Some(version) = known.as_ref().and_then(Identity::version) {
+            return Ok(Self {
+                flavour: flavour(&path),
+                program: path,
+                version,
+            });
+        }
         let (mut out, mut err) = (Capture::messages(), Capture::messages());
         let dir = path.parent().unwrap_or(Path::new("/"));
         let mut command = process::command(&path, argv::version(), dir, env);
@@ -124,6 +140,9 @@ impl Engine {
                 format!("{program} is Terraform {}, older than 1.0", engine.version),
             ));
         }
+        if let Some(known) = known {
+            known.keep(&engine.version);
+        }
         Ok(engine)
     }
 
@@ -138,6 +157,46 @@ impl Engine {
             .split(['.', '-', '+'])
             .map(|part| part.parse().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+}
+
+/// A program as a file: as long as it is this one, its version need not be asked for again.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Identity {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+static VERSIONS: Mutex<BTreeMap<Identity, String>> = Mutex::new(BTreeMap::new());
+
+impl Identity {
+    /// None if it is no binary: a script can start another version every time.
+    fn of(path: &Path) -> Option<Self> {
+        let mut file = File::open(path).ok()?;
+        let mut magic = [0; ELF.len()];
+        file.read_exact(&mut magic).ok()?;
+        let about = file.metadata().ok()?;
+        (magic == *ELF).then(|| Self {
+            path: path.to_owned(),
+            device: about.dev(),
+            inode: about.ino(),
+            size: about.size(),
+            changed: (about.ctime(), about.ctime_nsec()),
+        })
+    }
+
+    fn version(&self) -> Option<String> {
+        let known = VERSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(self).cloned()
+    }
+
+    fn keep(self, version: &str) {
+        let mut known = VERSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|other, _| other.path != self.path);
+        known.insert(self, version.to_owned());
     }
 }
 

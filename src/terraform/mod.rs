@@ -36,7 +36,7 @@ pub use cli_args::refuse_targeting;
 pub use engine::{Engine, Flavour};
 pub use environment::Environment;
 pub use plan::Planned;
-pub use plan_file::PlanFile;
+pub use plan_file::{Base, PlanFile};
 pub use refreshed::Refreshed;
 pub use selections::Selections;
 pub use state::State;

@@ -6,13 +6,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use zip::result::ZipError;
 
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::stack::StateIdentity;
 
 use super::failures::plain;
+use super::state::Wire;
 use super::workdir::disk_failure;
 
 /// Ends the names of plan files that are ours; see `sweep`.
@@ -46,12 +46,13 @@ impl Drop for Inner {
     }
 }
 
-#[derive(Deserialize)]
-struct StateHead {
-    #[serde(default)]
-    lineage: String,
-    #[serde(default)]
-    serial: u64,
+/// What a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The state that the backend had; none if there was none yet.
+    pub state: Option<StateIdentity>,
+    /// How many managed objects the refreshed state lists.
+    pub objects: usize,
 }
 
 impl PlanFile {
@@ -101,10 +102,9 @@ impl PlanFile {
         archive.is_ok_and(|archive| archive.index_for_name("tfplan").is_some())
     }
 
-    /// The state that this plan was made from, as its base: what the backend had when planning
-    /// began, whatever the refresh found. `None` if there was no state yet. Fails with
-    /// `unreadable_plan` if this is not a plan file, or an encrypted one.
-    pub fn state_identity(&self) -> Result<Option<StateIdentity>, Failure> {
+    /// What this plan was made from: the state that the backend had when planning began, whatever the
+    /// refresh found. Fails with `unreadable_plan` if this is not a plan file, or an encrypted one.
+    pub fn base(&self) -> Result<Base, Failure> {
         let unreadable = |cause: &dyn std::fmt::Display| {
             plain(
                 FailureKind::UnreadablePlan,
@@ -127,9 +127,12 @@ impl PlanFile {
                 entry.size()
             )));
         }
-        let head: StateHead = serde_json::from_reader(BufReader::new(entry.take(most)))
+        let state: Wire = serde_json::from_reader(BufReader::new(entry.take(most)))
             .map_err(|cause| unreadable(&cause))?;
-        Ok(identity(head.lineage, head.serial))
+        Ok(Base {
+            objects: state.objects(),
+            state: state.identity(),
+        })
     }
 }
 
@@ -137,9 +140,4 @@ impl PlanFile {
 pub(super) fn believable(compressed: u64) -> u64 {
     let grown = compressed.saturating_mul(MOST_GROWN);
     grown.clamp(SMALL_STATE, LARGEST_STATE)
-}
-
-/// An engine writes an empty lineage where there is no state.
-pub(super) fn identity(lineage: String, serial: u64) -> Option<StateIdentity> {
-    (!lineage.is_empty()).then_some(StateIdentity { lineage, serial })
 }

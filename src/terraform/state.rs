@@ -10,7 +10,7 @@ use crate::domain::stack::StateIdentity;
 use super::argv;
 use super::failures::plain;
 use super::output::Capture;
-use super::plan_file::identity;
+use super::plan_file::Base;
 use super::workdir::Workdir;
 
 /// A state larger than this is refused.
@@ -37,10 +37,12 @@ impl std::fmt::Debug for State {
     }
 }
 
+/// What is read of a state.
 #[derive(Deserialize)]
-struct Wire {
+pub(super) struct Wire {
     #[serde(default)]
     lineage: String,
+    #[serde(default)]
     serial: u64,
     #[serde(default)]
     resources: Vec<WireResource>,
@@ -51,6 +53,22 @@ struct WireResource {
     mode: String,
     #[serde(default)]
     instances: Vec<IgnoredAny>,
+}
+
+impl Wire {
+    /// How many managed resource instances it lists.
+    pub(super) fn objects(&self) -> usize {
+        let managed = self.resources.iter().filter(|r| r.mode == "managed");
+        managed.map(|resource| resource.instances.len()).sum()
+    }
+
+    /// Which state it is; an engine writes an empty lineage where there is none.
+    pub(super) fn identity(self) -> Option<StateIdentity> {
+        (!self.lineage.is_empty()).then_some(StateIdentity {
+            lineage: self.lineage,
+            serial: self.serial,
+        })
+    }
 }
 
 impl State {
@@ -74,12 +92,21 @@ impl State {
                 ),
             )
         })?;
-        let managed = wire.resources.iter().filter(|r| r.mode == "managed");
         Ok(Self {
-            resources: managed.map(|resource| resource.instances.len()).sum(),
-            identity: identity(wire.lineage, wire.serial),
+            resources: wire.objects(),
+            identity: wire.identity(),
             bytes,
         })
+    }
+}
+
+impl State {
+    /// What a plan that was made from it would name.
+    pub fn base(&self) -> Base {
+        Base {
+            state: self.identity.clone(),
+            objects: self.resources,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod blame;
 mod checkout;
+mod parts;
 mod remote;
 
 use std::fs;

@@ -38,7 +38,7 @@ fn child_reads_one_file() {
     } else {
         let file = PlanFile::open_existing(&path);
         assert_ne!(file.refreshed(), Refreshed::Same);
-        let identity = file.state_identity();
+        let identity = file.base();
         identity.map(drop).map_err(|failure| failure.message)
     };
     let answer = answer.err().unwrap_or_else(|| "read".to_owned());

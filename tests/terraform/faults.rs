@@ -134,7 +134,7 @@ async fn a_child_that_holds_the_pipe_does_not_hold_us() {
     let start = Instant::now();
     let planned = workdir.plan(&bench.cancel).await.unwrap();
     assert_eq!(planned.exit, PlanExit::Changes);
-    assert_eq!(planned.file.unwrap().state_identity().unwrap(), base());
+    assert_eq!(planned.file.unwrap().base().unwrap().state, base());
     assert!(start.elapsed() < Duration::from_secs(20));
     nobody_is_left(&bench).await;
 }

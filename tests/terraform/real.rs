@@ -30,7 +30,7 @@ async fn a_plan_is_saved_shown_applied_and_then_there_is_nothing_to_do() {
     let planned = workdir.plan(&bench.cancel).await.unwrap();
     assert_eq!((planned.exit, planned.failure), (PlanExit::Changes, None));
     let file = planned.file.unwrap();
-    assert_eq!(file.state_identity().unwrap(), None);
+    assert_eq!(file.base().unwrap().state, None);
     assert_eq!((mode(file.path()), mode(&workdir.scratch)), (0o600, 0o700));
     let json = shown(&workdir, &file, &bench.cancel).await.unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
@@ -53,7 +53,7 @@ async fn a_plan_is_saved_shown_applied_and_then_there_is_nothing_to_do() {
     let planned = workdir.plan(&bench.cancel).await.unwrap();
     assert_eq!(planned.exit, PlanExit::NoChanges);
     let file = planned.file.unwrap();
-    assert_eq!(file.state_identity().unwrap(), state.identity);
+    assert_eq!(file.base().unwrap().state, state.identity);
     assert!(state.identity.is_some());
 
     let seen = PlanFile::open_existing(file.path());
@@ -251,7 +251,7 @@ async fn a_held_lock_does_not_hinder_a_plan_but_an_apply() {
     })
     .await;
     let file = workdir.plan(&bench.cancel).await.unwrap().file.unwrap();
-    let base = file.state_identity().unwrap();
+    let base = file.base().unwrap().state;
     let log = bench.path("log");
     let applied = workdir
         .apply(&approval(base), &file, &log, &bench.cancel)
