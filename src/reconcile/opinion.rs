@@ -26,7 +26,7 @@ const PIECES: usize = 8;
 
 /// Policies that are asked about the plan of one stack.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub(super) struct Asked {
     /// The policies.
     pub(super) policies: Policies,
     /// What they are told of the stack.
