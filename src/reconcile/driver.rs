@@ -135,7 +135,8 @@ impl Driver {
                 let _gone = done.send(());
             }
             Command::PlanNow(stack, by, reply) => {
-                let _gone = reply.send(self.plan_now(&stack, Some(&by)).await);
+                let planned = self.run_now(&stack, Trigger::Person, Some(&by)).await;
+                let _gone = reply.send(planned);
             }
             Command::Rollback(stack, to, (rollback, by), reply) => {
                 let _gone = reply.send(self.roll_back(&stack, &to, rollback, &by).await);
@@ -151,10 +152,6 @@ impl Driver {
                 let _gone = reply.send(self.borrow(&stack));
             }
         }
-    }
-
-    async fn plan_now(&mut self, stack: &StackId, by: Option<&Identity>) -> Result<RunId, Refusal> {
-        self.run_now(stack, Trigger::Person, by).await
     }
 
     async fn run_now(
@@ -205,8 +202,11 @@ impl Driver {
         if self.active.contains(stack) || self.unsettled.contains_key(stack) {
             return Err(Refusal::Running(stack.clone()));
         }
-        let recorded = release(&self.context, stack, by).await?;
-        self.plan_now(stack, (!recorded).then_some(by)).await
+        if !self.stacks.contains_key(stack) {
+            return Err(Refusal::UnknownStack(stack.clone()));
+        }
+        release(&self.context, stack, by).await?;
+        self.run_now(stack, Trigger::Person, None).await
     }
 
     async fn take_source(&mut self, update: SourceUpdate) {
