@@ -124,7 +124,7 @@ impl ApprovedPlan {
             binding: present,
             approver: Approver::People {
                 request: request.id,
-                by: request.approvers(),
+                by: request.counting(now).approvers(),
             },
         })
     }

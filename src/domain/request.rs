@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::Binding;
 use super::check::StackCheck;
 use super::content::{counts, parts};
-use super::ids::{RequestId, RunId, StackId};
+use super::ids::{RequestId, RunId, StackId, TokenId};
 use super::requirement::{Requirement, Voter};
 
 /// What people are asked: whether this plan may be applied, and nothing else.
@@ -75,6 +75,31 @@ pub struct Vote {
     pub at: Timestamp,
     /// Why, for the others.
     pub reason: Option<String>,
+    /// What showed that it was they.
+    #[serde(default)]
+    pub proof: Option<Proof>,
+}
+
+/// A token of somebody's own, which showed who voted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The token.
+    pub token: TokenId,
+    /// From when on it opens nothing.
+    pub until: Timestamp,
+}
+
+impl Vote {
+    /// From when on it no longer counts: as long as the token that shows who it was. Proven by none
+    /// that is known it never did.
+    fn ends(&self) -> Option<Timestamp> {
+        let until = self.proof.as_ref().map_or(self.at, |proof| proof.until);
+        self.voter.proven.then_some(until)
+    }
+
+    fn counts(&self, now: Timestamp) -> bool {
+        self.ends().is_none_or(|end| now < end)
+    }
 }
 
 /// Where a request is.
@@ -155,6 +180,8 @@ pub enum Event {
     Reject(Vote),
     /// Somebody takes back their yes.
     Revoke(Voter),
+    /// A token is taken back, and what was said with it.
+    Withdraw(TokenId),
     /// Its apply begins.
     Use(RunId),
     /// What was asked is not what would be done now.
@@ -175,6 +202,9 @@ pub enum Unfit {
     /// The yes of this person does not count.
     #[error("this approval would not count: {0}")]
     NoVoice(String),
+    /// The token of this person opens nothing any more.
+    #[error("the token of {0} is revoked or expired by now")]
+    NoProof(String),
     /// The person has said so already.
     #[error("{0} has approved it already")]
     Again(String),
@@ -223,12 +253,39 @@ impl Request {
 
     /// Whether it may be used at a time.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.state == RequestState::Approved && now < self.expires_at && self.missing().is_empty()
+        self.state == RequestState::Approved
+            && now < self.expires_at
+            && self.counting(now).missing().is_empty()
     }
 
     /// Who has said yes.
     pub fn approvers(&self) -> Vec<String> {
         self.votes.iter().map(|v| v.voter.name.clone()).collect()
+    }
+
+    /// The request with the votes alone that count at a time.
+    #[must_use]
+    pub fn counting(&self, now: Timestamp) -> Self {
+        let mut request = self.clone();
+        request.votes.retain(|vote| vote.counts(now));
+        request
+    }
+
+    /// When time alone changes something about it: it expires, or a vote no longer counts. None once it
+    /// is over.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let ends = self.votes.iter().filter_map(Vote::ends);
+        let due = ends.chain([self.expires_at]).min();
+        due.filter(|_| !self.state.is_over())
+    }
+
+    /// Whose votes of an earlier revision it no longer has.
+    pub fn lost_since(&self, before: &Self) -> Vec<String> {
+        let lost = before
+            .votes
+            .iter()
+            .filter(|vote| !self.votes.contains(vote));
+        lost.map(|vote| vote.voter.name.clone()).collect()
     }
 
     /// The request after something happened to it.
@@ -247,20 +304,34 @@ impl Request {
             };
         }
         match event {
-            Event::Approve(vote) => self.approved(vote, now),
+            Event::Approve(vote) => self.counting(now).approved(vote, now),
             Event::Reject(vote) => Ok(self.in_state(RequestState::Rejected { vote }, now)),
-            Event::Revoke(voter) => self.revoked(&voter, now),
+            Event::Revoke(voter) => {
+                let rest = self.without(|vote| vote.voter.name == voter.name, now);
+                rest.ok_or(Unfit::NoVote(voter.name))
+            }
+            Event::Withdraw(token) => {
+                let with = |vote: &Vote| vote.proof.as_ref().is_some_and(|p| p.token == token);
+                let rest = self.without(with, now);
+                rest.ok_or_else(|| Unfit::NoVote(format!("the token {token}")))
+            }
             Event::Use(run) if self.is_live(now) => {
-                Ok(self.in_state(RequestState::Used { run }, now))
+                Ok(self.counting(now).in_state(RequestState::Used { run }, now))
             }
             Event::Use(_) => Err(Unfit::NotApproved),
             Event::Void(differs) => Ok(self.in_state(RequestState::Void { differs }, now)),
-            Event::Pass => Err(Unfit::NotYet),
+            Event::Pass => {
+                let rest = self.without(|vote| !vote.counts(now), now);
+                rest.ok_or(Unfit::NotYet)
+            }
         }
     }
 
     fn approved(&self, vote: Vote, now: Timestamp) -> Result<Self, Unfit> {
         let name = &vote.voter.name;
+        if !vote.counts(now) {
+            return Err(Unfit::NoProof(name.clone()));
+        }
         if self.votes.iter().any(|known| known.voter.name == *name) {
             return Err(Unfit::Again(name.clone()));
         }
@@ -283,17 +354,18 @@ impl Request {
         Ok(request.in_state(state, now))
     }
 
-    fn revoked(&self, voter: &Voter, now: Timestamp) -> Result<Self, Unfit> {
+    /// The request without some of its votes; none if it has none of them.
+    fn without(&self, gone: impl Fn(&Vote) -> bool, now: Timestamp) -> Option<Self> {
         let mut request = self.clone();
-        request.votes.retain(|vote| vote.voter.name != voter.name);
+        request.votes.retain(|vote| !gone(vote));
         if request.votes.len() == self.votes.len() {
-            return Err(Unfit::NoVote(voter.name.clone()));
+            return None;
         }
         let state = match request.missing().is_empty() {
             true => self.state.clone(),
             false => RequestState::Open,
         };
-        Ok(request.in_state(state, now))
+        Some(request.in_state(state, now))
     }
 
     fn in_state(&self, state: RequestState, now: Timestamp) -> Self {

@@ -10,7 +10,7 @@ use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
 use crate::domain::notice::{Notice, RequestLine, RequestNews};
 use crate::domain::policy::{Approvable, Decision, DecisionKind};
-use crate::domain::request::{Asked, Event, Request, RequestState, Rollback, Unfit};
+use crate::domain::request::{Asked, Event, Request, RequestState, Rollback};
 use crate::domain::requirement::Requirement;
 use crate::domain::run::{Run, Trigger};
 use crate::domain::stack::StackRecord;
@@ -223,9 +223,9 @@ impl Asking {
 
     fn void(&mut self, context: &Context, request: &Request, differs: Vec<String>) {
         let now = context.now();
-        let event = match request.after(Event::Pass, now) {
-            Err(Unfit::NotYet) => Event::Void(differs.clone()),
-            _ => Event::Pass,
+        let event = match now < request.expires_at {
+            true => Event::Void(differs.clone()),
+            false => Event::Pass,
         };
         match request.after(event, now) {
             Ok(over) => {
