@@ -2,6 +2,7 @@
 
 mod decided;
 mod decision;
+mod demand;
 mod facts;
 mod ignore;
 mod judge;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use decided::{Decided, Inputs};
 pub use decision::{About, Approvable, By, Decision, DecisionKind, Reason, Requirement};
+pub use demand::{Demand, demand};
 pub use facts::{Applies, CodeSince, Facts, Guard};
 pub use ignore::{Ignored, ignore};
 pub use not_now::{ApplyLimit, Freeze, Limits};

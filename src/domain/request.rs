@@ -9,7 +9,7 @@ use super::approval::Binding;
 use super::check::StackCheck;
 use super::content::{counts, parts};
 use super::ids::{RequestId, RunId, StackId, TokenId};
-use super::requirement::{Requirement, Voter};
+use super::requirement::{Authors, Requirement, Voter};
 
 /// What people are asked: whether this plan may be applied, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +38,21 @@ pub struct Rollback {
     pub by: String,
     /// Why, for the others.
     pub reason: Option<String>,
+    /// What is known of who it is.
+    #[serde(default)]
+    pub asker: Option<Voter>,
 }
 
 impl Asked {
+    /// Whose the plan is.
+    fn whose(&self) -> Authors<'_> {
+        let rollback = self.rollback.as_ref();
+        Authors {
+            addresses: self.authors.as_ref(),
+            asker: rollback.and_then(|rollback| rollback.asker.as_ref()),
+        }
+    }
+
     /// A question about the plan that a look saw.
     pub fn new(
         run: RunId,
@@ -245,8 +257,8 @@ impl Request {
         requirements
             .filter_map(|requirement| {
                 let voters = self.votes.iter().map(|vote| &vote.voter);
-                let count = requirement.missing(voters, asked.authors.as_ref());
-                (count > 0).then(|| requirement.words(count))
+                let count = requirement.missing(voters, asked.whose());
+                (count > 0).then(|| requirement.words(count, asked.whose()))
             })
             .collect()
     }
@@ -338,7 +350,7 @@ impl Request {
         let asked = &self.asked;
         let requirements = asked.requirements.iter();
         let objections: Vec<String> = requirements
-            .filter_map(|requirement| requirement.objection(&vote.voter, asked.authors.as_ref()))
+            .filter_map(|requirement| requirement.objection(&vote.voter, asked.whose()))
             .collect();
         if objections.len() == asked.requirements.len()
             && let Some(objection) = objections.into_iter().next()

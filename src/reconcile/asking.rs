@@ -109,10 +109,7 @@ pub(super) async fn ask(
     let mut rejected = None;
     match (known, &present) {
         (Some(request), Some(present)) if !request.state.is_over() => {
-            let mut differs = differences(attempt, &request, present, check).await;
-            if request.asked.requirements != requirements(&check.decision) {
-                differs.push("policy asks for other approvals by now".to_owned());
-            }
+            let differs = another(attempt, &request, present, check).await;
             if differs.is_empty() {
                 asking.stands = Some(request);
                 return Ok(asking);
@@ -168,15 +165,10 @@ pub(super) async fn propose(
         );
     }
     let authors = authors(attempt, record).await;
+    let requirements = requirements(&check.decision);
     let asked = Asked {
         rollback: Some(rollback),
-        ..Asked::new(
-            run.id,
-            present,
-            vec![Requirement::default()],
-            authors,
-            check,
-        )
+        ..Asked::new(run.id, present, requirements, authors, check)
     };
     asking.put(attempt, asked);
     Ok(asking)
@@ -191,7 +183,7 @@ pub(super) async fn answered(
 ) -> Asking {
     let mut asking = Asking::default();
     let differs = match binding(attempt, check, seen) {
-        Some(present) => differences(attempt, &request, &present, check).await,
+        Some(present) => another(attempt, &request, &present, check).await,
         None => texts(&check.decision),
     };
     if differs.is_empty() {
@@ -301,6 +293,21 @@ fn binding(attempt: &Attempt<'_>, check: &StackCheck, seen: &Sighting) -> Option
         commit: Some((*commit).clone()),
         inputs: inputs.ok()?,
     })
+}
+
+/// In what the question about the plan at hand would be another than the one asked, one short sentence
+/// each.
+async fn another(
+    attempt: &Attempt<'_>,
+    request: &Request,
+    present: &Binding,
+    check: &StackCheck,
+) -> Vec<String> {
+    let mut differs = differences(attempt, request, present, check).await;
+    if request.asked.requirements != requirements(&check.decision) {
+        differs.push("policy asks for other approvals by now".to_owned());
+    }
+    differs
 }
 
 /// In what the plan at hand is another than the one asked about, one short sentence each. Another

@@ -17,7 +17,7 @@ use super::asking::{self, Asking};
 use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
-use super::facts::{facts, keep_decision};
+use super::facts::{facts, keep_decision, of_stack};
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::opinion::opinion;
@@ -178,13 +178,7 @@ pub(super) fn decided(
     let mut check = check_of(tracked, seen, commit);
     let settings = &tracked.settings.policy;
     let policy = &settings.policy;
-    let mut facts = Facts {
-        stack: Some(tracked.id.clone()),
-        source: Some(tracked.source.clone()),
-        dir: tracked.dir.clone(),
-        labels: tracked.settings.labels.clone(),
-        ..known
-    };
+    let mut facts = of_stack(tracked, known);
     ignore(&mut check.findings, policy, &facts);
     let confirmation = record.doubt.weigh(record.last.as_ref(), &check);
     let state = seen.plan.as_ref().and_then(|plan| plan.state.as_ref());
