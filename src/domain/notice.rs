@@ -307,6 +307,11 @@ impl Lapse {
 }
 
 impl RequestNews {
+    /// Whether whoever heard of the request has to hear it too, wherever routes lead by now.
+    pub const fn concerns_all_told(&self) -> bool {
+        !matches!(self, Self::Asked)
+    }
+
     /// The stable word.
     pub const fn as_str(&self) -> &'static str {
         match self {

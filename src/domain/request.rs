@@ -179,6 +179,9 @@ pub struct Request {
     pub expires_at: Timestamp,
     /// When its state last changed.
     pub changed_at: Timestamp,
+    /// The notifiers that news of it went to.
+    #[serde(default)]
+    pub told_to: BTreeSet<String>,
     /// How often it has changed: of two changes made at the same time one counts.
     pub revision: u32,
 }
@@ -246,6 +249,7 @@ impl Request {
             asked_at: now,
             expires_at: now.checked_add(lasts).unwrap_or(Timestamp::MAX),
             changed_at: now,
+            told_to: BTreeSet::new(),
             revision: 0,
         }
     }

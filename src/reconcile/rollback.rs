@@ -214,14 +214,13 @@ async fn settle(
     context: &Context,
     run: &Run,
     record: &StackRecord,
-    asking: Asking,
+    mut asking: Asking,
 ) -> Result<(), StoreError> {
     let now = context.now();
     let audience = news::audience(record);
-    let told = asking.news.iter();
-    let news: Vec<_> = told
-        .flat_map(|notice| news::of_stack(context, notice, &audience, now))
-        .collect();
+    let open = context.store.open_alerts(Some(&record.id)).await?;
+    let whom = (open.as_slice(), &audience);
+    let news = news::of_requests(context, &mut asking.changed, &asking.news, whom, now);
     let conclusion = Conclusion {
         run: Some(run),
         requests: &asking.changed,

@@ -73,8 +73,7 @@ pub(super) async fn vote(
         "answered: {}",
         told.as_str()
     );
-    tell(context, &after, told, &[entry], now).await?;
-    Ok(after)
+    Ok(tell(context, &after, told, &[entry], now).await?)
 }
 
 /// What shows who somebody is: none of whoever has the operator's token, or if theirs opens nothing any
@@ -107,14 +106,14 @@ pub(super) async fn revoke_token(
         let now = context.now();
         let (mut requests, mut news, mut audit) = (Vec::new(), Vec::new(), Vec::new());
         for before in context.store.live_requests().await? {
-            let Ok(after) = before.after(Event::Withdraw(*token), now) else {
+            let Ok(mut after) = before.after(Event::Withdraw(*token), now) else {
                 continue;
             };
             let lapse = Lapsed::of(&before, &after, Lapse::Revoked);
             audit.push(NewAudit::asked(now, by, lapse.action));
             let alert = alert_about(context, &after).await?;
             let notice = notice(&after, lapse.news, alert, now);
-            news.extend(addressed(context, &after, &[notice], now).await?);
+            news.extend(addressed(context, &mut after, &[notice], now).await?);
             requests.push(after);
         }
         let follows = Conclusion {
@@ -165,8 +164,12 @@ pub(super) async fn expire(context: &Context, now: Timestamp) -> Result<(), Stor
                 let entry = NewAudit::own(now, lapse.action);
                 tell(context, &after, lapse.news, &[entry], now).await?;
             }
-            Ok(over) if over.votes.is_empty() => put(context, &over, &[], &[]).await?,
-            Ok(over) => tell(context, &over, RequestNews::Expired, &[], now).await?,
+            Ok(over) if over.votes.is_empty() => {
+                put(context, &over, &[], &[]).await?;
+            }
+            Ok(over) => {
+                tell(context, &over, RequestNews::Expired, &[], now).await?;
+            }
             Err(unfit) => tracing::error!("{}: {unfit}", request.id),
         }
     }
@@ -184,7 +187,7 @@ pub(super) async fn forget(
     };
     let differs = vec!["the stack is no longer in its source".to_owned()];
     match request.after(Event::Void(differs), context.now()) {
-        Ok(over) => put(context, &over, &[], &[]).await,
+        Ok(over) => put(context, &over, &[], &[]).await.map(drop),
         Err(_) => Ok(()),
     }
 }
@@ -195,21 +198,23 @@ async fn tell(
     told: RequestNews,
     audit: &[NewAudit],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Request, StoreError> {
     let alert = alert_about(context, request).await?;
     let notice = notice(request, told, alert, now);
     put(context, request, &[notice], audit).await
 }
 
+/// Stores a request with the news of it; gives it as it is stored.
 async fn put(
     context: &Context,
     request: &Request,
     notices: &[Notice],
     audit: &[NewAudit],
-) -> Result<(), StoreError> {
-    let news = addressed(context, request, notices, context.now()).await?;
+) -> Result<Request, StoreError> {
+    let mut request = request.clone();
+    let news = addressed(context, &mut request, notices, context.now()).await?;
     let conclusion = Conclusion {
-        requests: std::slice::from_ref(request),
+        requests: std::slice::from_ref(&request),
         news: &news,
         audit,
         ..Conclusion::default()
@@ -218,21 +223,21 @@ async fn put(
     if !news.is_empty() {
         context.news_bell.notify_one();
     }
-    Ok(())
+    Ok(request)
 }
 
 /// News of a request for everybody whom it concerns.
 async fn addressed(
     context: &Context,
-    request: &Request,
+    request: &mut Request,
     notices: &[Notice],
     now: Timestamp,
 ) -> Result<Vec<Addressed>, StoreError> {
     let record = context.store.stack(&request.stack).await?;
     let audience = record.as_ref().map(news::audience).unwrap_or_default();
-    let notices = notices.iter();
-    let all = notices.flat_map(|notice| news::of_stack(context, notice, &audience, now));
-    Ok(all.collect())
+    let open = context.store.open_alerts(Some(&request.stack)).await?;
+    let (requests, whom) = (std::slice::from_mut(request), (open.as_slice(), &audience));
+    Ok(news::of_requests(context, requests, notices, whom, now))
 }
 
 /// What the alert about the same as a request is about.

@@ -1,22 +1,24 @@
 //! What becomes of what people said, and who hears of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use crate::domain::alert::{Alert, Sight, Trouble, advance};
 use crate::domain::approval::{ApprovedPlan, Binding};
 use crate::domain::identity::{Scope, Scopes};
 use crate::domain::ids::{ChangeDigest, Fingerprint, StackId};
 use crate::domain::request::Asked;
 use crate::domain::requirement::Requirement;
+use crate::domain::route::{Condition, Route};
 use crate::domain::testing::{check, drift};
 use crate::domain::token::Grant;
 use crate::reconcile::fixture::{Clock, Receiver, context, operator};
 use crate::reconcile::time::Time;
 use crate::reconcile::{fresh, tokens};
-use crate::store::{AuditFilter, Paging};
+use crate::store::{AlertEntry, AuditFilter, Paging};
 
 use super::*;
 
@@ -41,7 +43,7 @@ fn binding() -> Binding {
     }
 }
 
-/// A daemon that has asked about one plan and tells `team` of it.
+/// A daemon that has asked about one plan, and has two receivers.
 struct Daemon {
     context: Context,
     clock: Clock,
@@ -53,7 +55,7 @@ impl Daemon {
     async fn asks(count: u32) -> Self {
         let directory = TempDir::new().unwrap();
         let receiver = Receiver::start().await;
-        let context = context(&directory, &[("team", &receiver)]).await;
+        let context = context(&directory, &[("team", &receiver), ("other", &receiver)]).await;
         let mut context = Arc::into_inner(context).unwrap();
         let clock = Arc::new(Mutex::new(begin()));
         context.time = Time::Paused(clock.clone());
@@ -189,4 +191,68 @@ async fn what_the_operator_approved_stands_whatever_becomes_of_tokens() {
         .unwrap();
     daemon.at(60).await;
     assert!(daemon.stored().await.is_live(later(60)));
+}
+
+fn opened(context: &Context) -> Alert {
+    let stack = StackId::new("infra/a");
+    let trouble = Trouble {
+        content: "a".to_owned(),
+        severity: Severity::Critical,
+        parts: BTreeMap::new(),
+        cause: None,
+    };
+    let timings = context.settings.telling.timings.at_once();
+    let timing = timings.of(AlertKind::Drift, Severity::Critical, SignedDuration::ZERO);
+    let (sight, subject) = (Sight::Present(trouble), (&stack, AlertKind::Drift));
+    let moved = advance(None, &sight, subject, &timing, fresh::alert(), begin());
+    moved.unwrap().0
+}
+
+fn everything_to(notifier: &str) -> Route {
+    Route {
+        when: Condition::default(),
+        to: vec![notifier.to_owned()],
+        escalate_to: Vec::new(),
+        goes_on: false,
+    }
+}
+
+#[tokio::test]
+async fn whoever_heard_of_a_request_hears_how_it_ends_wherever_routes_lead_by_then() {
+    let mut daemon = Daemon::asks(2).await;
+    daemon.context.settings.telling.routes = vec![everything_to("team")];
+    daemon.approved_by(&operator()).await.unwrap_err();
+    let (_, ann) = daemon.person("ann", 10_000).await;
+    daemon.approved_by(&ann).await.unwrap();
+    daemon.context.settings.telling.routes = vec![everything_to("other")];
+    daemon.at(24 * 60).await;
+    assert_eq!(daemon.stored().await.state, RequestState::Expired);
+    assert_eq!(daemon.heard("team").await, ["approved", "expired"]);
+    assert_eq!(daemon.heard("other").await, ["expired"]);
+}
+
+#[tokio::test]
+async fn whoever_heard_of_a_request_by_its_alert_hears_how_it_ends() {
+    let mut daemon = Daemon::asks(2).await;
+    let told = Alert {
+        told_to: BTreeSet::from(["team".to_owned(), "gone".to_owned()]),
+        ..opened(&daemon.context)
+    };
+    let alert = AlertEntry {
+        alert: told,
+        notice: None,
+        due: None,
+    };
+    let conclusion = Conclusion {
+        alerts: std::slice::from_ref(&alert),
+        ..Conclusion::default()
+    };
+    daemon.context.store.conclude(&conclusion).await.unwrap();
+    daemon.context.settings.telling.routes = vec![everything_to("other")];
+    let (_, ann) = daemon.person("ann", 60).await;
+    daemon.approved_by(&ann).await.unwrap();
+    for notifier in ["team", "other"] {
+        assert_eq!(daemon.heard(notifier).await, ["approved"], "{notifier}");
+    }
+    assert!(daemon.heard("gone").await.is_empty());
 }
