@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::approval::Binding;
+use super::binding::Binding;
 use super::check::StackCheck;
 use super::content::{counts, parts};
 use super::ids::{RequestId, RunId, StackId, TokenId};

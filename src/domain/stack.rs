@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
 use super::confirm::Doubt;
-use super::content::AttributeKey;
 use super::finding::Verdict;
 use super::history::{Drifting, drifting};
 use super::ids::{CommitId, SourceName, StackId};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::alert::news;
-use crate::domain::approval::{Binding, Difference};
+use crate::domain::binding::{Binding, Difference};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use crate::domain::approval::{Approver, Binding, Intent};
+use crate::domain::approval::{Approver, Intent};
 use crate::domain::audit::{Entry, verify};
+use crate::domain::binding::Binding;
 use crate::domain::ids::{ChangeDigest, Fingerprint, RunId, StackId};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Run, RunState, Trigger};

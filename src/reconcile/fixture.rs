@@ -32,9 +32,9 @@ use super::context::{Heads, States, Stop};
 use super::driver::Driver;
 use super::handle::Handle;
 use super::layout::Layout;
-use super::pass::first_record;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
+use super::record::first_record;
 use super::recover::LeftOver;
 use super::resolve::Tracked;
 use super::settings::{

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use tempfile::TempDir;
 
 use crate::domain::alert::{Alert, Sight, Trouble, advance};
-use crate::domain::approval::{ApprovedPlan, Binding};
+use crate::domain::approval::ApprovedPlan;
+use crate::domain::binding::Binding;
 use crate::domain::identity::{Scope, Scopes};
 use crate::domain::ids::{ChangeDigest, Fingerprint, StackId};
 use crate::domain::request::Asked;

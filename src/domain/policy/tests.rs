@@ -4,7 +4,8 @@ use jiff::civil::time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::content::{AttributeKey, tells_drift};
+use super::super::attribute_key::AttributeKey;
+use super::super::content::tells_drift;
 use super::super::finding::{Finding, FindingAction, Findings, Origin, Severity, Verdict};
 use super::super::hours::Hours;
 use super::super::ids::{Address, SourceName, StackId};
