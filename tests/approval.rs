@@ -218,23 +218,36 @@ fn a_stack_goes_back_to_an_earlier_commit_when_people_say_so() {
     daemon.planned(OTHER);
     daemon.wait_for_verdict(OTHER, "in_sync");
 
-    let to = &first[..12];
-    let said = daemon.cli(&[
-        "rollback",
-        OTHER,
-        "--to",
-        to,
-        "--by",
-        "ann",
-        "--reason",
-        "two is bad",
-    ]);
-    assert!(said.contains("two → one"), "{said}");
-    assert!(said.contains("ann wants it back as it was at"), "{said}");
+    let wanted = || {
+        let why = ["--by", "ann", "--reason", "two is bad"];
+        let said = daemon.cli(&[&["rollback", OTHER, "--to", &first[..12]], &why[..]].concat());
+        assert!(said.contains("two → one"), "{said}");
+        assert!(said.contains("ann wants it back as it was at"), "{said}");
+        daemon.settled(OTHER);
+        let of_stack = |request: &Value| request["stack"] == OTHER;
+        let request = waiting(&daemon).into_iter().find(of_stack).unwrap();
+        request["short"].as_str().unwrap().to_owned()
+    };
+    // Without a copy of the state there is no way back from the way back: it is not gone, and not tried
+    // again by itself.
+    let snapshots = lab.path().join("data/snapshots");
+    let _absent = std::fs::remove_dir_all(&snapshots);
+    std::fs::write(&snapshots, "").unwrap();
+    let in_vain = wanted();
+    daemon.cli(&["approve", &in_vain, "--by", "bob"]);
     daemon.settled(OTHER);
-    let of_stack = |request: &Value| request["stack"] == OTHER;
-    let request_id = waiting(&daemon).into_iter().find(of_stack).unwrap();
-    let request_id = request_id["short"].as_str().unwrap().to_owned();
+    let void = request(&daemon, &in_vain);
+    assert_eq!(void["state"], "void", "{void:#}");
+    let differs = void["differs"].to_string();
+    assert!(differs.contains("it cannot be applied"), "{differs}");
+    assert!(!daemon.cli(&["pause"]).contains("rolled back to"));
+    daemon.eventually("people hear that it is void", || {
+        let mail = lab.mails_with(&[&format!("request {in_vain} is void")]);
+        (!mail.is_empty()).then_some(())
+    });
+    std::fs::remove_file(&snapshots).unwrap();
+
+    let request_id = wanted();
     // It is a question and no trouble: the stack is as Git wants it.
     assert_eq!(daemon.stack(OTHER)["verdict"], "in_sync");
     daemon.eventually("people are asked", || {
@@ -256,6 +269,43 @@ fn a_stack_goes_back_to_an_earlier_commit_when_people_say_so() {
     let stack = daemon.stack(OTHER);
     assert_eq!(stack["commit"], second.as_str(), "{stack:#}");
     assert!(daemon.cli(&["pause"]).contains("rolled back to"));
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn what_was_approved_is_void_once_policy_wants_other_approvals() {
+    let Some((lab, _, daemon, first)) = asked("approval", "") else {
+        return;
+    };
+    daemon.cli(&["pause", "--all", "--by", "cleo"]);
+    daemon.cli(&["approve", &first, "--by", "ann"]);
+    daemon.settled(ID);
+    assert_eq!(request(&daemon, &first)["state"], "approved");
+    assert!(daemon.stop().success());
+    let pair = "rules: [{ name: pair, effect: ask, types: [\"aws_*\"], approval: { count: 2 } }]";
+    let config = lab.path().join("mooring.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace(
+        "confirm_after: 1s }",
+        &format!("confirm_after: 1s, {pair} }}"),
+    );
+    std::fs::write(&config, text).unwrap();
+
+    let daemon = Daemon::restart(&lab);
+    daemon.planned_once_known(ID);
+    daemon.cli(&["resume", "--all", "--by", "cleo"]);
+    daemon.planned(ID);
+    let void = request(&daemon, &first);
+    assert_eq!(void["state"], "void", "{void:#}");
+    let differs = void["differs"].to_string();
+    assert!(differs.contains("other approvals"), "{differs}");
+    assert!(tags(&lab).contains("hacked"));
+    // The next question needs two, and whoever has only a name to say is none of them.
+    let second = waiting(&daemon)[0].clone();
+    assert_eq!(second["missing"][0], "2 people", "{second:#}");
+    let second = second["short"].as_str().unwrap();
+    let refusal = daemon.refused(&["approve", second, "--by", "ann"]);
+    assert!(refusal.contains("a token of one's own"), "{refusal}");
     assert!(daemon.stop().success());
 }
 

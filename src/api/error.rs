@@ -99,6 +99,10 @@ impl From<Refusal> for ApiError {
             Refusal::NotPaused(_) => {
                 Self::Unfit(refusal.to_string(), "see what is paused: `mooring pause`")
             }
+            Refusal::NothingToResume(_) => Self::Unfit(
+                refusal.to_string(),
+                "see how it stands: `mooring show`; what is paused along with others: `mooring pause`",
+            ),
             Refusal::Unfit(_) => Self::Unfit(
                 refusal.to_string(),
                 "see how it stands: `mooring requests --all`",

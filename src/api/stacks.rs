@@ -17,6 +17,7 @@ use crate::domain::ids::StackId;
 use crate::domain::near::near;
 use crate::domain::pause::Pause;
 use crate::domain::request::Rollback;
+use crate::domain::requirement::Voter;
 use crate::domain::source::SourceRecord;
 use crate::reconcile::command::Refusal;
 use crate::reconcile::handle::StackView;
@@ -274,6 +275,7 @@ pub(super) async fn rollback(
     let rollback = Rollback {
         by: by.to_string(),
         reason: query.reason.as_deref().map(short),
+        asker: Some(Voter::from(&by)),
     };
     let stack = StackId::new(stack);
     let asked = api.handle.roll_back(&stack, &query.to, rollback, by).await;

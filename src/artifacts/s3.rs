@@ -1,5 +1,6 @@
-//! Artifacts in an S3 bucket: `<prefix>/<run>/<name>` and `<prefix>/reports/<report>/<name>`. Credentials come from where the AWS tools
-//! find them: environment, profiles, single sign-on, web identity, instance.
+//! Artifacts in an S3 bucket: `<prefix>/<run>/<name>` and `<prefix>/reports/<report>/<name>`. Credentials
+//! are those of the profile that is set, else they come from where the AWS tools find them: environment,
+//! profiles, single sign-on, web identity, instance.
 
 mod parts;
 mod prune;
@@ -7,6 +8,9 @@ mod refusal;
 
 use std::path::Path;
 
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -61,14 +65,28 @@ impl Bucket {
             .operation_attempt_timeout(settings.timeout)
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(settings.attempts))
             .timeout_config(timeouts);
         if let Some(region) = &settings.region {
             loader = loader.region(Region::new(region.clone()));
         }
         if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
+            // By itself the SDK asks the environment first, whatever profile it is given.
+            let region = match &settings.region {
+                Some(region) => Some(Region::new(region.clone())),
+                None => region_of(profile).await,
+            };
+            let provider = ProviderConfig::without_region()
+                .with_region(region)
+                .with_http_client(http);
+            let credentials = ProfileFileCredentialsProvider::builder()
+                .configure(&provider)
+                .profile_name(profile)
+                .build();
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(credentials);
         }
         let shared = loader.load().await;
         let token = SentToken::default();
@@ -219,6 +237,12 @@ impl Bucket {
     fn artifact(&self, key: &str) -> Option<ArtifactId> {
         ArtifactId::parse(key.strip_prefix(&self.prefix)?)
     }
+}
+
+/// The region of the environment, else of a profile.
+async fn region_of(profile: &str) -> Option<Region> {
+    let chain = DefaultRegionChain::builder().profile_name(profile);
+    chain.build().region().await
 }
 
 /// Trusts the system's authorities and those in the file. The SDK panics at the first connection if

@@ -62,7 +62,7 @@ pub struct S3Settings {
     pub prefix: String,
     /// Region, if not from the environment.
     pub region: Option<String>,
-    /// Profile of the AWS configuration files, if not from the environment.
+    /// Profile of the AWS configuration files: its credentials are used, whatever the environment has.
     pub profile: Option<String>,
     /// Endpoint of an S3-compatible store.
     pub endpoint: Option<String>,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
-use super::content::{AttributeKey, counts};
+use super::content::counts;
 use super::finding::Finding;
 use super::ids::Address;
 use super::ledger::LedgerEntry;

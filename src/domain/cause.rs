@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::alert::AlertKind;
+use super::alert_kind::AlertKind;
 use super::check::StackCheck;
 use super::failure::{Failure, FailureKind};
 use super::finding::{Finding, FindingAction};

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
-use super::content::{AttributeKey, content, counts, tells_drift};
+use super::content::{content, counts, tells_drift};
 use super::finding::Verdict;
 
 /// How often a plan may differ from the one before until it is taken as unstable.

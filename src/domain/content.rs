@@ -3,35 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
 use super::finding::{AttributeChange, Finding, Origin, Severity};
 
 /// Unenforced changes of this severity or above are worth a message.
 const UNENFORCED_TELLS_FROM: Severity = Severity::Medium;
-
-/// One attribute of one object, as a key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AttributeKey(String);
-
-impl AttributeKey {
-    /// The key of an attribute of a finding.
-    pub fn of(finding: &Finding, attribute: &AttributeChange) -> Self {
-        let deposed = finding.deposed.as_deref().unwrap_or_default();
-        Self(format!(
-            "{}{deposed} {}",
-            finding.address, attribute.subject
-        ))
-    }
-
-    /// As a person reads it: address, then path.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// Whether the world moved here in a way that people are told about.
 pub fn tells_drift(finding: &Finding) -> bool {

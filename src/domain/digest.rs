@@ -5,7 +5,6 @@ use sha2::Sha256;
 
 use super::ids::{ChangeDigest, Fingerprint, RestoreDigest};
 use super::plan::{Plan, PlannedAction, ResourceChange};
-use super::value::Value;
 
 /// The installation's key. Fingerprints and digests made under different keys never match.
 #[derive(Clone)]
@@ -100,9 +99,4 @@ fn change_line(change: &ResourceChange) -> Option<String> {
 
 fn action_words(action: &PlannedAction) -> serde_json::Value {
     serde_json::to_value(action).unwrap_or(serde_json::Value::Null)
-}
-
-/// Canonical bytes of a value, for keyed hashing only: they hold the value in clear.
-pub fn canonical_bytes(value: &Value) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
 }

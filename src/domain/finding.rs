@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Address, CommitId};
+use super::ignored::Ignored;
 use super::place::Background;
 use super::plan::{Check, CheckStatus, Mode};
-use super::policy::Ignored;
 use super::value::{AttributePath, Value};
 
 /// Where a difference comes from.

@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
 use super::confirm::Confirmation;
-use super::content::{AttributeKey, drifted};
+use super::content::drifted;
 use super::policy::{Contest, Guard};
 use super::stack::{Repair, StackRecord, StateIdentity};
 

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::assess::assess;
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
-use super::content::{AttributeKey, drifted_attributes};
+use super::content::drifted_attributes;
 use super::finding::{AttributeChange, Evidence, Finding, Findings, Origin, Subject};
 use super::ids::CommitId;
 use super::plan::Mode;

@@ -3,12 +3,15 @@
 
 pub mod aftermath;
 pub mod alert;
+mod alert_kind;
 pub mod approval;
 mod assess;
+pub mod attribute_key;
 pub mod audience;
 pub mod audit;
 pub mod background;
 pub mod backoff;
+pub mod binding;
 pub mod brief;
 pub mod cause;
 pub mod channel;
@@ -32,6 +35,7 @@ pub mod history;
 pub mod hours;
 pub mod identity;
 pub mod ids;
+pub mod ignored;
 pub mod irreversible;
 mod join;
 #[cfg(test)]

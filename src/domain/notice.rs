@@ -275,11 +275,43 @@ pub enum RequestNews {
         /// How it differs, one short sentence each.
         differs: Vec<String>,
     },
+    /// A yes no longer counts: the token that it was said with opens nothing any more.
+    Lapsed {
+        /// Whose.
+        by: Vec<String>,
+        /// Why.
+        why: Lapse,
+    },
     /// Its time was up.
     Expired,
 }
 
+/// Why a token opens nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lapse {
+    /// It was taken back.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl Lapse {
+    /// The stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 impl RequestNews {
+    /// Whether whoever heard of the request has to hear it too, wherever routes lead by now.
+    pub const fn concerns_all_told(&self) -> bool {
+        !matches!(self, Self::Asked)
+    }
+
     /// The stable word.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -288,6 +320,7 @@ impl RequestNews {
             Self::Rejected { .. } => "rejected",
             Self::Revoked { .. } => "revoked",
             Self::Void { .. } => "void",
+            Self::Lapsed { .. } => "lapsed",
             Self::Expired => "expired",
         }
     }

@@ -2,6 +2,7 @@
 
 mod decided;
 mod decision;
+mod demand;
 mod facts;
 mod ignore;
 mod judge;
@@ -18,8 +19,9 @@ use serde::{Deserialize, Serialize};
 
 pub use decided::{Decided, Inputs};
 pub use decision::{About, Approvable, By, Decision, DecisionKind, Reason, Requirement};
+pub use demand::{Demand, demand};
 pub use facts::{Applies, CodeSince, Facts, Guard};
-pub use ignore::{Ignored, ignore};
+pub use ignore::ignore;
 pub use not_now::{ApplyLimit, Freeze, Limits};
 pub use rule::{Conditions, Effect, EffectKind, Ignore, Rule};
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::approval::Binding;
+use super::binding::Binding;
 use super::check::StackCheck;
 use super::content::{counts, parts};
-use super::ids::{RequestId, RunId, StackId};
-use super::requirement::{Requirement, Voter};
+use super::ids::{RequestId, RunId, StackId, TokenId};
+use super::requirement::{Authors, Requirement, Voter};
 
 /// What people are asked: whether this plan may be applied, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +38,21 @@ pub struct Rollback {
     pub by: String,
     /// Why, for the others.
     pub reason: Option<String>,
+    /// What is known of who it is.
+    #[serde(default)]
+    pub asker: Option<Voter>,
 }
 
 impl Asked {
+    /// Whose the plan is.
+    fn whose(&self) -> Authors<'_> {
+        let rollback = self.rollback.as_ref();
+        Authors {
+            addresses: self.authors.as_ref(),
+            asker: rollback.and_then(|rollback| rollback.asker.as_ref()),
+        }
+    }
+
     /// A question about the plan that a look saw.
     pub fn new(
         run: RunId,
@@ -75,6 +87,31 @@ pub struct Vote {
     pub at: Timestamp,
     /// Why, for the others.
     pub reason: Option<String>,
+    /// What showed that it was they.
+    #[serde(default)]
+    pub proof: Option<Proof>,
+}
+
+/// A token of somebody's own, which showed who voted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The token.
+    pub token: TokenId,
+    /// From when on it opens nothing.
+    pub until: Timestamp,
+}
+
+impl Vote {
+    /// From when on it no longer counts: as long as the token that shows who it was. Proven by none
+    /// that is known it never did.
+    fn ends(&self) -> Option<Timestamp> {
+        let until = self.proof.as_ref().map_or(self.at, |proof| proof.until);
+        self.voter.proven.then_some(until)
+    }
+
+    fn counts(&self, now: Timestamp) -> bool {
+        self.ends().is_none_or(|end| now < end)
+    }
 }
 
 /// Where a request is.
@@ -142,6 +179,9 @@ pub struct Request {
     pub expires_at: Timestamp,
     /// When its state last changed.
     pub changed_at: Timestamp,
+    /// The notifiers that news of it went to.
+    #[serde(default)]
+    pub told_to: BTreeSet<String>,
     /// How often it has changed: of two changes made at the same time one counts.
     pub revision: u32,
 }
@@ -155,6 +195,8 @@ pub enum Event {
     Reject(Vote),
     /// Somebody takes back their yes.
     Revoke(Voter),
+    /// A token is taken back, and what was said with it.
+    Withdraw(TokenId),
     /// Its apply begins.
     Use(RunId),
     /// What was asked is not what would be done now.
@@ -175,6 +217,9 @@ pub enum Unfit {
     /// The yes of this person does not count.
     #[error("this approval would not count: {0}")]
     NoVoice(String),
+    /// The token of this person opens nothing any more.
+    #[error("the token of {0} is revoked or expired by now")]
+    NoProof(String),
     /// The person has said so already.
     #[error("{0} has approved it already")]
     Again(String),
@@ -204,6 +249,7 @@ impl Request {
             asked_at: now,
             expires_at: now.checked_add(lasts).unwrap_or(Timestamp::MAX),
             changed_at: now,
+            told_to: BTreeSet::new(),
             revision: 0,
         }
     }
@@ -215,20 +261,47 @@ impl Request {
         requirements
             .filter_map(|requirement| {
                 let voters = self.votes.iter().map(|vote| &vote.voter);
-                let count = requirement.missing(voters, asked.authors.as_ref());
-                (count > 0).then(|| requirement.words(count))
+                let count = requirement.missing(voters, asked.whose());
+                (count > 0).then(|| requirement.words(count, asked.whose()))
             })
             .collect()
     }
 
     /// Whether it may be used at a time.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.state == RequestState::Approved && now < self.expires_at && self.missing().is_empty()
+        self.state == RequestState::Approved
+            && now < self.expires_at
+            && self.counting(now).missing().is_empty()
     }
 
     /// Who has said yes.
     pub fn approvers(&self) -> Vec<String> {
         self.votes.iter().map(|v| v.voter.name.clone()).collect()
+    }
+
+    /// The request with the votes alone that count at a time.
+    #[must_use]
+    pub fn counting(&self, now: Timestamp) -> Self {
+        let mut request = self.clone();
+        request.votes.retain(|vote| vote.counts(now));
+        request
+    }
+
+    /// When time alone changes something about it: it expires, or a vote no longer counts. None once it
+    /// is over.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let ends = self.votes.iter().filter_map(Vote::ends);
+        let due = ends.chain([self.expires_at]).min();
+        due.filter(|_| !self.state.is_over())
+    }
+
+    /// Whose votes of an earlier revision it no longer has.
+    pub fn lost_since(&self, before: &Self) -> Vec<String> {
+        let lost = before
+            .votes
+            .iter()
+            .filter(|vote| !self.votes.contains(vote));
+        lost.map(|vote| vote.voter.name.clone()).collect()
     }
 
     /// The request after something happened to it.
@@ -247,27 +320,41 @@ impl Request {
             };
         }
         match event {
-            Event::Approve(vote) => self.approved(vote, now),
+            Event::Approve(vote) => self.counting(now).approved(vote, now),
             Event::Reject(vote) => Ok(self.in_state(RequestState::Rejected { vote }, now)),
-            Event::Revoke(voter) => self.revoked(&voter, now),
+            Event::Revoke(voter) => {
+                let rest = self.without(|vote| vote.voter.name == voter.name, now);
+                rest.ok_or(Unfit::NoVote(voter.name))
+            }
+            Event::Withdraw(token) => {
+                let with = |vote: &Vote| vote.proof.as_ref().is_some_and(|p| p.token == token);
+                let rest = self.without(with, now);
+                rest.ok_or_else(|| Unfit::NoVote(format!("the token {token}")))
+            }
             Event::Use(run) if self.is_live(now) => {
-                Ok(self.in_state(RequestState::Used { run }, now))
+                Ok(self.counting(now).in_state(RequestState::Used { run }, now))
             }
             Event::Use(_) => Err(Unfit::NotApproved),
             Event::Void(differs) => Ok(self.in_state(RequestState::Void { differs }, now)),
-            Event::Pass => Err(Unfit::NotYet),
+            Event::Pass => {
+                let rest = self.without(|vote| !vote.counts(now), now);
+                rest.ok_or(Unfit::NotYet)
+            }
         }
     }
 
     fn approved(&self, vote: Vote, now: Timestamp) -> Result<Self, Unfit> {
         let name = &vote.voter.name;
+        if !vote.counts(now) {
+            return Err(Unfit::NoProof(name.clone()));
+        }
         if self.votes.iter().any(|known| known.voter.name == *name) {
             return Err(Unfit::Again(name.clone()));
         }
         let asked = &self.asked;
         let requirements = asked.requirements.iter();
         let objections: Vec<String> = requirements
-            .filter_map(|requirement| requirement.objection(&vote.voter, asked.authors.as_ref()))
+            .filter_map(|requirement| requirement.objection(&vote.voter, asked.whose()))
             .collect();
         if objections.len() == asked.requirements.len()
             && let Some(objection) = objections.into_iter().next()
@@ -283,17 +370,18 @@ impl Request {
         Ok(request.in_state(state, now))
     }
 
-    fn revoked(&self, voter: &Voter, now: Timestamp) -> Result<Self, Unfit> {
+    /// The request without some of its votes; none if it has none of them.
+    fn without(&self, gone: impl Fn(&Vote) -> bool, now: Timestamp) -> Option<Self> {
         let mut request = self.clone();
-        request.votes.retain(|vote| vote.voter.name != voter.name);
+        request.votes.retain(|vote| !gone(vote));
         if request.votes.len() == self.votes.len() {
-            return Err(Unfit::NoVote(voter.name.clone()));
+            return None;
         }
         let state = match request.missing().is_empty() {
             true => self.state.clone(),
             false => RequestState::Open,
         };
-        Ok(request.in_state(state, now))
+        Some(request.in_state(state, now))
     }
 
     fn in_state(&self, state: RequestState, now: Timestamp) -> Self {

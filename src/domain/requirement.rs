@@ -44,6 +44,11 @@ impl From<&Identity> for Voter {
 }
 
 impl Voter {
+    /// Whether it is somebody: by name, or by an address that both have.
+    fn is(&self, other: &Self) -> bool {
+        self.name == other.name || self.is_among(&other.emails)
+    }
+
     /// Whether one of these wrote the code: by address, whatever its letters' case.
     fn is_among(&self, authors: &BTreeSet<String>) -> bool {
         let own = |author: &String| {
@@ -55,6 +60,15 @@ impl Voter {
     }
 }
 
+/// Whose a plan is: where somebody else is asked for, their yes does not count.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Authors<'a> {
+    /// The addresses of those who wrote the commit; none if that is not known.
+    pub addresses: Option<&'a BTreeSet<String>>,
+    /// Who wants to go back to it, if somebody does.
+    pub asker: Option<&'a Voter>,
+}
+
 /// So many people, from some group, other than who wrote the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
@@ -62,7 +76,7 @@ pub struct Requirement {
     pub count: u32,
     /// Each has to be in one of these groups; none is anybody.
     pub groups: BTreeSet<String>,
-    /// Nobody who wrote the commit counts.
+    /// Nobody who wrote the commit, or wants to go back to it, counts.
     pub not_author: bool,
 }
 
@@ -80,7 +94,7 @@ impl Default for Requirement {
 impl Requirement {
     /// Why the yes of somebody does not count for this; none if it does. Where it is not known who
     /// wrote the commit, anybody may have.
-    pub fn objection(&self, voter: &Voter, authors: Option<&BTreeSet<String>>) -> Option<String> {
+    pub fn objection(&self, voter: &Voter, authors: Authors<'_>) -> Option<String> {
         let name = &voter.name;
         // Whoever has one token can say many names.
         let asks = !self.groups.is_empty() || self.not_author || self.count > 1;
@@ -93,12 +107,23 @@ impl Requirement {
             return Some(format!("{name} is not in {}", listed(&self.groups)));
         }
         if self.not_author {
-            match authors {
+            match authors.addresses {
                 None => return Some("who wrote the commit is not known".to_owned()),
                 Some(authors) if voter.is_among(authors) => {
                     return Some(format!("{name} wrote the commit"));
                 }
                 Some(_) => {}
+            }
+        }
+        if let Some(asker) = authors.asker.filter(|_| self.not_author) {
+            if !asker.proven {
+                return Some(format!(
+                    "that {} wants to go back is only said: who it is, is not known",
+                    asker.name
+                ));
+            }
+            if voter.is(asker) {
+                return Some(format!("{name} wants to go back"));
             }
         }
         if self.not_author && voter.emails.is_empty() {
@@ -114,7 +139,7 @@ impl Requirement {
     pub fn missing<'v>(
         &self,
         voters: impl Iterator<Item = &'v Voter>,
-        authors: Option<&BTreeSet<String>>,
+        authors: Authors<'_>,
     ) -> u32 {
         let counts = voters.filter(|voter| self.objection(voter, authors).is_none());
         let names: BTreeSet<&str> = counts.map(|voter| voter.name.as_str()).collect();
@@ -123,17 +148,17 @@ impl Requirement {
     }
 
     /// In words, for so many people.
-    pub fn words(&self, count: u32) -> String {
+    pub fn words(&self, count: u32, authors: Authors<'_>) -> String {
         let people = if count == 1 { "person" } else { "people" };
         let from = if self.groups.is_empty() {
             String::new()
         } else {
             format!(" of {}", listed(&self.groups))
         };
-        let other = if self.not_author {
-            " who did not write the commit"
-        } else {
-            ""
+        let other = match (self.not_author, authors.asker) {
+            (true, None) => " who did not write the commit",
+            (true, Some(_)) => " who neither wrote the commit nor want to go back to it",
+            (false, _) => "",
         };
         format!("{count} {people}{from}{other}")
     }
@@ -168,8 +193,9 @@ mod tests {
             ..Requirement::default()
         };
         let (ann, bob) = (voter("ann", &[]), voter("bob", &[]));
-        assert_eq!(two.missing([&ann, &ann].into_iter(), Some(&set(&[]))), 1);
-        assert_eq!(two.missing([&ann, &bob].into_iter(), Some(&set(&[]))), 0);
+        let nobody = Authors::default();
+        assert_eq!(two.missing([&ann, &ann].into_iter(), nobody), 1);
+        assert_eq!(two.missing([&ann, &bob].into_iter(), nobody), 0);
     }
 
     #[test]
@@ -178,7 +204,7 @@ mod tests {
             count: 0,
             ..Requirement::default()
         };
-        assert_eq!(none.missing(std::iter::empty(), None), 1);
+        assert_eq!(none.missing(std::iter::empty(), Authors::default()), 1);
     }
 
     #[test]
@@ -188,8 +214,12 @@ mod tests {
             groups: set(&["platform"]),
             not_author: true,
         };
-        let authors = set(&["ANN@example.com"]);
-        let says = |voter: &Voter| strict.objection(voter, Some(&authors));
+        let addresses = set(&["ANN@example.com"]);
+        let authors = Authors {
+            addresses: Some(&addresses),
+            asker: None,
+        };
+        let says = |voter: &Voter| strict.objection(voter, authors);
         assert_eq!(says(&voter("bob", &["platform"])), None);
         assert!(says(&voter("bob", &["web"])).is_some_and(|why| why.contains("platform")));
         assert!(says(&voter("ann", &["platform"])).is_some_and(|why| why.contains("wrote")));
@@ -204,9 +234,39 @@ mod tests {
         };
         assert!(says(&nameless).is_some());
         let anybody = Requirement::default();
-        assert_eq!(anybody.objection(&claimed, Some(&authors)), None);
-        assert_eq!(anybody.objection(&claimed, None), None);
-        let unknown = strict.objection(&voter("bob", &["platform"]), None);
+        assert_eq!(anybody.objection(&claimed, authors), None);
+        assert_eq!(anybody.objection(&claimed, Authors::default()), None);
+        let unknown = strict.objection(&voter("bob", &["platform"]), Authors::default());
         assert!(unknown.is_some_and(|why| why.contains("not known")));
+    }
+
+    #[test]
+    fn whoever_wants_to_go_back_is_an_author_too() {
+        let other = Requirement {
+            not_author: true,
+            ..Requirement::default()
+        };
+        let nobody = set(&[]);
+        let says = |asker: &Voter, voter: &Voter| {
+            let authors = Authors {
+                addresses: Some(&nobody),
+                asker: Some(asker),
+            };
+            other.objection(voter, authors)
+        };
+        let (ann, bob) = (voter("ann", &[]), voter("bob", &[]));
+        assert_eq!(says(&ann, &bob), None);
+        assert_eq!(says(&ann, &ann).as_deref(), Some("ann wants to go back"));
+        let renamed = Voter {
+            name: "ann2".to_owned(),
+            ..ann.clone()
+        };
+        assert!(says(&ann, &renamed).is_some());
+        // With the operator's token ann may have said any name.
+        let claimed = Voter {
+            proven: false,
+            ..ann
+        };
+        assert!(says(&claimed, &bob).is_some());
     }
 }

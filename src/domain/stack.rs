@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
 use super::confirm::Doubt;
-use super::content::AttributeKey;
 use super::finding::Verdict;
 use super::history::{Drifting, drifting};
 use super::ids::{CommitId, SourceName, StackId};
+use super::policy::{By, Guard};
 
 /// The name of the workspace that every backend has.
 pub const DEFAULT_WORKSPACE: &str = "default";
@@ -193,12 +194,31 @@ impl StackRecord {
         }
     }
 
-    /// A person has looked: what held repairs back is over, and the state as it is is the right one.
+    /// Whether the word of a person would let anything go on: the stack is held, its state was not
+    /// believed, or what came back after a repair is not repaired again.
+    pub fn waits_for_person(&self) -> bool {
+        self.doubts_state() || self.met(&[Guard::Contested])
+    }
+
+    /// A person has looked: what held repairs back is over. If it was the state, that as it is now is
+    /// the right one; else the one seen last stays the measure of those to come.
     pub fn release(&mut self) {
+        if self.doubts_state() {
+            self.state = None;
+            self.in_sync_state = None;
+        }
         self.held = None;
-        self.state = None;
-        self.in_sync_state = None;
         self.repairs.clear();
+    }
+
+    fn doubts_state(&self) -> bool {
+        self.held.is_some() || self.met(&[Guard::NewLineage, Guard::OlderSerial])
+    }
+
+    /// Whether one of these guards stood at the last look.
+    fn met(&self, guards: &[Guard]) -> bool {
+        let reasons = || self.last.iter().flat_map(|last| last.decision.explained());
+        reasons().any(|reason| matches!(&reason.by, By::Guard(guard) if guards.contains(guard)))
     }
 
     /// The verdict to show: an old one is `unknown`, never in sync.
@@ -207,5 +227,54 @@ impl StackRecord {
             (Some(last), Some(at)) if now.duration_since(at) <= self.max_age => last.verdict,
             _ => Verdict::Unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::Reason;
+    use crate::domain::testing::check;
+
+    fn record(last: &[Guard]) -> StackRecord {
+        let (id, source) = (StackId::new("infra/a"), SourceName::new("infra"));
+        let now = Timestamp::UNIX_EPOCH;
+        let (dir, workspace) = ("a".to_owned(), DEFAULT_WORKSPACE.to_owned());
+        let mut record = StackRecord::new(id, source, dir, workspace, BTreeMap::new(), now);
+        let mut look = check(vec![]);
+        let reasons = last.iter();
+        look.decision.reasons = reasons
+            .map(|guard| Reason::plan(By::Guard(*guard), guard.reason()))
+            .collect();
+        record.observe(look, now);
+        record.state = Some(StateIdentity {
+            lineage: "one".to_owned(),
+            serial: 7,
+        });
+        record
+    }
+
+    #[test]
+    fn only_what_a_person_can_let_go_on_waits_for_one() {
+        assert!(!record(&[]).waits_for_person());
+        assert!(!record(&[Guard::HoldOff, Guard::DirtyTree]).waits_for_person());
+        for guard in [Guard::NewLineage, Guard::OlderSerial, Guard::Contested] {
+            assert!(record(&[guard]).waits_for_person(), "{guard:?}");
+        }
+        let held = StackRecord {
+            held: Some("killed".to_owned()),
+            ..record(&[])
+        };
+        assert!(held.waits_for_person());
+    }
+
+    #[test]
+    fn a_state_is_believed_anew_only_if_it_was_what_a_person_looked_at() {
+        let mut contested = record(&[Guard::Contested]);
+        contested.release();
+        assert!(contested.state.is_some());
+        let mut doubted = record(&[Guard::OlderSerial]);
+        doubted.release();
+        assert_eq!(doubted.state, None);
     }
 }

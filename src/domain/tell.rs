@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::alert::{
     Acknowledgement, Alert, AlertEvent, AlertKind, Resolution, Sight, Trouble, advance, news,
 };
+use super::attribute_key::AttributeKey;
 use super::audience::Audience;
 use super::cause;
 use super::check::StackCheck;
-use super::content::{AttributeKey, content, parts, tells_drift};
+use super::content::{content, parts, tells_drift};
 use super::failure::Failure;
 use super::finding::{Finding, Severity, Verdict};
 use super::ids::AlertId;
@@ -266,7 +267,7 @@ fn drift_trouble(check: &StackCheck, unstable: &BTreeSet<AttributeKey>) -> Optio
 mod tests {
     use super::*;
     use crate::domain::ids::{SourceName, StackId};
-    use crate::domain::policy::Ignored;
+    use crate::domain::ignored::Ignored;
     use crate::domain::testing::{check, drift};
 
     fn told(look: &StackCheck, known: &[Alert], now: Timestamp) -> Told {

@@ -1,7 +1,7 @@
 //! Values for tests of the pure core.
 
+use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
-use super::content::AttributeKey;
 use super::finding::{
     AttributeChange, Finding, FindingAction, Findings, Origin, Severity, Subject, Verdict,
 };

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::alert::AlertKind;
+use super::alert_kind::AlertKind;
 use super::finding::Severity;
 
 /// When people are told of troubles of one kind and severity.

@@ -6,7 +6,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::canonical_bytes;
 use super::ids::Fingerprint;
 
 /// What a masked value shows instead of itself.
@@ -162,7 +161,10 @@ impl Value {
             return false;
         }
         let sorted = |items: &[Self]| {
-            let mut texts: Vec<_> = items.iter().map(canonical_bytes).collect();
+            let mut texts: Vec<_> = items
+                .iter()
+                .map(|item| serde_json::to_string(item).unwrap_or_default())
+                .collect();
             texts.sort_unstable();
             texts
         };

@@ -1,7 +1,8 @@
 //! Decide, record, act, record: the only place where Mooring changes something.
 
 use crate::artifacts::{ArtifactName, Subject};
-use crate::domain::approval::{ApprovedPlan, Binding, Intent};
+use crate::domain::approval::{ApprovedPlan, Intent};
+use crate::domain::binding::Binding;
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::{ChangeDigest, CommitId};

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use crate::domain::alert::news;
-use crate::domain::approval::{Binding, Difference};
+use crate::domain::binding::{Binding, Difference};
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
 use crate::domain::notice::{Notice, RequestLine, RequestNews};
 use crate::domain::policy::{Approvable, Decision, DecisionKind};
-use crate::domain::request::{Asked, Event, Request, RequestState, Rollback, Unfit};
+use crate::domain::request::{Asked, Event, Request, RequestState, Rollback};
 use crate::domain::requirement::Requirement;
 use crate::domain::run::{Run, Trigger};
 use crate::domain::stack::StackRecord;
@@ -108,13 +108,7 @@ pub(super) async fn ask(
     let mut rejected = None;
     match (known, &present) {
         (Some(request), Some(present)) if !request.state.is_over() => {
-            let mut differs = differences(attempt, &request, present, check).await;
-            if request.asked.requirements != requirements(&check.decision) {
-                differs.push("policy asks for other approvals by now".to_owned());
-            }
-            let seen = &request.asked.check.decision;
-            let objections = check.decision.new_objections(seen);
-            differs.extend(objections.map(|reason| format!("policy also says: {reason}")));
+            let differs = another(attempt, &request, present, check).await;
             if differs.is_empty() {
                 asking.stands = Some(request);
                 return Ok(asking);
@@ -170,15 +164,10 @@ pub(super) async fn propose(
         );
     }
     let authors = authors(attempt, record).await;
+    let requirements = requirements(&check.decision);
     let asked = Asked {
         rollback: Some(rollback),
-        ..Asked::new(
-            run.id,
-            present,
-            vec![Requirement::default()],
-            authors,
-            check,
-        )
+        ..Asked::new(run.id, present, requirements, authors, check)
     };
     asking.put(attempt, asked);
     Ok(asking)
@@ -193,7 +182,7 @@ pub(super) async fn answered(
 ) -> Asking {
     let mut asking = Asking::default();
     let differs = match binding(attempt, check, seen) {
-        Some(present) => differences(attempt, &request, &present, check).await,
+        Some(present) => another(attempt, &request, &present, check).await,
         None => texts(&check.decision),
     };
     if differs.is_empty() {
@@ -225,9 +214,9 @@ impl Asking {
 
     fn void(&mut self, context: &Context, request: &Request, differs: Vec<String>) {
         let now = context.now();
-        let event = match request.after(Event::Pass, now) {
-            Err(Unfit::NotYet) => Event::Void(differs.clone()),
-            _ => Event::Pass,
+        let event = match now < request.expires_at {
+            true => Event::Void(differs.clone()),
+            false => Event::Pass,
         };
         match request.after(event, now) {
             Ok(over) => {
@@ -303,6 +292,24 @@ fn binding(attempt: &Attempt<'_>, check: &StackCheck, seen: &Sighting) -> Option
         commit: Some((*commit).clone()),
         inputs: inputs.ok()?,
     })
+}
+
+/// In what the question about the plan at hand would be another than the one asked, one short sentence
+/// each.
+async fn another(
+    attempt: &Attempt<'_>,
+    request: &Request,
+    present: &Binding,
+    check: &StackCheck,
+) -> Vec<String> {
+    let mut differs = differences(attempt, request, present, check).await;
+    if request.asked.requirements != requirements(&check.decision) {
+        differs.push("policy asks for other approvals by now".to_owned());
+    }
+    let seen = &request.asked.check.decision;
+    let objections = check.decision.new_objections(seen);
+    differs.extend(objections.map(|reason| format!("policy also says: {reason}")));
+    differs
 }
 
 /// In what the plan at hand is another than the one asked about, one short sentence each. Another

@@ -3,13 +3,16 @@
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use crate::domain::approval::{Approver, Binding, Intent};
+use crate::domain::approval::{Approver, Intent};
 use crate::domain::audit::{Entry, verify};
+use crate::domain::binding::Binding;
 use crate::domain::ids::{ChangeDigest, Fingerprint, RunId, StackId};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Run, RunState, Trigger};
+use crate::domain::stack::StateIdentity;
 use crate::store::{AuditFilter, Paging, Store};
 
+use super::command::Refusal;
 use super::fixture::{driven, operator, paused};
 use super::{fresh, recover};
 
@@ -136,4 +139,26 @@ async fn whoever_lets_a_held_stack_go_is_told_with_why_it_was_held() {
     let told = entries(&context.store).await;
     assert_eq!(words(&told), ["stack_resumed"]);
     assert_eq!(told[0].details["held"], "the state went back");
+}
+
+#[tokio::test]
+async fn a_stack_that_waits_for_nobody_is_not_resumed() {
+    let directory = TempDir::new().unwrap();
+    let (context, _) = paused(directory.path(), now()).await;
+    let handle = driven(&context).await;
+    let stack = StackId::new("infra/a");
+    handle.resume(&stack, operator()).await.unwrap();
+    let seen = StateIdentity {
+        lineage: "l".to_owned(),
+        serial: 4,
+    };
+    let mut record = context.store.stack(&stack).await.unwrap().unwrap();
+    record.state = Some(seen.clone());
+    context.store.save_stack(&record).await.unwrap();
+    let refused = handle.resume(&stack, operator()).await.unwrap_err();
+    assert!(matches!(refused, Refusal::NothingToResume(_)), "{refused}");
+    let record = context.store.stack(&stack).await.unwrap().unwrap();
+    assert_eq!(record.state, Some(seen));
+    let told = entries(&context.store).await;
+    assert_eq!(words(&told), ["stack_resumed"]);
 }

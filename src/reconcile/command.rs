@@ -98,6 +98,9 @@ pub enum Refusal {
     /// Nothing of this scope is paused.
     #[error("{0} is not paused")]
     NotPaused(Scope),
+    /// Nothing of the stack waits for a person's word.
+    #[error("{0} is neither held nor paused by itself: there is nothing to resume")]
+    NothingToResume(StackId),
     /// There is no such request.
     #[error("there is no request {0}")]
     UnknownRequest(String),

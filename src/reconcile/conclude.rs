@@ -101,7 +101,7 @@ pub async fn conclude(
         outcome,
         mut repaired,
         code_moved,
-        asking,
+        mut asking,
     } = ending;
     for check in [Some(&mut check), repaired.as_mut()].into_iter().flatten() {
         background::add(context, tracked, &record, &ledger, check).await;
@@ -146,9 +146,9 @@ pub async fn conclude(
         told.open_silently(now);
     }
     let Spread { entries, mut news } = news::spread(context, &told, now);
-    for notice in &asking.news {
-        news.extend(news::of_stack(context, notice, &audience, now));
-    }
+    let whom = (known.as_slice(), &audience);
+    let of_requests = news::of_requests(context, &mut asking.changed, &asking.news, whom, now);
+    news.extend(of_requests);
     if let Some(repair) = &repair {
         news.extend(news::of_stack(context, repair, &audience, now));
     }

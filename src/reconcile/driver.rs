@@ -25,8 +25,9 @@ use self::apart::{Settled, Unsettled};
 use super::command::{Command, Refusal, SourceUpdate};
 use super::context::Context;
 use super::fresh;
-use super::pass::{first_record, pass};
+use super::pass::pass;
 use super::pulse::Part;
+use super::record::first_record;
 use super::recover::{self, LeftOver};
 use super::release::release;
 use super::resolve::Tracked;
@@ -138,7 +139,8 @@ impl Driver {
                 let _gone = done.send(());
             }
             Command::PlanNow(stack, by, reply) => {
-                let _gone = reply.send(self.plan_now(&stack, Some(&by)).await);
+                let planned = self.run_now(&stack, Trigger::Person, Some(&by)).await;
+                let _gone = reply.send(planned);
             }
             Command::Rollback(stack, to, (rollback, by), reply) => {
                 let _gone = reply.send(self.roll_back(&stack, &to, rollback, &by).await);
@@ -154,10 +156,6 @@ impl Driver {
                 let _gone = reply.send(self.borrow(&stack));
             }
         }
-    }
-
-    async fn plan_now(&mut self, stack: &StackId, by: Option<&Identity>) -> Result<RunId, Refusal> {
-        self.run_now(stack, Trigger::Person, by).await
     }
 
     async fn run_now(
@@ -213,8 +211,11 @@ impl Driver {
         if self.active.contains(stack) || self.unsettled.contains_key(stack) {
             return Err(Refusal::Running(stack.clone()));
         }
-        let recorded = release(&self.context, stack, by).await?;
-        self.plan_now(stack, (!recorded).then_some(by)).await
+        if !self.stacks.contains_key(stack) {
+            return Err(Refusal::UnknownStack(stack.clone()));
+        }
+        release(&self.context, stack, by).await?;
+        self.run_now(stack, Trigger::Person, None).await
     }
 
     async fn take_source(&mut self, update: SourceUpdate) {

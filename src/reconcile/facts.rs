@@ -42,6 +42,17 @@ pub(super) async fn facts(
     })
 }
 
+/// Adds what the stack is to what is known of it.
+pub(super) fn of_stack(tracked: &Tracked, known: Facts) -> Facts {
+    Facts {
+        stack: Some(tracked.id.clone()),
+        source: Some(tracked.source.clone()),
+        dir: tracked.dir.clone(),
+        labels: tracked.settings.labels.clone(),
+        ..known
+    }
+}
+
 /// Keeps what was decided, and from what, so that people can ask why. That all is well needs no
 /// explanation.
 pub(super) async fn keep_decision(

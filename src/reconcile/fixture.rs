@@ -33,9 +33,9 @@ use super::driver::Driver;
 use super::handle::Handle;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
-use super::pass::first_record;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
+use super::record::first_record;
 use super::recover::LeftOver;
 use super::resolve::Tracked;
 use super::settings::{

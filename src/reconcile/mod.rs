@@ -49,6 +49,7 @@ pub mod pauses;
 mod posture;
 mod prepare;
 pub mod pulse;
+mod record;
 pub mod recover;
 mod release;
 pub mod replay;

@@ -8,7 +8,8 @@ use crate::domain::alert::{Alert, AlertEvent, RETURNS_WITHIN};
 use crate::domain::audience::Audience;
 use crate::domain::compose::Envelope;
 use crate::domain::ids::{AlertId, StackId};
-use crate::domain::notice::{AlertNotice, Notice};
+use crate::domain::notice::{AlertNotice, Notice, RequestNotice};
+use crate::domain::request::Request;
 use crate::domain::route::{Receivers, receivers};
 use crate::domain::stack::StackRecord;
 use crate::domain::tell::Told;
@@ -129,11 +130,62 @@ fn hearers(
         names.extend(to.escalate_to);
     }
     if notice.event.concerns_all_told() {
-        let still_there = |name: &&String| context.notifiers.names().any(|n| n == name.as_str());
-        let before = before.into_iter().flatten();
-        names.extend(before.filter(still_there).cloned());
+        names.extend(still_there(context, before.into_iter().flatten()));
     }
     names
+}
+
+/// Those of these notifiers that are configured yet.
+fn still_there<'a>(
+    context: &Context,
+    names: impl Iterator<Item = &'a String>,
+) -> impl Iterator<Item = String> {
+    names
+        .filter(|name| context.notifiers.names().any(|n| n == name.as_str()))
+        .cloned()
+}
+
+/// News of requests for everybody whom it concerns, who heard of them before included: the requests
+/// remember whom it went to. An open alert about the same tells of a request too.
+pub(super) fn of_requests(
+    context: &Context,
+    requests: &mut [Request],
+    notices: &[Notice],
+    (alerts, audience): (&[Alert], &Audience),
+    now: Timestamp,
+) -> Vec<Addressed> {
+    let mut news = Vec::new();
+    for notice in notices {
+        let mut names = routed(context, notice, audience, now).to;
+        if let Notice::Request(about) = notice {
+            names.extend(still_there(context, knowers(about, requests, alerts)));
+            let next = about.next.as_ref();
+            let told = |request: &&mut Request| {
+                request.id == about.request.id || next.is_some_and(|next| next.id == request.id)
+            };
+            for request in requests.iter_mut().filter(told) {
+                request.told_to.extend(names.iter().cloned());
+            }
+        }
+        news.extend(addressed(names, notice, now));
+    }
+    news
+}
+
+/// Who knows of a request already and has to hear this of it.
+fn knowers<'a>(
+    about: &'a RequestNotice,
+    requests: &'a [Request],
+    alerts: &'a [Alert],
+) -> impl Iterator<Item = &'a String> {
+    let requests = requests.iter();
+    let own = requests.filter(|request| request.id == about.request.id);
+    let alerts = alerts.iter();
+    let same = alerts.filter(|alert| alert.kind == about.kind && !alert.is_over());
+    let told = own.map(|request| &request.told_to);
+    told.chain(same.map(|alert| &alert.told_to))
+        .filter(|_| about.news.concerns_all_told())
+        .flatten()
 }
 
 /// Other news of a stack, or of a source, for everybody whom it concerns.

@@ -1,10 +1,8 @@
 //! One pass over one stack, in order: sync → plan → read → decide → act → verify → tell.
 
-use jiff::Timestamp;
-
+use crate::domain::attribute_key::AttributeKey;
 use crate::domain::check::StackCheck;
 use crate::domain::confirm::Confirmation;
-use crate::domain::content::AttributeKey;
 use crate::domain::guard::{Seen, contested, guards, held_off_until};
 use crate::domain::ids::CommitId;
 use crate::domain::policy::{By, DecisionKind, Facts, Guard, Reason, decide, ignore};
@@ -17,11 +15,12 @@ use super::asking::{self, Asking};
 use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
-use super::facts::{facts, keep_decision};
+use super::facts::{facts, keep_decision, of_stack};
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::opinion::opinion;
 use super::prepare::prepare;
+use super::record::record_of;
 use super::resolve::Tracked;
 use super::rollback;
 use super::sight::{check_of, see};
@@ -139,33 +138,6 @@ pub async fn pass(
     conclude(context, tracked, run, record, ending).await
 }
 
-/// What is remembered of a stack, brought in line with the configuration.
-pub(super) async fn record_of(
-    context: &Context,
-    tracked: &Tracked,
-) -> Result<StackRecord, StoreError> {
-    let known = context.store.stack(&tracked.id).await?;
-    Ok(StackRecord {
-        labels: tracked.settings.labels.clone(),
-        owners: tracked.owners.clone(),
-        max_age: duration(tracked.settings.policy.max_age),
-        tracked: true,
-        ..known.unwrap_or_else(|| first_record(tracked, context.now()))
-    })
-}
-
-/// A stack that nothing is known of yet.
-pub(super) fn first_record(tracked: &Tracked, now: Timestamp) -> StackRecord {
-    StackRecord::new(
-        tracked.id.clone(),
-        tracked.source.clone(),
-        tracked.dir.clone(),
-        tracked.workspace.clone(),
-        tracked.settings.labels.clone(),
-        now,
-    )
-}
-
 /// Decides; also tells what it was decided from.
 pub(super) fn decided(
     tracked: &Tracked,
@@ -178,13 +150,7 @@ pub(super) fn decided(
     let mut check = check_of(tracked, seen, commit);
     let settings = &tracked.settings.policy;
     let policy = &settings.policy;
-    let mut facts = Facts {
-        stack: Some(tracked.id.clone()),
-        source: Some(tracked.source.clone()),
-        dir: tracked.dir.clone(),
-        labels: tracked.settings.labels.clone(),
-        ..known
-    };
+    let mut facts = of_stack(tracked, known);
     ignore(&mut check.findings, policy, &facts);
     let confirmation = record.doubt.weigh(record.last.as_ref(), &check);
     let state = seen.plan.as_ref().and_then(|plan| plan.state.as_ref());

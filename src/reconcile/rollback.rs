@@ -6,7 +6,9 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
 use crate::domain::notice::RequestNews;
-use crate::domain::policy::{Approvable, Decision, DecisionKind, PolicyMode, Reason};
+use crate::domain::policy::{
+    Approvable, Decision, DecisionKind, Demand, Facts, PolicyMode, Reason, demand,
+};
 use crate::domain::request::{Request, Rollback};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
@@ -18,11 +20,12 @@ use super::attempt::Attempt;
 use super::command::Refusal;
 use super::conclude::conclude_run;
 use super::context::Context;
+use super::facts::of_stack;
 use super::history::{compared, history};
 use super::look::Sighting;
 use super::mirrors::mirror;
-use super::pass::record_of;
 use super::prepare::prepare;
+use super::record::record_of;
 use super::resolve::Tracked;
 use super::sight::{check_of, see};
 use super::step::{Next, finish, step};
@@ -105,7 +108,13 @@ pub(super) async fn pass(
     if let Some(failure) = check.failure.clone() {
         return failed(context, run, &record, approved, failure).await;
     }
-    check.decision = decision(tracked, &record, &check, &rollback, commit);
+    let now = Facts {
+        now: context.now(),
+        ..Facts::default()
+    };
+    let policy = &tracked.settings.policy.policy;
+    let demand = demand(&check.findings, policy, &of_stack(tracked, now));
+    check.decision = decision(policy.mode, &record, &check, (&rollback, commit), demand);
     let attempt = Attempt {
         context,
         tracked,
@@ -118,26 +127,42 @@ pub(super) async fn pass(
     }
 }
 
-/// A way back is never gone by itself; what forbids every apply forbids this one.
+/// A way back is never gone by itself; what forbids every apply forbids this one, and whose yes rules ask
+/// for is asked here too.
 fn decision(
-    tracked: &Tracked,
+    mode: PolicyMode,
     record: &StackRecord,
     check: &StackCheck,
-    rollback: &Rollback,
-    commit: &CommitId,
+    (rollback, commit): (&Rollback, &CommitId),
+    demand: Demand,
 ) -> Decision {
+    let is_known = rollback.asker.as_ref().is_some_and(|asker| asker.proven);
     let (kind, reason) = match (&record.held, check.verdict) {
         (Some(held), _) => (
             DecisionKind::Refuse,
             format!("{held}; look at the stack and say `mooring resume` first"),
         ),
-        (None, _) if tracked.settings.policy.policy.mode == PolicyMode::Observe => (
+        (None, _) if mode == PolicyMode::Observe => (
             DecisionKind::Refuse,
             "mode is observe: Mooring applies nothing here".to_owned(),
         ),
         (None, Verdict::InSync) => (
             DecisionKind::Nothing,
             format!("the stack is as {} wants it already", commit.short()),
+        ),
+        _ if !demand.refusals.is_empty() => {
+            return Decision {
+                reasons: demand.refusals,
+                ..Decision::new(DecisionKind::Refuse)
+            };
+        }
+        _ if demand.requirement.not_author && !is_known => (
+            DecisionKind::Refuse,
+            format!(
+                "policy asks for the yes of somebody else, and that {} wants it back is only said: \
+                 whoever does needs a token of their own",
+                rollback.by
+            ),
         ),
         _ => (
             DecisionKind::Ask,
@@ -159,6 +184,7 @@ fn decision(
             .map(Reason::from)
             .collect(),
         approvable,
+        requirement: demand.requirement,
         ..Decision::new(kind)
     }
 }
@@ -184,14 +210,13 @@ async fn settle(
     context: &Context,
     run: &Run,
     record: &StackRecord,
-    asking: Asking,
+    mut asking: Asking,
 ) -> Result<(), StoreError> {
     let now = context.now();
     let audience = news::audience(record);
-    let told = asking.news.iter();
-    let news: Vec<_> = told
-        .flat_map(|notice| news::of_stack(context, notice, &audience, now))
-        .collect();
+    let open = context.store.open_alerts(Some(&record.id)).await?;
+    let whom = (open.as_slice(), &audience);
+    let news = news::of_requests(context, &mut asking.changed, &asking.news, whom, now);
     let conclusion = Conclusion {
         run: Some(run),
         requests: &asking.changed,
@@ -268,4 +293,86 @@ async fn carry_out(
         settle(context, &run, &known, asking).await?;
     }
     Ok(Next::LookAgain)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::ids::{SourceName, StackId};
+    use crate::domain::policy::{Conditions, Effect, Policy, Requirement, Rule};
+    use crate::domain::requirement::Voter;
+    use crate::domain::testing::{check, pending};
+
+    fn asked_by(proven: bool) -> Rollback {
+        Rollback {
+            by: "ann".to_owned(),
+            reason: None,
+            asker: Some(Voter {
+                name: "ann".to_owned(),
+                proven,
+                groups: ["platform".to_owned()].into(),
+                emails: ["ann@example.com".to_owned()].into(),
+            }),
+        }
+    }
+
+    /// What is decided of a way back that one rule is about.
+    fn decided(effect: Effect, rollback: &Rollback) -> Decision {
+        let policy = Policy {
+            mode: PolicyMode::Heal,
+            rules: vec![Rule {
+                name: "tags".to_owned(),
+                when: Conditions::default(),
+                effect,
+            }],
+            ..Policy::default()
+        };
+        let (id, source) = (StackId::new("infra/a"), SourceName::new("infra"));
+        let (dir, workspace) = ("a".to_owned(), "default".to_owned());
+        let record = StackRecord::new(
+            id,
+            source,
+            dir,
+            workspace,
+            BTreeMap::new(),
+            Timestamp::UNIX_EPOCH,
+        );
+        let look = check(vec![pending("aws_sqs_queue.jobs", "tags.Env", "new")]);
+        let demand = demand(&look.findings, &policy, &Facts::default());
+        let back = (rollback, &CommitId::new("0123456789abcdef"));
+        decision(policy.mode, &record, &look, back, demand)
+    }
+
+    #[test]
+    fn a_way_back_needs_whose_yes_rules_ask_for() {
+        let requirement = Requirement {
+            count: 2,
+            groups: vec![vec!["platform".to_owned()]],
+            not_author: true,
+        };
+        let asks = || Effect::Ask(requirement.clone());
+        let decision = decided(asks(), &asked_by(true));
+        assert!(decision.is_approvable());
+        assert_eq!(decision.requirement, requirement);
+        // Who asks is not to approve it, so it has to be known who asks.
+        let claimed = decided(asks(), &asked_by(false));
+        assert_eq!(claimed.kind, DecisionKind::Refuse);
+        assert!(claimed.reasons[0].text.contains("token of their own"));
+        let safe = decided(Effect::Safe, &asked_by(false));
+        assert_eq!(safe.requirement, Requirement::default());
+        assert!(safe.is_approvable());
+    }
+
+    #[test]
+    fn what_a_rule_refuses_is_no_way_back_either() {
+        let refused = decided(Effect::Refuse, &asked_by(true));
+        assert_eq!(refused.kind, DecisionKind::Refuse);
+        assert!(!refused.is_approvable());
+        assert!(refused.reasons[0].text.contains("rule tags refuses"));
+    }
 }

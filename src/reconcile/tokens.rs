@@ -11,6 +11,7 @@ use super::command::Refusal;
 use super::context::Context;
 use super::fresh;
 use super::layout::random_key;
+use super::vote;
 
 /// Makes a token; what is stored of it is its hash.
 pub(super) async fn create(
@@ -50,9 +51,9 @@ pub(super) async fn token_of(context: &Context, secret: &str) -> Result<Option<T
     Ok(token)
 }
 
-/// Takes a token back.
+/// Takes a token back, and with it what was approved with it and is not used yet.
 pub(super) async fn revoke(context: &Context, id: &TokenId, by: &Identity) -> Result<(), Refusal> {
-    if context.store.revoke_token(id, by, context.now()).await? {
+    if vote::revoke_token(context, id, by).await? {
         tracing::info!(%by, token = %id, "token revoked");
         return Ok(());
     }

@@ -6,11 +6,12 @@ use crate::domain::alert::AlertKind;
 use crate::domain::audit::{Action, NewAudit};
 use crate::domain::finding::Severity;
 use crate::domain::identity::Identity;
-use crate::domain::ids::{AlertId, RequestId};
-use crate::domain::notice::{Notice, RequestLine, RequestNews, RequestNotice};
-use crate::domain::request::{Event, Request, RequestState, Vote};
+use crate::domain::ids::{AlertId, RequestId, TokenId};
+use crate::domain::notice::{Lapse, Notice, RequestLine, RequestNews, RequestNotice};
+use crate::domain::request::{Event, Proof, Request, RequestState, Vote};
 use crate::domain::requirement::Voter;
-use crate::store::{Conclusion, StoreError};
+use crate::domain::token::TokenState;
+use crate::store::{Addressed, Conclusion, StoreError};
 
 use super::command::Refusal;
 use super::context::Context;
@@ -32,18 +33,21 @@ pub(super) async fn vote(
     context: &Context,
     id: &RequestId,
     answer: Answer,
-    by: &Identity,
+    by_whom: &Identity,
     reason: Option<String>,
 ) -> Result<Request, Refusal> {
+    // Whoever revokes a token meanwhile comes before this or after it.
+    let _one_at_a_time = context.telling.lock().await;
     let request = context.store.request(id).await?;
     let request = request.ok_or(Refusal::UnknownRequest(id.to_string()))?;
     let now = context.now();
-    let voter = Voter::from(by);
-    let (identity, by) = (by, voter.name.clone());
+    let voter = Voter::from(by_whom);
+    let by = voter.name.clone();
     let said = Vote {
         voter: voter.clone(),
         at: now,
         reason: reason.clone(),
+        proof: proof(context, by_whom, now).await?,
     };
     let why = reason.clone();
     let (event, told) = match answer {
@@ -60,7 +64,7 @@ pub(super) async fn vote(
         digest: after.asked.binding.digest.clone(),
         reason: why,
     };
-    let entry = NewAudit::asked(now, identity, action);
+    let entry = NewAudit::asked(now, by_whom, action);
     tracing::info!(
         request = %id,
         stack = after.stack.as_str(),
@@ -69,16 +73,103 @@ pub(super) async fn vote(
         "answered: {}",
         told.as_str()
     );
-    tell(context, &after, told, &[entry], now).await?;
-    Ok(after)
+    Ok(tell(context, &after, told, &[entry], now).await?)
 }
 
-/// Ends every request whose time is up. Who had answered hears of it.
+/// What shows who somebody is: none of whoever has the operator's token, or if theirs opens nothing any
+/// more.
+async fn proof(
+    context: &Context,
+    by: &Identity,
+    now: Timestamp,
+) -> Result<Option<Proof>, StoreError> {
+    let Identity::Person { token, .. } = by else {
+        return Ok(None);
+    };
+    let token = context.store.token(token).await?;
+    let active = token.filter(|token| token.state(now) == TokenState::Active);
+    Ok(active.map(|token| Proof {
+        token: token.id,
+        until: token.grant.expires_at,
+    }))
+}
+
+/// Takes a token back along with every approval that was given with it; false if there is no such token
+/// or it is revoked already.
+pub(super) async fn revoke_token(
+    context: &Context,
+    token: &TokenId,
+    by: &Identity,
+) -> Result<bool, StoreError> {
+    let _one_at_a_time = context.telling.lock().await;
+    loop {
+        let now = context.now();
+        let (mut requests, mut news, mut audit) = (Vec::new(), Vec::new(), Vec::new());
+        for before in context.store.live_requests().await? {
+            let Ok(mut after) = before.after(Event::Withdraw(*token), now) else {
+                continue;
+            };
+            let lapse = Lapsed::of(&before, &after, Lapse::Revoked);
+            audit.push(NewAudit::asked(now, by, lapse.action));
+            let alert = alert_about(context, &after).await?;
+            let notice = notice(&after, lapse.news, alert, now);
+            news.extend(addressed(context, &mut after, &[notice], now).await?);
+            requests.push(after);
+        }
+        let follows = Conclusion {
+            requests: &requests,
+            news: &news,
+            audit: &audit,
+            ..Conclusion::default()
+        };
+        match context.store.revoke_token(token, by, now, &follows).await {
+            // A look has moved one of the requests in between.
+            Err(StoreError::Moved(_)) => {}
+            revoked => {
+                context.news_bell.notify_one();
+                return revoked;
+            }
+        }
+    }
+}
+
+/// What is told where votes no longer count.
+struct Lapsed {
+    action: Action,
+    news: RequestNews,
+}
+
+impl Lapsed {
+    fn of(before: &Request, after: &Request, why: Lapse) -> Self {
+        let of = after.lost_since(before);
+        let action = Action::ApprovalLapsed {
+            stack: after.stack.clone(),
+            request: after.id,
+            of: of.clone(),
+            token: why,
+            state: after.state.as_str(),
+        };
+        let news = RequestNews::Lapsed { by: of, why };
+        Self { action, news }
+    }
+}
+
+/// Does what time alone does to requests: their own is up, or that of the token of somebody who said yes.
+/// Who had answered hears of it.
 pub(super) async fn expire(context: &Context, now: Timestamp) -> Result<(), StoreError> {
     for request in context.store.due_requests(now).await? {
         match request.after(Event::Pass, now) {
-            Ok(over) if over.votes.is_empty() => put(context, &over, &[], &[]).await?,
-            Ok(over) => tell(context, &over, RequestNews::Expired, &[], now).await?,
+            Ok(after) if !after.state.is_over() => {
+                let lapse = Lapsed::of(&request, &after, Lapse::Expired);
+                let entry = NewAudit::own(now, lapse.action);
+                tell(context, &after, lapse.news, &[entry], now).await?;
+            }
+            Ok(over) if over.votes.is_empty() => {
+                put(context, &over, &[], &[]).await?;
+            }
+            Ok(over) => {
+                tell(context, &over, RequestNews::Expired, &[], now).await?;
+            }
             Err(unfit) => tracing::error!("{}: {unfit}", request.id),
         }
     }
@@ -96,7 +187,7 @@ pub(super) async fn forget(
     };
     let differs = vec!["the stack is no longer in its source".to_owned()];
     match request.after(Event::Void(differs), context.now()) {
-        Ok(over) => put(context, &over, &[], &[]).await,
+        Ok(over) => put(context, &over, &[], &[]).await.map(drop),
         Err(_) => Ok(()),
     }
 }
@@ -107,27 +198,23 @@ async fn tell(
     told: RequestNews,
     audit: &[NewAudit],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Request, StoreError> {
     let alert = alert_about(context, request).await?;
     let notice = notice(request, told, alert, now);
     put(context, request, &[notice], audit).await
 }
 
+/// Stores a request with the news of it; gives it as it is stored.
 async fn put(
     context: &Context,
     request: &Request,
     notices: &[Notice],
     audit: &[NewAudit],
-) -> Result<(), StoreError> {
-    let record = context.store.stack(&request.stack).await?;
-    let audience = record.as_ref().map(news::audience).unwrap_or_default();
-    let now = context.now();
-    let notices = notices.iter();
-    let news: Vec<_> = notices
-        .flat_map(|notice| news::of_stack(context, notice, &audience, now))
-        .collect();
+) -> Result<Request, StoreError> {
+    let mut request = request.clone();
+    let news = addressed(context, &mut request, notices, context.now()).await?;
     let conclusion = Conclusion {
-        requests: std::slice::from_ref(request),
+        requests: std::slice::from_ref(&request),
         news: &news,
         audit,
         ..Conclusion::default()
@@ -136,7 +223,21 @@ async fn put(
     if !news.is_empty() {
         context.news_bell.notify_one();
     }
-    Ok(())
+    Ok(request)
+}
+
+/// News of a request for everybody whom it concerns.
+async fn addressed(
+    context: &Context,
+    request: &mut Request,
+    notices: &[Notice],
+    now: Timestamp,
+) -> Result<Vec<Addressed>, StoreError> {
+    let record = context.store.stack(&request.stack).await?;
+    let audience = record.as_ref().map(news::audience).unwrap_or_default();
+    let open = context.store.open_alerts(Some(&request.stack)).await?;
+    let (requests, whom) = (std::slice::from_mut(request), (open.as_slice(), &audience));
+    Ok(news::of_requests(context, requests, notices, whom, now))
 }
 
 /// What the alert about the same as a request is about.
@@ -193,3 +294,8 @@ pub(super) fn notice(
 pub(super) const fn is_approved(request: &Request) -> bool {
     matches!(request.state, RequestState::Approved)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+#[path = "vote_tests.rs"]
+mod tests;

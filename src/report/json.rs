@@ -10,11 +10,10 @@ use crate::domain::failure::Failure;
 use crate::domain::finding::{AttributeChange, Finding, FindingAction, Note, Origin};
 use crate::domain::finding::{OutputFinding, Severity, Verdict};
 use crate::domain::ids::Address;
+use crate::domain::ignored::Ignored;
 use crate::domain::place::{Declared, LastChange};
 use crate::domain::plan::{Check, Mode};
-use crate::domain::policy::{
-    About, Approvable, By, Decision, DecisionKind, Ignored, Reason, Requirement,
-};
+use crate::domain::policy::{About, Approvable, By, Decision, DecisionKind, Reason, Requirement};
 use crate::domain::why::why;
 
 /// The whole document.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::samples::*;
 use super::*;
 use crate::domain::finding::{FindingAction, Origin, Severity};
-use crate::domain::policy::Ignored;
+use crate::domain::ignored::Ignored;
 use crate::domain::value::Value;
 
 #[test]

@@ -249,20 +249,20 @@ async fn a_token_is_known_by_its_hash_until_it_is_revoked_and_after() {
     store.token_used(&one.id, at(5)).await.unwrap();
     assert!(
         store
-            .revoke_token(&one.id, &operator(), at(6))
+            .revoke_token(&one.id, &operator(), at(6), &Conclusion::default())
             .await
             .unwrap()
     );
     assert!(
         !store
-            .revoke_token(&one.id, &operator(), at(7))
+            .revoke_token(&one.id, &operator(), at(7), &Conclusion::default())
             .await
             .unwrap()
     );
     let nobody = TokenId::from_uuid(Uuid::from_u128(9));
     assert!(
         !store
-            .revoke_token(&nobody, &operator(), at(7))
+            .revoke_token(&nobody, &operator(), at(7), &Conclusion::default())
             .await
             .unwrap()
     );

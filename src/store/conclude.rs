@@ -1,5 +1,7 @@
 //! The end of a look, in one piece.
 
+use sqlx::AnyConnection;
+
 use super::alerts::{AlertEntry, put_alert};
 use super::audit::append;
 use super::envelopes::{Addressed, put_news};
@@ -41,34 +43,42 @@ impl Store {
     /// is not remembered, and nothing is remembered that people ought to hear and do not.
     pub async fn conclude(&self, conclusion: &Conclusion<'_>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        if let Some(run) = conclusion.run {
-            put_run(&mut transaction, run).await?;
-        }
-        if let Some(stack) = conclusion.stack {
-            put_stack(&mut transaction, stack).await?;
-        }
-        if let Some((stack, entries)) = conclusion.ledger {
-            replace_ledger(&mut transaction, stack, entries).await?;
-        }
-        // Ended ones first: a trouble may end and another of its kind begin in one look.
-        let (ended, open): (Vec<_>, Vec<_>) = conclusion
-            .alerts
-            .iter()
-            .partition(|entry| entry.alert.is_over());
-        for entry in ended.into_iter().chain(open) {
-            put_alert(&mut transaction, entry).await?;
-        }
-        for news in conclusion.news {
-            put_news(&mut transaction, news).await?;
-        }
-        for request in conclusion.requests {
-            put_request(&mut transaction, request).await?;
-        }
-        if let Some((key, value)) = conclusion.memory {
-            put_memory(&mut transaction, key, value).await?;
-        }
-        append(&mut transaction, conclusion.audit).await?;
+        put_conclusion(&mut transaction, conclusion).await?;
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// Stores the end of a look as part of something larger.
+pub(super) async fn put_conclusion(
+    connection: &mut AnyConnection,
+    conclusion: &Conclusion<'_>,
+) -> Result<(), StoreError> {
+    if let Some(run) = conclusion.run {
+        put_run(connection, run).await?;
+    }
+    if let Some(stack) = conclusion.stack {
+        put_stack(connection, stack).await?;
+    }
+    if let Some((stack, entries)) = conclusion.ledger {
+        replace_ledger(connection, stack, entries).await?;
+    }
+    // Ended ones first: a trouble may end and another of its kind begin in one look.
+    let (ended, open): (Vec<_>, Vec<_>) = conclusion
+        .alerts
+        .iter()
+        .partition(|entry| entry.alert.is_over());
+    for entry in ended.into_iter().chain(open) {
+        put_alert(connection, entry).await?;
+    }
+    for news in conclusion.news {
+        put_news(connection, news).await?;
+    }
+    for request in conclusion.requests {
+        put_request(connection, request).await?;
+    }
+    if let Some((key, value)) = conclusion.memory {
+        put_memory(connection, key, value).await?;
+    }
+    append(connection, conclusion.audit).await
 }

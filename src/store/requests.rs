@@ -62,7 +62,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// The requests whose time is up.
+    /// The requests that time alone changes by now.
     pub async fn due_requests(&self, now: Timestamp) -> Result<Vec<Request>, StoreError> {
         let rows =
             sqlx::query("SELECT request FROM requests WHERE due_at <= $1 ORDER BY due_at, id")
@@ -83,7 +83,7 @@ pub(super) async fn put_request(
     connection: &mut AnyConnection,
     request: &Request,
 ) -> Result<(), StoreError> {
-    let due = (!request.state.is_over()).then_some(request.expires_at);
+    let due = request.due_at();
     let text = json(TABLE, request)?;
     let Some(before) = request.revision.checked_sub(1) else {
         sqlx::query(

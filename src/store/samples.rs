@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::Addressed;
 use crate::domain::alert::{Alert, AlertEvent, AlertKind, Trouble};
-use crate::domain::approval::{Approver, Binding, Intent};
+use crate::domain::approval::{Approver, Intent};
 use crate::domain::audience::Audience;
+use crate::domain::binding::Binding;
 use crate::domain::check::StackCheck;
 use crate::domain::compose::Envelope;
 use crate::domain::counts::VerdictCounts;

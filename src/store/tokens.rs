@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
 use super::audit::append;
+use super::conclude::put_conclusion;
 use super::row::{Columns, json, micros};
-use super::{Store, StoreError};
+use super::{Conclusion, Store, StoreError};
 use crate::domain::audit::{Action, NewAudit};
 use crate::domain::identity::Identity;
 use crate::domain::ids::TokenId;
@@ -80,13 +81,14 @@ impl Store {
         Ok(())
     }
 
-    /// Revokes a token, and stores who did; false, and nothing is stored, if it is revoked already
-    /// or there is none.
+    /// Revokes a token, and stores who did and what follows from it; false, and nothing is stored, if
+    /// it is revoked already or there is none.
     pub async fn revoke_token(
         &self,
         id: &TokenId,
         by: &Identity,
         now: Timestamp,
+        follows: &Conclusion<'_>,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let row = sqlx::query("SELECT * FROM tokens WHERE id = $1 AND revoked_at IS NULL")
@@ -106,6 +108,7 @@ impl Store {
             name: token.grant.name,
         };
         append(&mut transaction, &[NewAudit::asked(now, by, action)]).await?;
+        put_conclusion(&mut transaction, follows).await?;
         transaction.commit().await?;
         Ok(true)
     }

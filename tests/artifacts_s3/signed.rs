@@ -44,6 +44,44 @@ async fn credentials_child() {
     assert_eq!(spooled.waiting(), 1);
 }
 
+/// Whoever names a profile means it, whatever the environment of the process has for other programs.
+#[test]
+fn a_profile_that_is_set_goes_before_the_environment() {
+    let server = Server::s3s();
+    let bucket = server.root().join(BUCKET);
+    std::fs::create_dir(&bucket).unwrap();
+    let files = tempfile::TempDir::new().unwrap();
+    let credentials = files.path().join("credentials");
+    let profile = format!(
+        "[artifacts]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+    );
+    std::fs::write(&credentials, profile).unwrap();
+    let mut child = child("signed::profile_child", Some(&server));
+    child
+        .env("AWS_SECRET_ACCESS_KEY", "another-that-must-not-show")
+        .env("AWS_SHARED_CREDENTIALS_FILE", &credentials);
+    check_that(child);
+    let artifact = bucket.join(artifact(1, "check.json").to_string());
+    assert_eq!(std::fs::read(artifact).unwrap(), b"{}");
+}
+
+#[tokio::test]
+#[ignore = "run by the test above in an environment of its own"]
+async fn profile_child() {
+    let Some(place) = Place::given() else {
+        return;
+    };
+    let data = tempfile::TempDir::new().unwrap();
+    let bucket = S3Settings {
+        profile: Some("artifacts".to_owned()),
+        ..settings(BUCKET, "", Some(&place.endpoint))
+    };
+    let artifacts = open(bucket, data.path(), None).await.unwrap();
+    let check = artifact(1, "check.json");
+    artifacts.put(check, b"{}".to_vec()).await.unwrap();
+    upload(&artifacts).await.unwrap();
+}
+
 /// The store is the proxy too, so that no name has to be looked up.
 #[test]
 fn the_bucket_is_named_in_the_host_unless_path_style_is_asked_for() {

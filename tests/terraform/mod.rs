@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mooring::domain::approval::{ApprovedPlan, Binding};
+use mooring::domain::approval::ApprovedPlan;
+use mooring::domain::binding::Binding;
 use mooring::domain::failure::Failure;
 use mooring::domain::ids::{ChangeDigest, Fingerprint, StackId};
 use mooring::domain::policy::{Decision, DecisionKind};

@@ -7,6 +7,7 @@ use crate::domain::approval::Intent;
 use crate::domain::ids::{
     AlertId, ChangeDigest, MessageId, RequestId, RestoreDigest, RunId, SnapshotId, StackId, TokenId,
 };
+use crate::domain::notice::Lapse;
 use crate::domain::pause::{Pause, Scope as PauseScope};
 use crate::domain::policy::Reason;
 use crate::domain::run::Outcome;
@@ -61,6 +62,19 @@ pub enum Action {
         digest: ChangeDigest,
         /// Why, as they said it.
         reason: Option<String>,
+    },
+    /// Approvals of a request no longer count.
+    ApprovalLapsed {
+        /// The stack.
+        stack: StackId,
+        /// The request.
+        request: RequestId,
+        /// Whose they were.
+        of: Vec<String>,
+        /// What became of the token that they were given with.
+        token: Lapse,
+        /// Where the request is since.
+        state: &'static str,
     },
     /// Somebody paused something.
     Paused(Pause),
@@ -157,6 +171,7 @@ impl Action {
             Self::StackResumed { .. } => "stack_resumed",
             Self::RollbackWanted { .. } => "rollback_wanted",
             Self::RequestAnswered { .. } => "request_answered",
+            Self::ApprovalLapsed { .. } => "approval_lapsed",
             Self::Paused(_) => "paused",
             Self::Unpaused { .. } => "unpaused",
             Self::SnapshotOpened { .. } => "snapshot_opened",
@@ -185,7 +200,8 @@ impl Action {
             | Self::RestoreStarted {
                 stack, snapshot, ..
             } => json!({"stack": stack, "snapshot": snapshot}),
-            Self::RequestAnswered { stack, request, .. } => {
+            Self::RequestAnswered { stack, request, .. }
+            | Self::ApprovalLapsed { stack, request, .. } => {
                 json!({"stack": stack, "request": request})
             }
             Self::Paused(Pause { scope, .. }) | Self::Unpaused { scope } => match scope {
@@ -240,6 +256,9 @@ impl Action {
                 ("digest", json!(digest)),
                 ("reason", json!(reason)),
             ]),
+            Self::ApprovalLapsed {
+                of, token, state, ..
+            } => json!({"of": of, "token": token.as_str(), "state": state}),
             Self::Paused(pause) => present([
                 ("until", json!(pause.until)),
                 ("reason", json!(pause.reason)),

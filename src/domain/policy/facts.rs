@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::content::AttributeKey;
+use super::super::attribute_key::AttributeKey;
 use super::super::ids::{SourceName, StackId};
 use super::super::opinion::Opinion;
 use super::super::pause::Pause;

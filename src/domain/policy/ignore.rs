@@ -1,24 +1,9 @@
 //! What rules ignore: nobody is told of it, it is counted and listed, and it stays as it is.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
 use super::super::finding::Findings;
+use super::super::ignored::Ignored;
 use super::judge::{Judge, has_moved, told};
 use super::{About, By, Effect, EffectKind, Facts, Policy, Reason};
-
-/// What a finding is ignored by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Ignored {
-    /// The rule.
-    pub rule: String,
-    /// Who answers for it.
-    pub owner: String,
-    /// Why.
-    pub reason: String,
-    /// Until when; none means as long as the rule stands.
-    pub until: Option<Timestamp>,
-}
 
 /// Marks every finding of which rules ignore all that drifted.
 pub fn ignore(findings: &mut Findings, policy: &Policy, facts: &Facts) {

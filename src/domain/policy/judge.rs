@@ -1,7 +1,7 @@
 //! What is decided of each change of a plan: by what is built in, by the first rule that fits, or by
 //! default, which is that nothing is safe.
 
-use super::super::content::AttributeKey;
+use super::super::attribute_key::AttributeKey;
 use super::super::finding::{
     AttributeChange, Evidence, Finding, FindingAction, Origin, Severity, Subject,
 };

@@ -4,7 +4,8 @@ use jiff::civil::time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::content::{AttributeKey, tells_drift};
+use super::super::attribute_key::AttributeKey;
+use super::super::content::tells_drift;
 use super::super::finding::{Finding, FindingAction, Findings, Origin, Severity, Verdict};
 use super::super::hours::Hours;
 use super::super::ids::{Address, SourceName, StackId};
@@ -673,4 +674,38 @@ fn policies_in_rego_call_safe_what_no_rule_speaks_of_and_take_no_objection_away(
     let decision = with(&failed, vec![rule("tags", &["tags"], Effect::Safe)]);
     assert_eq!(decision.kind, DecisionKind::Ask);
     assert!(texts(&decision).contains("no end within 5000 ms"));
+}
+
+#[test]
+fn what_somebody_wants_applied_needs_all_that_rules_ask_of_its_changes() {
+    let rules = vec![
+        rule("env", &["tags.Env"], asking(1, "platform", true)),
+        rule("owner", &["tags.Owner"], asking(2, "security", false)),
+        rule("name", &["name"], Effect::Refuse),
+        rule("rest", &[], Effect::Safe),
+    ];
+    let demanded = |resources: Vec<Finding>, mode: PolicyMode| {
+        let policy = Policy {
+            mode,
+            ..heal(rules.clone())
+        };
+        demand(&check(resources).findings, &policy, &Facts::default())
+    };
+    for mode in [PolicyMode::Heal, PolicyMode::Sync] {
+        let both = demanded(
+            vec![
+                pending("a.b", "tags.Env", "new"),
+                pending("a.c", "tags.Owner", "new"),
+            ],
+            mode,
+        );
+        assert_eq!(both.requirement.count, 2);
+        assert!(both.requirement.not_author);
+        assert_eq!(both.requirement.groups.len(), 2);
+        assert_eq!(both.refusals, []);
+        let neither = demanded(vec![pending("a.b", "delay_seconds", "new")], mode);
+        assert_eq!(neither, Demand::default());
+        let refused = demanded(vec![pending("a.b", "name", "new")], mode);
+        assert_eq!(refused.refusals.len(), 1);
+    }
 }

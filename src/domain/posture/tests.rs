@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::samples::*;
 use super::*;
-use crate::domain::content::AttributeKey;
+use crate::domain::attribute_key::AttributeKey;
 use crate::domain::ids::RunId;
+use crate::domain::ignored::Ignored;
 use crate::domain::pattern::{NamePattern, StackPattern};
-use crate::domain::policy::Ignored;
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::selection::Selection;
 use crate::domain::stack::{Repair, StackRecord};

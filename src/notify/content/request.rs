@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::domain::notice::{RequestLine, RequestNews, RequestNotice};
+use crate::domain::notice::{Lapse, RequestLine, RequestNews, RequestNotice};
 
 use super::super::commands::Place;
 use super::super::steps;
@@ -76,6 +76,16 @@ fn happened(notice: &RequestNotice) -> (&'static str, String, Vec<String>) {
             format!("{by} took back the approval of request {short}"),
             Vec::new(),
         ),
+        RequestNews::Lapsed { by, why } => (
+            format!(
+                "the approval of request {short} by {} no longer counts",
+                by.join(" and ")
+            ),
+            vec![match why {
+                Lapse::Revoked => "The token that it was given with was revoked.".to_owned(),
+                Lapse::Expired => "The token that it was given with has expired.".to_owned(),
+            }],
+        ),
         RequestNews::Void { differs } => (
             match notice.next {
                 Some(_) => {
@@ -110,9 +120,10 @@ fn does(notice: &RequestNotice) -> &'static str {
         RequestNews::Approved { .. } if notice.request.missing.is_empty() => {
             "It plans the stack again, and applies that plan if it is exactly the one approved."
         }
-        RequestNews::Asked | RequestNews::Approved { .. } | RequestNews::Revoked { .. } => {
-            "It changes nothing before enough have approved."
-        }
+        RequestNews::Asked
+        | RequestNews::Approved { .. }
+        | RequestNews::Revoked { .. }
+        | RequestNews::Lapsed { .. } => "It changes nothing before enough have approved.",
         RequestNews::Rejected { .. } => {
             "It changes nothing, and asks again only when the plan is another."
         }

@@ -1,8 +1,12 @@
 //! The bodies that receivers rely on.
 
+use serde_json::Value as Json;
+
 use super::super::samples;
 use super::super::specimens::Specimen;
 use super::super::style::Style;
+use crate::domain::notice::Notice;
+
 use super::*;
 
 fn with<T>(notice: &Notice, make: impl FnOnce(Letter<'_>) -> T) -> T {
@@ -264,6 +268,39 @@ fn a_report_is_sent_with_its_facts() {
     assert_eq!(posture["counts"]["failed"], 1);
     assert_eq!(posture["new"]["items"][0]["stack"], "infra/live/db");
     assert_eq!(posture["window"]["from"], "2026-11-16T10:00:00Z");
+}
+
+/// They come with `mooring notify`, and from when the receiver was a chat.
+#[test]
+fn what_is_about_several_stacks_names_them() {
+    let group = json(&Specimen::GroupGrows.notice());
+    assert_eq!(group["notice"], "group");
+    assert!(group["event"].is_string());
+    let members = group["members"].as_array().unwrap();
+    assert!(
+        members
+            .iter()
+            .all(|m| m["stack"].is_string() && m["alert"].is_string())
+    );
+    assert!(group["open"].as_u64() <= group["total"].as_u64());
+    assert!(group["cause"].is_string() && group["check"].is_object());
+
+    let repairs = json(&Specimen::RepairedAlike.notice());
+    assert_eq!(repairs["notice"], "repairs");
+    let members = repairs["members"].as_array().unwrap();
+    assert!(members.len() > 1);
+    assert!(
+        members
+            .iter()
+            .all(|m| m["stack"].is_string() && m["run"].is_string())
+    );
+
+    let digest = json(&Specimen::QuietHours.notice());
+    assert_eq!(digest["reason"], "quiet_hours");
+    let line = &digest["lines"][0];
+    for field in ["event", "severity", "at", "text"] {
+        assert!(line[field].is_string(), "{field} in {line}");
+    }
 }
 
 #[test]
