@@ -312,6 +312,14 @@ impl RequestNews {
         !matches!(self, Self::Asked)
     }
 
+    /// Whether nothing can become of the request any more.
+    pub const fn ends_it(&self) -> bool {
+        matches!(
+            self,
+            Self::Rejected { .. } | Self::Void { .. } | Self::Expired
+        )
+    }
+
     /// The stable word.
     pub const fn as_str(&self) -> &'static str {
         match self {

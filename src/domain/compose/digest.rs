@@ -8,9 +8,10 @@ use crate::domain::alert::{AlertEvent, AlertKind, Resolution};
 use crate::domain::brief::brief;
 use crate::domain::cause::Cause;
 use crate::domain::finding::Severity;
-use crate::domain::ids::AlertId;
+use crate::domain::ids::{AlertId, RequestId};
 use crate::domain::notice::{
-    AlertNotice, DigestLine, DigestNotice, DigestReason, Notice, RepairNotice,
+    AlertNotice, DigestLine, DigestNotice, DigestReason, Notice, RepairNotice, RequestNews,
+    RequestNotice,
 };
 
 use super::{GROUP_FROM, repairs};
@@ -23,6 +24,7 @@ pub(super) fn digest<'n>(
 ) -> Notice {
     let mut lines = Vec::new();
     let mut alerts: BTreeMap<AlertId, (bool, &AlertNotice)> = BTreeMap::new();
+    let mut requests: BTreeMap<RequestId, (bool, &RequestNotice)> = BTreeMap::new();
     let mut repaired: BTreeMap<Option<String>, Vec<(&RepairNotice, Option<Cause>)>> =
         BTreeMap::new();
     for notice in notices {
@@ -45,13 +47,11 @@ pub(super) fn digest<'n>(
                     many => format!("{} stacks: {}", many.len(), group.cause),
                 },
             }),
-            Notice::Request(request) => lines.push(DigestLine {
-                stack: Some(request.stack.clone()),
-                event: request.news.as_str().to_owned(),
-                severity: request.severity,
-                at: request.at,
-                text: brief(&request.check),
-            }),
+            Notice::Request(request) => {
+                let known = requests.get(&request.request.id);
+                let began = known.map_or(request.news == RequestNews::Asked, |(began, _)| *began);
+                requests.insert(request.request.id, (began, request));
+            }
             Notice::Repaired(repair) => {
                 let kind = repairs::kind(repair);
                 let key = kind.as_ref().map(|kind| kind.key.clone());
@@ -78,6 +78,17 @@ pub(super) fn digest<'n>(
         }
     }
     let mut came_and_went = 0;
+    for (began, request) in requests.into_values() {
+        let about = request.alert.and_then(|alert| alerts.get(&alert));
+        let settled = about.is_some_and(|(_, alert)| {
+            alert.event == AlertEvent::Resolved && alert.at >= request.at
+        });
+        if began && request.news.ends_it() && request.next.is_none() {
+            came_and_went += 1;
+        } else if !settled {
+            lines.push(line_of_request(request));
+        }
+    }
     let mut causes: BTreeMap<(Option<&str>, AlertEvent), Vec<&AlertNotice>> = BTreeMap::new();
     for (began, alert) in alerts.into_values() {
         if began && alert.event == AlertEvent::Resolved {
@@ -107,6 +118,16 @@ pub(super) fn digest<'n>(
         lines,
         came_and_went,
     })
+}
+
+fn line_of_request(request: &RequestNotice) -> DigestLine {
+    DigestLine {
+        stack: Some(request.stack.clone()),
+        event: request.news.as_str().to_owned(),
+        severity: request.severity,
+        at: request.at,
+        text: brief(&request.check),
+    }
 }
 
 fn line_of_repair(text: String, at: Timestamp) -> DigestLine {

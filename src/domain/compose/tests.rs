@@ -1,3 +1,5 @@
+mod requests;
+
 use std::collections::BTreeMap;
 
 use jiff::civil::time;
