@@ -15,6 +15,7 @@ use crate::notify::{Notifiers, NotifyError, Switch};
 use crate::reconcile::bells::Bells;
 use crate::reconcile::command::Command;
 use crate::reconcile::context::{Context, Heads, States, Stop};
+use crate::reconcile::costs::Costs;
 use crate::reconcile::driver::Driver;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
@@ -254,6 +255,8 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         stop: Stop::default(),
         states,
         heads: Heads::default(),
+        machine: terraform::Machine::read(),
+        costs: Costs::default(),
         mirrors: Mirrors::default(),
         pauses,
         policies,

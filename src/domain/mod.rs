@@ -22,6 +22,7 @@ mod compare;
 pub mod compose;
 pub mod confirm;
 pub mod content;
+pub mod cost;
 pub mod counts;
 pub mod digest;
 pub mod document;

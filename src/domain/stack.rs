@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::attribute_key::AttributeKey;
 use super::check::StackCheck;
 use super::confirm::Doubt;
+use super::cost::Cost;
 use super::finding::Verdict;
 use super::history::{Drifting, drifting};
 use super::ids::{CommitId, SourceName, StackId};
@@ -104,6 +105,9 @@ pub struct StackRecord {
     pub doubt: Doubt,
     /// What was repaired lately, to see whether it comes back.
     pub repairs: Vec<Repair>,
+    /// What looks at it usually use.
+    #[serde(default)]
+    pub cost: Option<Cost>,
 }
 
 impl StackRecord {
@@ -139,6 +143,7 @@ impl StackRecord {
             held: None,
             doubt: Doubt::default(),
             repairs: Vec::new(),
+            cost: None,
         }
     }
 

@@ -14,8 +14,10 @@ use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::notify::Notifiers;
 use crate::rego::Policies;
 use crate::store::Store;
+use crate::terraform::Machine;
 
 use super::bells::Bells;
+use super::costs::Costs;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
 use super::pauses::PauseSwitch;
@@ -52,6 +54,10 @@ pub struct Context {
     pub states: States,
     /// Where each source is in Git.
     pub heads: Heads,
+    /// What this machine has for engines.
+    pub machine: Machine,
+    /// What looks at each stack usually use.
+    pub costs: Costs,
     /// The repositories of the sources.
     pub mirrors: Mirrors,
     /// What is not to be changed for now.

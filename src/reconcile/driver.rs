@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::domain::audit::{Action, NewAudit};
+use crate::domain::cost::Cost;
 use crate::domain::identity::Identity;
 use crate::domain::ids::{RunId, SourceName, StackId};
 use crate::domain::pause::Scope;
@@ -261,6 +262,9 @@ impl Driver {
             .as_ref()
             .is_some_and(|r| r.doubt.unconfirmed.is_some());
         let checked = record.as_ref().and_then(|record| record.checked_at);
+        if let Some(cost) = record.as_ref().and_then(|record| record.cost) {
+            self.context.costs.know(&id, cost);
+        }
         let (trigger, due) = match checked {
             _ if touched.contains(&id) => (Trigger::Git, Some(now)),
             None => (Trigger::FirstSight, Some(now)),
@@ -450,7 +454,7 @@ impl Driver {
                     .settings
                     .jobs
                     .saturating_sub(self.running.len()),
-                memory: None,
+                memory: self.memory_left(),
                 idle: self.running.is_empty(),
             };
             let (stacks, heads) = (&self.stacks, &self.context.heads);
@@ -461,13 +465,21 @@ impl Driver {
                 let known = source.is_some_and(|source| heads.get(source).is_some());
                 known && !active.contains(&run.stack) && !unsettled.contains_key(&run.stack)
             };
-            match self.queue.next(&room, now, may, |_| 0) {
+            let needs = |stack: &StackId| Cost::memory(self.context.costs.of(stack));
+            match self.queue.next(&room, now, may, needs) {
                 Some(run) => self.start(&run),
                 None => break,
             }
         }
         metrics::queue_length(self.queue.len());
         metrics::runs_active(self.running.len());
+    }
+
+    /// Memory that no run under way is taken to need, in bytes.
+    fn memory_left(&self) -> Option<u64> {
+        let running = self.active.iter();
+        let taken = running.map(|stack| Cost::memory(self.context.costs.of(stack)));
+        Some(self.context.machine.memory?.saturating_sub(taken.sum()))
     }
 
     fn start(&mut self, run: &Run) {

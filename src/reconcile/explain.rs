@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::plan_json::{ReadError, Reader, Reading, Schema};
-use crate::terraform::{Environment, Limits, PlanFile, Workdir};
+use crate::terraform::{Environment, Limits, Machine, PlanFile, Workdir};
 
 use super::layout::random_key;
 use super::local::find_engine;
@@ -128,6 +129,8 @@ pub async fn from_plan_file(
             apply: engined.limit,
             grace: Duration::from_secs(10),
         },
+        runtime: Machine::read().go_runtime(1),
+        meter: Arc::default(),
     };
     let file = PlanFile::open_existing(file);
     let wanted = Wanted {

@@ -24,11 +24,13 @@ use crate::notify::Notifiers;
 use crate::notify::settings::{ChannelSettings, NotifierSettings, NotifySettings, Value};
 use crate::secret::SecretSource;
 use crate::store::Store;
+use crate::terraform::Machine;
 
 use super::bells::Bells;
 use super::command::{Command, SourceUpdate};
 pub(crate) use super::context::Context;
 use super::context::{Heads, States, Stop};
+use super::costs::Costs;
 use super::driver::Driver;
 use super::handle::Handle;
 use super::layout::Layout;
@@ -194,6 +196,8 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         stop: Stop::default(),
         states: States::default(),
         heads: Heads::default(),
+        machine: Machine::default(),
+        costs: Costs::default(),
         mirrors: Mirrors::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,

@@ -23,7 +23,7 @@ use crate::domain::place::{Declared, Recipe};
 use crate::domain::policy::{Decision, DecisionKind, Facts, Policy, decide};
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::git;
-use crate::terraform::{Engine, Environment, Limits, Workdir};
+use crate::terraform::{Engine, Environment, Limits, Machine, Workdir};
 
 use super::cache::{self, CheckDir};
 use super::context::States;
@@ -78,6 +78,8 @@ struct Shared {
     copy: MirrorTree,
     scratch: CheckDir,
     states: States,
+    /// For the Go runtime of engines.
+    runtime: Vec<(&'static str, String)>,
     cancel: CancellationToken,
 }
 
@@ -185,6 +187,7 @@ async fn prepare(mut request: Request, cancel: CancellationToken) -> Result<Shar
     Ok(Shared {
         copy: MirrorTree::new(&tree, &root, &request.cache),
         states: States::default(),
+        runtime: Machine::read().go_runtime(request.jobs),
         key: DigestKey::new(random_key().map_err(|error| no_cache(&request.cache, &error))?),
         request,
         root,
@@ -409,6 +412,8 @@ async fn workdir(shared: &Shared, found: &Found) -> Result<(Workdir, bool), Fail
         backend_config: Vec::new(),
         scratch: shared.scratch.path().join(found.dir.replace('/', "_")),
         limits: shared.request.limits,
+        runtime: shared.runtime.clone(),
+        meter: Arc::default(),
     };
     if own.is_initialised() {
         return Ok((own, false));

@@ -20,6 +20,7 @@ pub mod command;
 pub mod composer;
 pub mod conclude;
 pub mod context;
+pub mod costs;
 pub mod driver;
 mod examine;
 pub mod explain;

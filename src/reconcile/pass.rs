@@ -1,5 +1,7 @@
 //! One pass over one stack, in order: sync → plan → read → decide → act → verify → tell.
 
+use std::time::Instant;
+
 use crate::domain::attribute_key::AttributeKey;
 use crate::domain::check::StackCheck;
 use crate::domain::confirm::Confirmation;
@@ -41,6 +43,7 @@ pub async fn pass(
     {
         return rollback::pass(context, tracked, run, rollback, &commit, Some(request)).await;
     }
+    let began = Instant::now();
     let mut record = record_of(context, tracked).await?;
     let commit = &asking::commit_of(context, tracked, commit).await?;
     run.commit = Some(commit.clone());
@@ -77,6 +80,11 @@ pub async fn pass(
     if context.stop.plans.is_cancelled() {
         conclude_run(context, &mut run, Outcome::Cancelled).await?;
         return Ok(Next::Rest);
+    }
+    if let Ok(workdir) = &prepared {
+        let wall = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let spent = workdir.meter.spent();
+        record.cost = Some(context.costs.saw(&tracked.id, spent, wall));
     }
     step(context, &mut run, RunState::Deciding).await?;
     let opinion = match &prepared {

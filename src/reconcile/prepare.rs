@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
@@ -62,6 +63,8 @@ async fn workdir(context: &Context, tracked: &Tracked, dir: PathBuf) -> Result<W
         backend_config: settings.backend_config.clone(),
         scratch: context.layout.scratch(&tracked.id),
         limits: limits(&settings.timeouts),
+        runtime: context.machine.go_runtime(context.settings.jobs),
+        meter: Arc::default(),
     })
 }
 

@@ -182,6 +182,7 @@ pub(super) fn check(stack: &str) -> StackCheck {
 
 pub(super) fn stack(name: &str) -> StackRecord {
     StackRecord {
+        cost: None,
         id: stack_id(name),
         source: SourceName::new("infra"),
         dir: name.into(),

@@ -16,6 +16,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use super::argv;
 use super::environment::Environment;
 use super::failures::{plain, without_secrets};
+use super::meter::Meter;
 use super::output::Capture;
 use super::process::{self, Ended, Stops};
 
@@ -92,6 +93,7 @@ impl Engine {
             cancel,
             &mut |bytes| out.take(bytes),
             &mut |bytes| err.take(bytes),
+            &Meter::default(),
         )
         .await
         .map_err(|cause| process::cannot_start(&path, dir, &cause))?;

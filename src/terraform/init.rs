@@ -86,6 +86,7 @@ impl Workdir {
             cancel,
             &mut |bytes| events.take(bytes),
             &mut |bytes| err.take(bytes),
+            &self.meter,
         )
         .await
         .map_err(|cause| process::cannot_start(&self.engine.program, &self.dir, &cause))?;

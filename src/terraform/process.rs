@@ -17,6 +17,7 @@ use crate::domain::failure::{Failure, FailureKind};
 
 use super::environment::Environment;
 use super::failures::plain;
+use super::meter::Meter;
 
 /// Between the first and the second interrupt of something that may be stopped.
 const SECOND_INTERRUPT: Duration = Duration::from_secs(1);
@@ -207,8 +208,9 @@ pub(super) async fn run(
     cancel: &CancellationToken,
     stdout: Sink<'_>,
     stderr: Sink<'_>,
+    meter: &Meter,
 ) -> std::io::Result<Ended> {
-    watch(command, stops, cancel, Out::Sink(stdout), stderr).await
+    watch(command, stops, cancel, (Out::Sink(stdout), stderr), meter).await
 }
 
 /// The same with standard output in pieces of at most 64 KiB. If the receiving end goes away the
@@ -219,9 +221,10 @@ pub(super) async fn feed(
     cancel: &CancellationToken,
     pieces: &mpsc::Sender<Vec<u8>>,
     stderr: Sink<'_>,
+    meter: &Meter,
 ) -> std::io::Result<Ended> {
     let stop = cancel.child_token();
-    let watching = watch(command, stops, &stop, Out::Channel(pieces), stderr);
+    let watching = watch(command, stops, &stop, (Out::Channel(pieces), stderr), meter);
     tokio::pin!(watching);
     tokio::select! {
         ended = &mut watching => ended,
@@ -236,8 +239,8 @@ async fn watch(
     mut command: Command,
     stops: Stops,
     cancel: &CancellationToken,
-    stdout: Out<'_>,
-    stderr: Sink<'_>,
+    (stdout, stderr): (Out<'_>, Sink<'_>),
+    meter: &Meter,
 ) -> std::io::Result<Ended> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut leader = Leader::spawn(command, true)?;
@@ -253,15 +256,18 @@ async fn watch(
         tokio::pin!(pumping);
         let mut drained = false;
         let stopped = {
+            let metering = meter.watch(leader.pid);
             let supervising = leader.supervise(stops, cancel);
-            tokio::pin!(supervising);
+            tokio::pin!(supervising, metering);
             loop {
                 tokio::select! {
                     stopped = &mut supervising => break stopped,
                     () = &mut pumping, if !drained => drained = true,
+                    () = &mut metering => {}
                 }
             }
         };
+        meter.ended(leader.pid);
         leader.kill_group();
         over.cancel();
         if !drained {

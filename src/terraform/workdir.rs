@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -16,6 +17,7 @@ use super::argv;
 use super::engine::Engine;
 use super::environment::Environment;
 use super::failures::{self, plain};
+use super::meter::Meter;
 use super::output::{Capture, Events};
 use super::process::{self, Ended, Sink, Stops};
 
@@ -58,6 +60,10 @@ pub struct Workdir {
     pub scratch: PathBuf,
     /// Time limits.
     pub limits: Limits,
+    /// Settings of the engine's Go runtime that hold where `env` has none.
+    pub runtime: Vec<(&'static str, String)>,
+    /// Counts what the commands use.
+    pub meter: Arc<Meter>,
 }
 
 impl Workdir {
@@ -124,6 +130,11 @@ impl Workdir {
         if let Some(workspace) = &self.workspace {
             command.env("TF_WORKSPACE", workspace);
         }
+        for (name, value) in &self.runtime {
+            if self.env.text(name).is_none() {
+                command.env(name, value);
+            }
+        }
         command
     }
 
@@ -148,9 +159,16 @@ impl Workdir {
         stdout: Sink<'_>,
     ) -> Result<(), Failure> {
         let mut err = Capture::messages();
-        let ended = process::run(command, stops, cancel, stdout, &mut |b| err.take(b))
-            .await
-            .map_err(|cause| process::cannot_start(&self.engine.program, &self.dir, &cause))?;
+        let ended = process::run(
+            command,
+            stops,
+            cancel,
+            stdout,
+            &mut |b| err.take(b),
+            &self.meter,
+        )
+        .await
+        .map_err(|cause| process::cannot_start(&self.engine.program, &self.dir, &cause))?;
         let text = err.text();
         match self.exit_status(step, &ended, stops)? {
             status if status.success() => Ok(()),

@@ -81,6 +81,8 @@ impl Bench {
                 apply: Duration::from_secs(60),
                 grace: Duration::from_secs(20),
             },
+            runtime: Vec::new(),
+            meter: std::sync::Arc::default(),
         }
     }
 }

@@ -1,0 +1,40 @@
+//! A stand-in for Terraform that costs next to nothing: it hands out a plan that real Terraform made.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The files that it hands out, beside the program.
+pub(crate) const PLAN: &str = "in-sync.plan";
+pub(crate) const STATE: &str = "in-sync.tfstate";
+
+/// Does what Terraform would do in the directory that this runs in.
+pub(crate) fn run(arguments: &[String]) -> std::io::Result<ExitCode> {
+    let beside = |name: &str| -> std::io::Result<PathBuf> {
+        let program = std::env::current_exe()?;
+        Ok(program.parent().unwrap_or(Path::new("/")).join(name))
+    };
+    match arguments.first().map(String::as_str) {
+        Some("version") => println!("{{\"terraform_version\":\"1.11.4\"}}"),
+        Some("init") => {
+            let dir = std::env::current_dir()?;
+            let backend = format!(
+                "{{\"version\":3,\"backend\":{{\"type\":\"s3\",\"config\":{{\"bucket\":\"b\",\
+                 \"key\":\"{}\"}}}}}}",
+                dir.display()
+            );
+            fs::create_dir_all(".terraform")?;
+            fs::write(".terraform/terraform.tfstate", backend)?;
+        }
+        Some("plan") => {
+            let out = arguments.iter().find_map(|a| a.strip_prefix("-out="));
+            fs::copy(beside(PLAN)?, out.unwrap_or("plan"))?;
+        }
+        Some("state") => print!("{}", fs::read_to_string(beside(STATE)?)?),
+        other => {
+            eprintln!("the stub does not know {other:?}");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,119 @@
+//! What this machine, or the container on it, has for engines.
+
+use std::path::Path;
+
+/// Of the memory this much is for runs; the rest is for Mooring itself and what nobody foresaw.
+const FOR_RUNS: u64 = 85;
+/// Mooring itself, its database and its caches, in bytes.
+const OWN: u64 = 192 << 20;
+/// With less memory for each run an engine collects its garbage as it does by default.
+const TUNED_FROM: u64 = 512 << 20;
+/// An engine and its providers share what a run has.
+const PROCESSES: u64 = 4;
+
+/// What there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Memory for runs, in bytes; none if the kernel does not tell.
+    pub memory: Option<u64>,
+}
+
+impl Machine {
+    /// Asks the kernel: the limit of the control group (version 2, all the way up), else all memory.
+    pub fn read() -> Self {
+        Self::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"))
+    }
+
+    fn of(proc: &Path, cgroups: &Path) -> Self {
+        let limits = [cgroup_limit(proc, cgroups), total(proc)];
+        let least = limits.into_iter().flatten().min();
+        Self {
+            memory: least.map(|bytes| bytes.saturating_sub(OWN) / 100 * FOR_RUNS),
+        }
+    }
+
+    /// Variables for the Go runtime of engines, of which so many run at once: with memory to spare
+    /// they collect less garbage, and none uses more than its share.
+    pub fn go_runtime(&self, jobs: usize) -> Vec<(&'static str, String)> {
+        let jobs = u64::try_from(jobs.max(1)).unwrap_or(u64::MAX);
+        match self.memory.map(|memory| memory / jobs) {
+            Some(share) if share >= TUNED_FROM => vec![
+                ("GOGC", "400".to_owned()),
+                ("GOMEMLIMIT", (share / PROCESSES).to_string()),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn total(proc: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(proc.join("meminfo")).ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+/// The smallest limit of the group and those above it.
+fn cgroup_limit(proc: &Path, cgroups: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(proc.join("self/cgroup")).ok()?;
+    let group = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let own = cgroups.join(group);
+    let limits = own
+        .ancestors()
+        .take_while(|dir| dir.starts_with(cgroups))
+        .filter_map(|dir| {
+            std::fs::read_to_string(dir.join("memory.max"))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        });
+    limits.min()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn the_smallest_limit_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let (proc, groups) = (root.path().join("proc"), root.path().join("groups"));
+        let read = || Machine::of(&proc, &groups).memory;
+        assert_eq!(read(), None);
+        write(
+            &proc,
+            "meminfo",
+            "MemTotal:       16777216 kB\nMemFree: 1 kB\n",
+        );
+        let of = |bytes: u64| Some((bytes - OWN) / 100 * FOR_RUNS);
+        assert_eq!(read(), of(16 << 30));
+        write(&proc, "self/cgroup", "0::/system.slice/mooring\n");
+        write(&groups, "system.slice/mooring/memory.max", "max\n");
+        assert_eq!(read(), of(16 << 30));
+        write(&groups, "system.slice/memory.max", "4294967296\n");
+        assert_eq!(read(), of(4 << 30));
+        write(&groups, "system.slice/mooring/memory.max", "1073741824\n");
+        assert_eq!(read(), of(1 << 30));
+    }
+
+    #[test]
+    fn engines_are_tuned_only_where_there_is_memory_for_it() {
+        let machine = Machine {
+            memory: Some(8 << 30),
+        };
+        let tuned = machine.go_runtime(4);
+        assert_eq!(tuned[1], ("GOMEMLIMIT", (512_u64 << 20).to_string()));
+        assert!(machine.go_runtime(32).is_empty());
+        assert!(Machine::default().go_runtime(1).is_empty());
+    }
+}
