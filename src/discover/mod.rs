@@ -10,6 +10,7 @@ mod owners;
 mod paths;
 mod places;
 mod read;
+mod settings;
 mod text;
 mod walk;
 
@@ -26,6 +27,7 @@ use read::Directory;
 
 pub use owners::{OwnersFile, owners};
 pub use places::places;
+pub use settings::{SETTINGS_FILE, read_settings, settings_files};
 
 /// Nested expressions are parsed by recursion.
 const STACK_SIZE: usize = 128 << 20;

@@ -223,6 +223,7 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
         workspace: "default".to_owned(),
         settings: stack_settings(),
         reads: Vec::new(),
+        watch: Vec::new(),
         owners: Vec::new(),
         problem: None,
     };
@@ -238,6 +239,7 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
         commit: CommitId::new("c"),
         stacks: vec![tracked],
         touched: BTreeSet::new(),
+        unread: None,
     };
     let (done, taken) = oneshot::channel();
     let source = Command::Source(update, done);

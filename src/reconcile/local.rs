@@ -30,7 +30,7 @@ use super::context::States;
 use super::layout::random_key;
 use super::look::{Lens, Sighting, failed, look};
 use super::mirror_tree::MirrorTree;
-use super::replay::Judging;
+use super::replay::{Judging, Place};
 use super::resolve::problem;
 
 /// What to check and how.
@@ -342,7 +342,11 @@ fn as_check(shared: &Shared, found: &Found, workspace: String, mut seen: Sightin
     let decision = shared.request.judging.decide(
         seen.verdict,
         &mut seen.findings,
-        Some((&dir, &workspace)),
+        Some(Place {
+            tree: &shared.tree,
+            dir: &dir,
+            workspace: &workspace,
+        }),
         Timestamp::now(),
     );
     let recipe = Recipe {

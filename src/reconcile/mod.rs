@@ -52,6 +52,7 @@ pub mod recover;
 mod release;
 pub mod replay;
 pub mod reports;
+mod repository;
 pub mod resolve;
 mod restore;
 mod rollback;

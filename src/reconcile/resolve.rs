@@ -27,6 +27,8 @@ pub struct Tracked {
     pub settings: StackSettings,
     /// Other paths in the repository that it reads.
     pub reads: Vec<String>,
+    /// Other paths at which a change is a reason to look, and none to think that the code moved.
+    pub watch: Vec<String>,
     /// Who owns its directory, as the repository says.
     pub owners: Vec<String>,
     /// Why its configuration cannot be read, if it cannot.
@@ -116,6 +118,7 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
                 workspace: workspace_of(&settings),
                 settings,
                 reads,
+                watch: Vec::new(),
                 owners: Vec::new(),
                 problem: problem(found),
             };

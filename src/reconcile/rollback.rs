@@ -135,7 +135,7 @@ fn decision(
             DecisionKind::Refuse,
             format!("{held}; look at the stack and say `mooring resume` first"),
         ),
-        (None, _) if tracked.settings.policy.policy.mode == PolicyMode::Observe => (
+        (None, _) if tracked.settings.policy.policy.furthest() == PolicyMode::Observe => (
             DecisionKind::Refuse,
             "mode is observe: Mooring applies nothing here".to_owned(),
         ),

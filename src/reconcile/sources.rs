@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::discover::{discover, owners};
+use crate::discover::{discover, owners, settings_files};
 use crate::domain::codeowners::Owners;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
@@ -19,13 +19,22 @@ use crate::telemetry::metrics;
 
 use super::command::{Command, SourceUpdate};
 use super::context::Context;
-use super::history::moved;
-use super::resolve::resolve;
+use super::history::{any_moved, moved};
+use super::repository::Repository;
+use super::resolve::{Tracked, resolve};
 use super::settings::SourceSettings;
-use super::source_alert;
+use super::source_alert::{self, FAILURES_TOLD_FROM};
 
 /// A whole fetch, however much it brings, ends within this time.
 const FETCH_LIMIT: Duration = Duration::from_secs(900);
+
+/// What is known of a source since the start.
+#[derive(Debug, Default)]
+struct Known {
+    commit: Option<CommitId>,
+    /// Why settings in it cannot be read.
+    unread: Option<Failure>,
+}
 
 /// Follows one source until the daemon stops.
 pub async fn follow(
@@ -33,7 +42,7 @@ pub async fn follow(
     source: SourceSettings,
     commands: mpsc::Sender<Command>,
 ) {
-    let mut known: Option<CommitId> = None;
+    let mut known = Known::default();
     loop {
         if let Err(error) = poll(&context, &source, &commands, &mut known).await {
             tracing::error!(
@@ -52,7 +61,7 @@ async fn poll(
     context: &Arc<Context>,
     source: &SourceSettings,
     commands: &mpsc::Sender<Command>,
-    known: &mut Option<CommitId>,
+    known: &mut Known,
 ) -> Result<(), StoreError> {
     let name = source.name.as_str();
     let stored = context
@@ -62,12 +71,25 @@ async fn poll(
         .into_iter()
         .find(|s| s.name == source.name);
     let mut record = stored.unwrap_or_else(|| SourceRecord::new(source.name.clone()));
-    let read = read(context, source, known.as_ref(), record.commit.as_ref()).await;
+    let read = read(
+        context,
+        source,
+        known.commit.as_ref(),
+        record.commit.as_ref(),
+    )
+    .await;
     record.checked_at = Some(context.now());
     let update = match read {
         Ok(read) => {
             metrics::source_fetched(&source.name, context.now());
-            (record.failures, record.failure) = (0, None);
+            if let Some(read) = &read {
+                known.unread.clone_from(&read.unread);
+            }
+            record.failures = match known.unread {
+                None => 0,
+                Some(_) => record.failures.max(FAILURES_TOLD_FROM),
+            };
+            record.failure.clone_from(&known.unread);
             read
         }
         Err(_) if context.stop.plans.is_cancelled() => return Ok(()),
@@ -76,7 +98,13 @@ async fn poll(
             metrics::source_failed(&source.name, failure.kind);
             record.failures = record.failures.saturating_add(1);
             record.failure = Some(failure);
-            last_known(context, source, known.as_ref(), record.commit.as_ref()).await
+            last_known(
+                context,
+                source,
+                known.commit.as_ref(),
+                record.commit.as_ref(),
+            )
+            .await
         }
     };
     if let Some(update) = update {
@@ -92,7 +120,7 @@ async fn poll(
         // The runs are queued before the commit is stored: a crash in between only repeats them.
         if commands.send(Command::Source(update, done)).await.is_ok() && taken.await.is_ok() {
             record.commit = Some(commit.clone());
-            *known = Some(commit);
+            known.commit = Some(commit);
         }
     }
     source_alert::tell(context, &record).await?;
@@ -181,6 +209,15 @@ fn at_commit(
     mirror.checkout(&commit, &tree)?;
     let found = discover(&tree, &source.exclude, None)?;
     let mut stacks = resolve(&context.settings, &source.name, &found);
+    let dirs = stacks.iter().map(|stack| stack.dir.as_str());
+    let repository = Repository::read(&tree, source.repository, dirs);
+    for stack in &mut stacks {
+        repository.apply(stack);
+    }
+    let unread = repository.failure();
+    if let Some(unread) = &unread {
+        tracing::warn!(source = source.name.as_str(), "{unread}");
+    }
     if let Some(file) = owners(&tree) {
         for stack in &mut stacks {
             stack.owners = owners_of(&file.owners, &stack.dir);
@@ -188,8 +225,16 @@ fn at_commit(
     }
     let mut touched = BTreeSet::new();
     if let Some(before) = before.filter(|before| **before != commit) {
+        let said = match source.repository {
+            Some(_) => files_moved(mirror, &stacks, before, &commit)?,
+            None => BTreeSet::new(),
+        };
         for stack in &stacks {
-            if moved(mirror, stack, before, &commit)? {
+            let mut files = settings_files(&stack.dir).into_iter();
+            if files.any(|file| said.contains(&file))
+                || moved(mirror, stack, before, &commit)?
+                || any_moved(mirror, stack.watch.iter(), before, &commit)?
+            {
                 touched.insert(stack.id.clone());
             }
         }
@@ -199,7 +244,26 @@ fn at_commit(
         commit,
         stacks,
         touched,
+        unread,
     })
+}
+
+/// Which of the files that may say something of stacks differ between two commits.
+fn files_moved(
+    mirror: &Mirror,
+    stacks: &[Tracked],
+    before: &CommitId,
+    now: &CommitId,
+) -> Result<BTreeSet<String>, Failure> {
+    let files = stacks.iter().flat_map(|stack| settings_files(&stack.dir));
+    let files: BTreeSet<String> = files.collect();
+    let mut moved = BTreeSet::new();
+    for file in files {
+        if any_moved(mirror, std::iter::once(&file), before, now)? {
+            moved.insert(file);
+        }
+    }
+    Ok(moved)
 }
 
 fn broken() -> Failure {

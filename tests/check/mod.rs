@@ -5,6 +5,7 @@ mod explain;
 mod kinds;
 mod manners;
 mod report;
+mod repository;
 mod terminal;
 
 use std::collections::BTreeMap;

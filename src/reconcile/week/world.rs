@@ -105,6 +105,7 @@ impl Stack {
                 workspace: "default".to_owned(),
                 settings,
                 reads: Vec::new(),
+                watch: Vec::new(),
                 owners,
                 problem: None,
             },
