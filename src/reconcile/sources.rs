@@ -71,13 +71,8 @@ async fn poll(
         .into_iter()
         .find(|s| s.name == source.name);
     let mut record = stored.unwrap_or_else(|| SourceRecord::new(source.name.clone()));
-    let read = read(
-        context,
-        source,
-        known.commit.as_ref(),
-        record.commit.as_ref(),
-    )
-    .await;
+    let (since, before) = (known.commit.as_ref(), record.commit.as_ref());
+    let read = read(context, source, since, before).await;
     record.checked_at = Some(context.now());
     let update = match read {
         Ok(read) => {
@@ -98,13 +93,12 @@ async fn poll(
             metrics::source_failed(&source.name, failure.kind);
             record.failures = record.failures.saturating_add(1);
             record.failure = Some(failure);
-            last_known(
-                context,
-                source,
-                known.commit.as_ref(),
-                record.commit.as_ref(),
-            )
-            .await
+            let (since, stored) = (known.commit.as_ref(), record.commit.as_ref());
+            let read = last_known(context, source, since, stored).await;
+            if let Some(read) = &read {
+                known.unread.clone_from(&read.unread);
+            }
+            read
         }
     };
     if let Some(update) = update {
@@ -275,9 +269,100 @@ fn broken() -> Failure {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+    use std::process::Command as Process;
+
+    use globset::GlobSet;
+
     use super::*;
     use crate::domain::codeowners::Dialect;
+    use crate::domain::ids::{SourceName, StackId};
+    use crate::domain::policy::{PolicyMode, Tightening};
+    use crate::git::settings::SourceLocation;
+    use crate::notify::settings::NotifySettings;
+    use crate::reconcile::fixture;
+    use crate::reconcile::history::is_same;
+    use crate::reconcile::settings::RepositorySettings;
+    use crate::reconcile::time::Time;
+
+    fn git(work: &Path, arguments: &[&str]) -> String {
+        let output = Process::new("git")
+            .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
+            .args(["-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(work)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {arguments:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(work: &Path, file: &str, text: &str) -> CommitId {
+        let path = work.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        git(work, &["add", "--all"]);
+        git(work, &["commit", "--quiet", "--message", file]);
+        CommitId::new(git(work, &["rev-parse", "HEAD"]))
+    }
+
+    /// Whatever a file says, it is to observe and to watch the path that it consists of.
+    fn observes(bytes: &[u8], _: &str) -> Result<RepositorySettings, String> {
+        let watch = String::from_utf8_lossy(bytes).trim().to_owned();
+        Ok(RepositorySettings {
+            policy: Tightening {
+                mode: Some(PolicyMode::Observe),
+                ..Tightening::default()
+            },
+            watch: vec![watch],
+        })
+    }
+
+    #[tokio::test]
+    async fn settings_of_a_repository_wake_their_stacks_and_are_no_code() {
+        let root = tempfile::tempdir().unwrap();
+        let work = root.path().join("work");
+        std::fs::create_dir(&work).unwrap();
+        git(&work, &["init", "--quiet"]);
+        let resource = "resource \"terraform_data\" \"it\" {}\n";
+        commit(&work, "live/web/main.tf", resource);
+        let first = commit(&work, "db/main.tf", resource);
+        let second = commit(&work, "live/.mooring.yaml", "shared\n");
+        let third = commit(&work, "shared/notes.txt", "notes\n");
+        let source = SourceSettings {
+            name: SourceName::new("infra"),
+            location: SourceLocation::Local(work),
+            reference: None,
+            poll: Duration::from_secs(1),
+            exclude: GlobSet::empty(),
+            repository: Some(observes),
+        };
+        let mut settings = fixture::settings(root.path(), NotifySettings::default());
+        settings.sources.push(source.clone());
+        let context = fixture::daemon(settings, Time::default()).await;
+        let mirror = open(&context, &source).unwrap();
+        let web = StackId::new("infra/live/web");
+        let read = |commit: &CommitId, before: &CommitId| {
+            let read = at_commit(&context, &source, &mirror, commit.clone(), Some(before));
+            let read = read.unwrap();
+            let mut stacks = read.stacks.into_iter();
+            let stack = stacks.find(|stack| stack.id == web).unwrap();
+            let touched: Vec<StackId> = read.touched.into_iter().collect();
+            (stack, touched)
+        };
+        let (stack, touched) = read(&second, &first);
+        assert_eq!(touched, [web.clone()], "not the one beside");
+        let policy = &stack.settings.policy.policy;
+        assert_eq!(policy.repository.len(), 1);
+        assert!(!moved(&mirror, &stack, &first, &second).unwrap());
+        assert!(!is_same(&context, &stack, &first, &second).await);
+        let (stack, touched) = read(&third, &second);
+        assert_eq!(touched, [web.clone()], "what is watched wakes it");
+        assert!(!moved(&mirror, &stack, &second, &third).unwrap());
+        assert!(is_same(&context, &stack, &second, &third).await);
+    }
 
     #[test]
     fn a_stack_is_owned_by_whoever_owns_its_code() {
