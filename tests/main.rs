@@ -26,6 +26,7 @@ mod notify_smtp;
 mod places;
 mod rego;
 mod report_schemas;
+mod repository_settings;
 mod story;
 mod terraform;
 mod tidy;

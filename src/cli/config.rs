@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::config::{example, load, schema};
+use crate::config::{example, load, parse_repository, repository_schema, schema};
+use crate::discover::SETTINGS_FILE;
 use crate::notify::{ABOUT, Part};
 
 use super::ConfigFile;
@@ -17,16 +18,34 @@ use super::tables::{self, TablesArgs};
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Validate the configuration: every mistake with file, line, cause and remedy.
-    Check(ConfigFile),
+    /// Validate the configuration, or the `.mooring.yaml` of a repository: every mistake with file, line,
+    /// cause and remedy.
+    Check(CheckArgs),
     /// Print the JSON Schema, for editors and CI.
-    Schema,
+    Schema(SchemaArgs),
     /// Print a commented example.
     Example,
     /// Print the tables by which findings are judged: severity, noise, what cannot be undone.
     Tables(TablesArgs),
     /// Tell what templates of mails can use, or write the built-in ones, to begin with.
     Templates(TemplatesArgs),
+}
+
+/// Arguments of `config check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file; one called `.mooring.yaml` is that of a repository. Default: that of `--config`.
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    configuration: ConfigFile,
+}
+
+/// Arguments of `config schema`.
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// That of `.mooring.yaml`, which stands in a repository.
+    #[arg(long)]
+    repository: bool,
 }
 
 /// Arguments of `config templates`.
@@ -41,18 +60,15 @@ pub(super) struct TemplatesArgs {
 pub(super) fn config(command: &ConfigCommand) -> Result<u8, CliError> {
     match command {
         ConfigCommand::Check(args) => {
-            let settings = load(&args.config)?;
-            policies(&settings)?;
-            for warning in &settings.warnings {
-                print(&format!("{}: warning: {warning}\n", args.config.display()))?;
+            let file = args.file.as_ref().unwrap_or(&args.configuration.config);
+            if file.file_name().is_some_and(|name| name == SETTINGS_FILE) {
+                check_repository(file)?;
+            } else {
+                check(file)?;
             }
-            let (sources, notifiers) = (settings.sources.len(), settings.notify.notifiers.len());
-            print(&format!(
-                "{}: valid ({sources} sources, {notifiers} notifiers)\n",
-                args.config.display()
-            ))?;
         }
-        ConfigCommand::Schema => print(&schema())?,
+        ConfigCommand::Schema(args) if args.repository => print(&repository_schema())?,
+        ConfigCommand::Schema(_) => print(&schema())?,
         ConfigCommand::Example => print(&example())?,
         ConfigCommand::Tables(args) => tables::tables(args)?,
         ConfigCommand::Templates(args) => match &args.output {
@@ -61,6 +77,30 @@ pub(super) fn config(command: &ConfigCommand) -> Result<u8, CliError> {
         },
     }
     Ok(0)
+}
+
+fn check(file: &Path) -> Result<(), CliError> {
+    let settings = load(file)?;
+    policies(&settings)?;
+    let name = file.display();
+    for warning in &settings.warnings {
+        print(&format!("{name}: warning: {warning}\n"))?;
+    }
+    let (sources, notifiers) = (settings.sources.len(), settings.notify.notifiers.len());
+    print(&format!(
+        "{name}: valid ({sources} sources, {notifiers} notifiers)\n"
+    ))
+}
+
+fn check_repository(file: &Path) -> Result<(), CliError> {
+    let name = file.display().to_string();
+    let bytes = fs::read(file).map_err(|cause| CliError::Usage {
+        message: format!("{name} cannot be read: {cause}"),
+        hint: "name a file that exists and may be read".to_owned(),
+    })?;
+    let said = parse_repository(&bytes, &name)?;
+    let rules = said.policy.rules.len();
+    print(&format!("{name}: valid ({rules} rules)\n"))
 }
 
 /// What people have written is never overwritten.

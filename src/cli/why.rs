@@ -86,11 +86,16 @@ fn by(by: &Value) -> String {
         Value::String(word) if word == "default" => "no rule".to_owned(),
         Value::String(_) => "built in".to_owned(),
         _ if !by["guard"].is_null() => format!("guard {}", text(&by["guard"])),
-        _ => format!(
-            "rule {}: {}",
-            text(&by["rule"]["name"]),
-            text(&by["rule"]["effect"])
-        ),
+        _ if !by["repository"].is_null() => text(&by["repository"]["file"]),
+        _ => {
+            let rule = &by["rule"];
+            let of = match &rule["file"] {
+                Value::Null => String::new(),
+                file => format!(" of {}", text(file)),
+            };
+            let (name, effect) = (text(&rule["name"]), text(&rule["effect"]));
+            format!("rule {name}{of}: {effect}")
+        }
     }
 }
 
@@ -110,6 +115,8 @@ mod tests {
                 "explained": [
                     {"text": "contested: t.a", "by": {"guard": "contested"}},
                     {"text": "t.a: rule tags asks about a change of tags", "by": {"rule": {"name": "tags", "effect": "ask"}}},
+                    {"text": "t.a: rule tags of live/.mooring.yaml refuses a change of tags", "by": {"rule": {"name": "tags", "effect": "refuse", "file": "live/.mooring.yaml"}}},
+                    {"text": "mode is observe", "by": {"repository": {"file": ".mooring.yaml"}}},
                     {"text": "t.b: no rule calls its creation safe", "by": "default"},
                     {"text": "output x would change", "by": "builtin"},
                 ],
@@ -121,6 +128,8 @@ mod tests {
         2 people have to say yes, one of platform or web, the author does not count
         - contested: t.a (guard contested)
         - t.a: rule tags asks about a change of tags (rule tags: ask)
+        - t.a: rule tags of live/.mooring.yaml refuses a change of tags (rule tags of live/.mooring.yaml: refuse)
+        - mode is observe (.mooring.yaml)
         - t.b: no rule calls its creation safe (no rule)
         - output x would change (built in)
         ");

@@ -1,5 +1,6 @@
 //! The configuration file: from `mooring.yaml` as written to [`Settings`] in which nothing can be
-//! wrong any more. `written` (with `channel` for receivers and `policy` for its rules) is the file's own form (and its JSON Schema), `syntax` explains what
+//! wrong any more. `written` (with `channel` for receivers and `policy` for its rules) is the file's own form (and its JSON Schema), `repository` that
+//! of the files in which repositories tighten policy. `syntax` explains what
 //! the YAML reader refuses, `keys` finds unknown and empty keys, `resolve` checks meanings, `mask` keeps secrets out of error messages.
 
 mod at;
@@ -8,6 +9,7 @@ mod error;
 mod keys;
 mod mask;
 mod policy;
+mod repository;
 mod resolve;
 mod syntax;
 #[cfg(test)]
@@ -18,10 +20,12 @@ use std::io::Read;
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 pub use self::error::ConfigError;
 use self::error::Problem;
+pub use self::repository::{parse_repository, repository_schema};
 use self::written::Configuration;
 use crate::reconcile::settings::Settings;
 
@@ -91,28 +95,41 @@ pub fn parse(text: &str, name: &str, base: &Path, now: Timestamp) -> Result<Sett
         );
         return Err(ConfigError::without_source(name, problem));
     }
-    let blank = |line: &str| {
-        let line = line.trim_start_matches('\u{feff}').trim();
-        line.is_empty() || line == "---" || line.starts_with('#')
-    };
-    if text.lines().all(blank) {
+    if is_blank(text) {
         let problem = Problem::general(
             format!("{name} is empty"),
             "start from `mooring config example > mooring.yaml`",
         );
         return Err(ConfigError::without_source(name, problem));
     }
-    let refused = |error| ConfigError::new(name, text, vec![syntax::problem(&error)]);
-    let shape = serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
-    let problems = keys::problems(&shape, &schema_value());
-    if !problems.is_empty() {
-        return Err(ConfigError::new(name, text, problems));
-    }
-    let written: Configuration =
-        serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
+    let written: Configuration = written(text, name, &schema_value())?;
     let digest = hex::encode(Sha256::digest(text.as_bytes()));
     resolve::resolve(&written, digest, base, now)
         .map_err(|problems| ConfigError::new(name, text, problems))
+}
+
+/// Whether nothing is written in a file.
+fn is_blank(text: &str) -> bool {
+    let blank = |line: &str| {
+        let line = line.trim_start_matches('\u{feff}').trim();
+        line.is_empty() || line == "---" || line.starts_with('#')
+    };
+    text.lines().all(blank)
+}
+
+/// Reads YAML that a schema describes.
+fn written<T: DeserializeOwned>(
+    text: &str,
+    name: &str,
+    schema: &serde_json::Value,
+) -> Result<T, ConfigError> {
+    let refused = |error| ConfigError::new(name, text, vec![syntax::problem(&error)]);
+    let shape = serde_saphyr::from_str_with_options(text, options()).map_err(refused)?;
+    let problems = keys::problems(&shape, schema);
+    if !problems.is_empty() {
+        return Err(ConfigError::new(name, text, problems));
+    }
+    serde_saphyr::from_str_with_options(text, options()).map_err(refused)
 }
 
 fn options() -> serde_saphyr::Options {
@@ -139,7 +156,11 @@ pub fn schema() -> String {
 }
 
 fn schema_value() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(Configuration).to_value();
+    schema_of::<Configuration>()
+}
+
+fn schema_of<T: schemars::JsonSchema>() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(T).to_value();
     forbid_null(&mut schema);
     schema
 }

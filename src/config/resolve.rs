@@ -8,6 +8,7 @@ mod notify;
 mod policy;
 mod policy_rules;
 mod reports;
+mod repository;
 mod rules;
 mod snapshots;
 mod sources;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(super) use self::repository::repository;
 use super::at::At;
 use super::error::Problem;
 use super::syntax::nearest;

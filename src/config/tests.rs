@@ -4,6 +4,7 @@ mod bad_form;
 mod bad_meaning;
 mod good_files;
 mod policy;
+mod repository;
 
 use proptest::prelude::*;
 

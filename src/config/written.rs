@@ -119,6 +119,17 @@ pub(super) struct Source {
     /// Directories that are no stacks (patterns relative to the repository's root).
     #[serde(default)]
     pub exclude: Vec<At<String>>,
+    /// What may stand in the repository itself.
+    pub repository: Option<Repository>,
+}
+
+/// What may stand in a repository itself.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Repository {
+    /// Whether its files `.mooring.yaml` are read, which can tighten policy and never loosen it.
+    /// Default: true.
+    pub settings: Option<bool>,
 }
 
 /// How far Mooring goes by itself, and when it speaks.

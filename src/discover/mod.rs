@@ -11,6 +11,7 @@ mod paths;
 mod places;
 mod reach;
 mod read;
+mod settings;
 mod text;
 mod walk;
 
@@ -28,6 +29,7 @@ use read::Directory;
 pub use owners::{OwnersFile, owners};
 pub use places::places;
 pub use reach::{values_in_stay, values_stay};
+pub use settings::{SETTINGS_FILE, read_settings, settings_files};
 
 /// Nested expressions are parsed by recursion.
 const STACK_SIZE: usize = 128 << 20;

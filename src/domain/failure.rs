@@ -56,6 +56,8 @@ pub enum FailureKind {
     RefNotFound,
     /// The directory is not in the commit.
     DirectoryMissing,
+    /// Settings in a repository cannot be read.
+    RepositorySettings,
     /// Terraform failed for another reason.
     TerraformError,
     /// Something inside Mooring failed.
@@ -91,6 +93,7 @@ impl FailureKind {
             Self::RepositoryRefused => "repository_refused",
             Self::RefNotFound => "ref_not_found",
             Self::DirectoryMissing => "directory_missing",
+            Self::RepositorySettings => "repository_settings",
             Self::TerraformError => "terraform_error",
             Self::Internal => "internal",
         }

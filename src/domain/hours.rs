@@ -3,17 +3,20 @@
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Serialize};
 
 /// Hours of some days of the week. Hours that end before they begin reach into the next day.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
     /// The days on which they begin; none means every day.
+    #[serde(with = "days")]
     pub days: Vec<Weekday>,
     /// When they begin.
     pub from: Time,
     /// When they end, exclusively; the same time as the beginning means a whole day.
     pub to: Time,
     /// Whose clock.
+    #[serde(with = "jiff::fmt::serde::tz::required")]
     pub zone: TimeZone,
 }
 
@@ -65,6 +68,25 @@ impl Hours {
             date = date.checked_add(1.day()).ok()?;
         }
         None
+    }
+}
+
+/// Days of the week as ISO 8601 counts them: Monday is 1.
+mod days {
+    use jiff::civil::Weekday;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(days: &[Weekday], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(days.iter().map(|day| day.to_monday_one_offset()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Weekday>, D::Error> {
+        let days = Vec::<i8>::deserialize(from)?.into_iter();
+        days.map(|day| Weekday::from_monday_one_offset(day).map_err(D::Error::custom))
+            .collect()
     }
 }
 

@@ -148,10 +148,33 @@ impl TryFrom<String> for StackPattern {
 /// A pattern for attribute paths, step by step: `tags`, `tags.Env`, `tags."a.b"`,
 /// `rule.*.days`. It means what it names and everything below. Lists are no steps: the path goes
 /// through all their items.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct PathPattern {
     written: String,
     steps: Vec<NamePattern>,
+}
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for PathPattern {}
+
+impl From<PathPattern> for String {
+    fn from(pattern: PathPattern) -> Self {
+        pattern.written
+    }
+}
+
+impl TryFrom<String> for PathPattern {
+    type Error = globset::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
 }
 
 impl PathPattern {

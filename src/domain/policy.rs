@@ -13,6 +13,9 @@ mod rule;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod tightening;
+#[cfg(test)]
+mod tightening_tests;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,7 @@ pub use facts::{Applies, CodeSince, Facts, Guard};
 pub use ignore::ignore;
 pub use not_now::{ApplyLimit, Freeze, Limits};
 pub use rule::{Conditions, Effect, EffectKind, Ignore, Rule};
+pub use tightening::{Loosens, Restriction, Tightening};
 
 use super::finding::{FindingAction, Findings, Verdict};
 use super::hours::Hours;
@@ -34,9 +38,19 @@ use tally::Tally;
 /// More changes than this are not made at once without asking.
 const MOST_CHANGES: usize = 20;
 
-/// How far Mooring goes by itself.
+/// How far Mooring goes by itself, the most restrained first.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyMode {
@@ -68,10 +82,10 @@ impl Default for Contest {
     }
 }
 
-/// The policy of a stack.
+/// The policy of a stack. The operator's is all but `repository`.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// How far to go.
+    /// How far the operator lets it go; see [`Policy::furthest`].
     pub mode: PolicyMode,
     /// Rules in order; the first that fits decides.
     pub rules: Vec<Rule>,
@@ -89,6 +103,8 @@ pub struct Policy {
     pub max_changes: usize,
     /// When drift that comes back is no longer repaired.
     pub contested: Contest,
+    /// What the repository says besides, the root's file first. It tightens everything above.
+    pub repository: Vec<Tightening>,
 }
 
 impl Default for Policy {
@@ -104,6 +120,7 @@ impl Default for Policy {
             limits: Limits::default(),
             max_changes: MOST_CHANGES,
             contested: Contest::default(),
+            repository: Vec::new(),
         }
     }
 }
@@ -115,12 +132,16 @@ impl Policy {
 
     fn judge<'a>(&'a self, findings: &Findings, facts: &'a Facts) -> Judge<'a> {
         let changes = findings.changes();
-        let rules = self.in_order();
+        let counts = |rule: &&Rule| !rule.is_over(facts.now) && rule.is_about(facts, changes);
+        let files = self.repository.iter();
+        let restrictions = files.map(|file| {
+            let rules = file.rules.iter().map(Restriction::rule);
+            (file.file.as_str(), rules.filter(counts).collect())
+        });
         Judge {
-            rules: rules
-                .filter(|rule| !rule.is_over(facts.now) && rule.is_about(facts, changes))
-                .collect(),
-            deploys: self.mode == PolicyMode::Sync,
+            rules: self.in_order().filter(counts).collect(),
+            restrictions: restrictions.collect(),
+            deploys: self.furthest() == PolicyMode::Sync,
             facts,
         }
     }
@@ -154,6 +175,7 @@ fn open(verdict: Verdict, findings: &Findings, policy: &Policy, facts: &Facts) -
     let plain = |kind, reason: &str| Decision::because(kind, reason);
     let judge = policy.judge(findings, facts);
     let ignores_drift = findings.has_only_ignored_drift();
+    let mode = policy.furthest();
     let decision = match verdict {
         Verdict::Failed => {
             return plain(DecisionKind::Refuse, "the plan failed or is incomplete");
@@ -164,17 +186,20 @@ fn open(verdict: Verdict, findings: &Findings, policy: &Policy, facts: &Facts) -
             DecisionKind::Nothing,
             "everything that differs is ignored by rules",
         ),
-        Verdict::Pending if policy.mode != PolicyMode::Sync => plain(
+        Verdict::Pending if mode != PolicyMode::Sync => Decision::because(
             DecisionKind::Alert,
-            "code is waiting to be applied; Mooring holds it",
+            policy.by_mode("code is waiting to be applied; Mooring holds it"),
         ),
-        Verdict::DriftedAndPending if policy.mode == PolicyMode::Heal && ignores_drift => plain(
-            DecisionKind::Alert,
-            "code is waiting to be applied; Mooring holds it",
-        ),
-        _ if policy.mode == PolicyMode::Observe => {
-            plain(DecisionKind::Alert, "mode is observe: Mooring only reports")
+        Verdict::DriftedAndPending if mode == PolicyMode::Heal && ignores_drift => {
+            Decision::because(
+                DecisionKind::Alert,
+                policy.by_mode("code is waiting to be applied; Mooring holds it"),
+            )
         }
+        _ if mode == PolicyMode::Observe => Decision::because(
+            DecisionKind::Alert,
+            policy.by_mode("mode is observe: Mooring only reports"),
+        ),
         _ => whole_plan(verdict, findings, policy, &judge),
     };
     let judged = decision
@@ -183,6 +208,7 @@ fn open(verdict: Verdict, findings: &Findings, policy: &Policy, facts: &Facts) -
     let again = ignore::told_again(findings, policy, &judge, facts);
     let mut decision = decision;
     decision.reasons.extend(again);
+    decision.reasons.extend(policy.unread());
     if !judged {
         decision.details.extend(ignore::listed(findings));
     }
@@ -230,16 +256,19 @@ fn whole_plan(
     }
     let holds_code = !judge.deploys && verdict != Verdict::Drifted;
     if holds_code {
-        tally.object("pending code blocks the repair: applying would also deploy it".into());
+        let text = "pending code blocks the repair: applying would also deploy it";
+        tally.object(policy.by_mode(text));
     }
     if judge.deploys && verdict != Verdict::Drifted {
         tally.objections.extend(not_ahead(facts));
     }
     let changes = findings.changes();
-    if changes > policy.max_changes {
+    let (most, file) = policy.most_changes();
+    if changes > most {
+        let of = file.map(|file| format!(" ({file})")).unwrap_or_default();
         let text = format!(
-            "the plan changes {changes} objects, and more than {} are not changed at once without asking",
-            policy.max_changes
+            "the plan changes {changes} objects, and more than {most} are not changed at once without \
+             asking{of}"
         );
         tally.object(Reason::plan(By::Guard(Guard::TooManyChanges), text));
     }
@@ -253,6 +282,7 @@ fn whole_plan(
         let rego = By::Rule {
             name: "Rego".to_owned(),
             effect: EffectKind::Ask,
+            file: None,
         };
         tally.object(Reason::plan(rego, text));
     }

@@ -21,7 +21,7 @@ use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude, conclude_run, keep};
 use super::context::Context;
 use super::examine::{forget_trace, look_back};
-use super::history::compared;
+use super::history::is_same;
 use super::inputs::inputs;
 use super::look::{SavedPlan, Sighting};
 use super::prepare::for_apply;
@@ -253,9 +253,7 @@ async fn is_current(attempt: &Attempt<'_>, granted: Option<&Request>) -> bool {
     let back = granted.is_some_and(|request| request.asked.rollback.is_some());
     match context.heads.get(&tracked.source) {
         Some(head) if head == **commit || back => true,
-        Some(head) if granted.is_some() => {
-            compared(context, tracked, commit, &head).await == Some(false)
-        }
+        Some(head) if granted.is_some() => is_same(context, tracked, commit, &head).await,
         _ => false,
     }
 }

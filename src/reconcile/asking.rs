@@ -19,7 +19,7 @@ use crate::store::StoreError;
 use super::attempt::Attempt;
 use super::context::Context;
 use super::fresh;
-use super::history::compared;
+use super::history::is_same;
 use super::inputs::inputs;
 use super::look::Sighting;
 use super::mirrors::mirror;
@@ -63,7 +63,7 @@ impl Asking {
 }
 
 /// The commit at which a stack is planned: that of an approved request, as long as nothing that the
-/// stack may read has changed since. So what was approved is what is planned, however often others
+/// stack may read and nothing that the repository says of it has changed since. So what was approved is what is planned, however often others
 /// commit to the repository.
 pub(super) async fn commit_of(
     context: &Context,
@@ -75,9 +75,10 @@ pub(super) async fn commit_of(
     let Some(commit) = approved.and_then(|request| request.asked.binding.commit) else {
         return Ok(head.clone());
     };
-    Ok(match compared(context, tracked, &commit, head).await {
-        Some(false) => commit,
-        _ => head.clone(),
+    Ok(if is_same(context, tracked, &commit, head).await {
+        commit
+    } else {
+        head.clone()
     })
 }
 
@@ -349,14 +350,11 @@ async fn moved(attempt: &Attempt<'_>, asked: &Binding, present: &Binding) -> Opt
     let (Some(before), Some(now)) = (&asked.commit, &present.commit) else {
         return Some("the code is not known".to_owned());
     };
-    match compared(attempt.context, attempt.tracked, before, now).await {
-        Some(false) => None,
-        _ => Some(format!(
-            "Git moved from {} to {}",
-            before.short(),
-            now.short()
-        )),
+    if is_same(attempt.context, attempt.tracked, before, now).await {
+        return None;
     }
+    let (before, now) = (before.short(), now.short());
+    Some(format!("Git moved from {before} to {now}"))
 }
 
 /// Who wrote what is applied: all that came since the stack was last in sync; none if that is not

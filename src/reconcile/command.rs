@@ -27,6 +27,8 @@ pub struct SourceUpdate {
     pub stacks: Vec<Tracked>,
     /// Those that may read what changed since the commit before.
     pub touched: BTreeSet<StackId>,
+    /// Why settings in it cannot be read, if some cannot.
+    pub unread: Option<Failure>,
 }
 
 /// What the driver can be asked.

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::domain::audit::{Action, NewAudit};
 use crate::domain::cost::Cost;
 use crate::domain::identity::Identity;
-use crate::domain::ids::{RunId, SourceName, StackId};
+use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
 use crate::domain::pause::Scope;
 use crate::domain::queue::{Queue, Room};
 use crate::domain::request::Rollback;
@@ -45,6 +45,8 @@ const LAST_DOUBLING: u32 = 9;
 #[derive(Debug)]
 struct Followed {
     tracked: Tracked,
+    /// The commit that its settings are of.
+    commit: CommitId,
     due: Option<Timestamp>,
     trigger: Trigger,
     looked: bool,
@@ -239,7 +241,7 @@ impl Driver {
             if !self.stacks.contains_key(&tracked.id) {
                 new.insert(tracked.id.clone());
             }
-            self.follow(tracked, &update.touched).await;
+            self.follow(tracked, &update.commit, &update.touched).await;
         }
         self.take_up_looks(&new).await;
         self.take_up_approvals().await;
@@ -247,7 +249,7 @@ impl Driver {
         self.tell_baseline(&update.source).await;
     }
 
-    async fn follow(&mut self, tracked: Tracked, touched: &BTreeSet<StackId>) {
+    async fn follow(&mut self, tracked: Tracked, commit: &CommitId, touched: &BTreeSet<StackId>) {
         let id = tracked.id.clone();
         let now = self.context.now();
         let record = self.context.store.stack(&id).await.unwrap_or_default();
@@ -282,6 +284,7 @@ impl Driver {
             id,
             Followed {
                 tracked,
+                commit: commit.clone(),
                 due,
                 trigger,
                 looked,
@@ -486,10 +489,12 @@ impl Driver {
         let Some(followed) = self.stacks.get(&run.stack) else {
             return;
         };
-        let Some(commit) = self.context.heads.get(&followed.tracked.source) else {
+        if self.context.heads.get(&followed.tracked.source).is_none() {
             return;
-        };
+        }
         let (context, tracked) = (self.context.clone(), followed.tracked.clone());
+        // Not the head: what the repository says of policy is known as of this commit.
+        let commit = followed.commit.clone();
         let span = run_span(&run.id, &run.stack);
         self.active.insert(run.stack.clone());
         let (run, span_of_pass) = (run.clone(), span.clone());

@@ -25,11 +25,13 @@ pub(super) async fn facts(
 ) -> Result<Facts, StoreError> {
     let now = context.now();
     let policy = &tracked.settings.policy.policy;
-    let code = match policy.mode {
+    let code = match policy.furthest() {
         PolicyMode::Sync => code_since(context, tracked, record, commit).await,
         PolicyMode::Observe | PolicyMode::Heal => CodeSince::Unknown,
     };
-    let (stack, fleet) = (policy.limits.stack, policy.limits.fleet);
+    let stack = policy.stack_limits().map(|(limit, _)| limit);
+    let stack = stack.reduce(ApplyLimit::over_both);
+    let fleet = policy.limits.fleet;
     Ok(Facts {
         now,
         code,
@@ -57,6 +59,7 @@ pub(super) fn of_stack(tracked: &Tracked, known: Facts) -> Facts {
 /// explanation.
 pub(super) async fn keep_decision(
     context: &Context,
+    tracked: &Tracked,
     run: &Run,
     check: &StackCheck,
     facts: Facts,
@@ -72,6 +75,7 @@ pub(super) async fn keep_decision(
             verdict: check.verdict,
             findings: check.findings.clone(),
             facts,
+            repository: tracked.settings.policy.policy.repository.clone(),
         },
         decision: check.decision.clone(),
     };

@@ -230,6 +230,7 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
         settings: stack_settings(),
         reads: Vec::new(),
         closed_at: None,
+        watch: Vec::new(),
         owners: Vec::new(),
         problem: None,
     };
@@ -245,6 +246,7 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
         commit: CommitId::new("c"),
         stacks: vec![tracked],
         touched: BTreeSet::new(),
+        unread: None,
     };
     let (done, taken) = oneshot::channel();
     let source = Command::Source(update, done);

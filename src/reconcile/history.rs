@@ -1,5 +1,6 @@
 //! What is known of a stack from before a look.
 
+use crate::discover::settings_files;
 use crate::domain::failure::Failure;
 use crate::domain::history::History;
 use crate::domain::ids::CommitId;
@@ -69,12 +70,40 @@ pub(super) async fn compared(
     since: &CommitId,
     now: &CommitId,
 ) -> Option<bool> {
+    differ(context, tracked, since, now, moved).await
+}
+
+/// Whether a commit is for the stack what another one is: neither what it reads differs, nor what the
+/// repository says of its policy. What people approved under the one holds under the other.
+pub(super) async fn is_same(
+    context: &Context,
+    tracked: &Tracked,
+    since: &CommitId,
+    now: &CommitId,
+) -> bool {
+    let differs = |mirror: &Mirror, stack: &Tracked, since: &CommitId, now: &CommitId| {
+        let settings = settings_files(&stack.dir);
+        Ok(moved(mirror, stack, since, now)? || any_moved(mirror, settings.iter(), since, now)?)
+    };
+    differ(context, tracked, since, now, differs).await == Some(false)
+}
+
+async fn differ<F>(
+    context: &Context,
+    tracked: &Tracked,
+    since: &CommitId,
+    now: &CommitId,
+    how: F,
+) -> Option<bool>
+where
+    F: FnOnce(&Mirror, &Tracked, &CommitId, &CommitId) -> Result<bool, Failure> + Send + 'static,
+{
     if since == now {
         return Some(false);
     }
     let mirror = mirror(context, &tracked.source).ok()?;
     let (tracked, since, now) = (tracked.clone(), since.clone(), now.clone());
-    let asked = tokio::task::spawn_blocking(move || moved(&mirror, &tracked, &since, &now));
+    let asked = tokio::task::spawn_blocking(move || how(&mirror, &tracked, &since, &now));
     asked.await.ok()?.ok()
 }
 
@@ -85,10 +114,21 @@ pub(super) fn moved(
     before: &CommitId,
     now: &CommitId,
 ) -> Result<bool, Failure> {
+    let paths = std::iter::once(&stack.dir).chain(&stack.reads);
+    any_moved(mirror, paths, before, now)
+}
+
+/// Whether anything at one of these paths differs between two commits.
+pub(super) fn any_moved<'p>(
+    mirror: &Mirror,
+    paths: impl Iterator<Item = &'p String>,
+    before: &CommitId,
+    now: &CommitId,
+) -> Result<bool, Failure> {
     if !mirror.has(before) {
         return Ok(true);
     }
-    for path in std::iter::once(&stack.dir).chain(&stack.reads) {
+    for path in paths {
         if mirror.subtree(before, path)? != mirror.subtree(now, path)? {
             return Ok(true);
         }

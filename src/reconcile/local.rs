@@ -30,7 +30,7 @@ use super::context::States;
 use super::layout::random_key;
 use super::look::{Lens, Sighting, failed, look};
 use super::mirror_tree::MirrorTree;
-use super::replay::Judging;
+use super::replay::{Judging, Place};
 use super::resolve::problem;
 
 /// What to check and how.
@@ -271,7 +271,13 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
     let mut check = as_check(shared, found, workspace, &seen);
     let dir = in_tree(shared, found);
     let (judging, now) = (&shared.request.judging, Timestamp::now());
-    let asked = judging.asked(Some((&dir, &check.workspace)), now);
+    let workspace = check.workspace.clone();
+    let place = Place {
+        tree: &shared.tree,
+        dir: &dir,
+        workspace: &workspace,
+    };
+    let asked = judging.asked(Some(place), now);
     let opinion = match (asked, &planned_in, &seen.plan) {
         (Some(asked), Some(workdir), Some(plan)) => {
             let shown = (workdir, &plan.file);
@@ -283,7 +289,7 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
     check.decision = judging.decide(
         check.verdict,
         &mut check.findings,
-        Some((&dir, &check.workspace)),
+        Some(place),
         opinion,
         now,
     );

@@ -55,6 +55,7 @@ pub mod recover;
 mod release;
 pub mod replay;
 pub mod reports;
+mod repository;
 pub mod resolve;
 mod restore;
 mod rollback;

@@ -55,6 +55,8 @@ pub(super) async fn opinion(
             labels: tracked.settings.labels.clone(),
             owners: tracked.owners.clone(),
         },
+        // The operator's: a policy may forbid more in a mode that goes further, and what the repository
+        // says must not keep it from that.
         mode: tracked.settings.policy.policy.mode,
         now: context.now(),
     };

@@ -120,7 +120,7 @@ pub async fn pass(
         context.store.conclude(&seen_once).await?;
         return Ok(Next::LookAgain);
     }
-    keep_decision(context, &run, &check, known).await?;
+    keep_decision(context, tracked, &run, &check, known).await?;
     let mut asking = Asking::default();
     if let Ok(workdir) = prepared {
         let attempt = Attempt {
@@ -168,7 +168,7 @@ pub(super) fn decided(
         empty: seen.plan.as_ref().is_none_or(|plan| plan.empty),
         locks: seen.plan.as_ref().is_some_and(|plan| plan.backend.locks),
         confirmation,
-        hold_off: duration(settings.hold_off),
+        hold_off: policy.hold_off(duration(settings.hold_off)),
         contest: policy.contested,
     };
     facts.guards = guards(record, &look, now);

@@ -1,5 +1,6 @@
 //! The policy of a configuration, for looks and decisions that are not the daemon's own.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,11 +9,12 @@ use crate::discover::{Found, Mark};
 use crate::domain::finding::{Findings, Verdict};
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::opinion::Opinion;
-use crate::domain::policy::{Decided, Decision, Facts, Policy, decide, ignore};
+use crate::domain::policy::{Decided, Decision, Facts, Policy, Tightening, decide, ignore};
 use crate::domain::rules::Rules;
 use crate::rego::{Policies, StackFacts};
 
 use super::opinion::Asked;
+use super::repository::Repository;
 use super::resolve::{Tracked, resolve};
 use super::settings::Settings;
 
@@ -39,8 +41,12 @@ pub fn replay(settings: &Settings, decided: &Decided) -> Replay {
         labels: stack.settings.labels,
         ..facts.clone()
     };
-    let policy = &stack.settings.policy.policy;
-    Replay::Decided(Box::new(decided.inputs.again(policy, &facts)))
+    let mut policy = stack.settings.policy.policy;
+    let mut sources = settings.sources.iter();
+    if sources.any(|known| &known.name == source && known.repository.is_some()) {
+        policy.repository.clone_from(&decided.inputs.repository);
+    }
+    Replay::Decided(Box::new(decided.inputs.again(&policy, &facts)))
 }
 
 /// The stacks that a directory of a source is.
@@ -57,6 +63,18 @@ fn stacks(settings: &Settings, source: &SourceName, dir: &str) -> Vec<Tracked> {
         problem: None,
     };
     resolve(settings, source, &[found])
+}
+
+/// Where somebody's own stack is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The repository around it.
+    pub tree: &'a Path,
+    /// Its directory in that, which is the configuration's source if it has but one; of several it is
+    /// not known which.
+    pub dir: &'a str,
+    /// Its workspace.
+    pub workspace: &'a str,
 }
 
 /// How `check` and `explain` judge: as a configuration says, or as if there were none.
@@ -82,24 +100,26 @@ impl Judging {
         &self.rules
     }
 
-    /// Marks what is ignored and decides. `dir` is the stack's directory in its repository, which
-    /// is the configuration's source if it has but one; of several it is not known which.
+    /// Marks what is ignored and decides.
     pub fn decide(
         &self,
         verdict: Verdict,
         findings: &mut Findings,
-        stack: Option<(&str, &str)>,
+        stack: Option<Place<'_>>,
         opinion: Option<Opinion>,
         now: Timestamp,
     ) -> Decision {
-        let (policy, facts) = self.policy(stack, now);
+        let (mut policy, facts) = self.policy(stack, now);
+        if let Some(stack) = stack {
+            policy.repository = self.repository(stack);
+        }
         let facts = Facts { opinion, ..facts };
         ignore(findings, &policy, &facts);
         decide(verdict, findings, &policy, &facts)
     }
 
     /// The policies in Rego, to be asked about the plan of a stack; none if there are none.
-    pub(super) fn asked(&self, stack: Option<(&str, &str)>, now: Timestamp) -> Option<Asked> {
+    pub(super) fn asked(&self, stack: Option<Place<'_>>, now: Timestamp) -> Option<Asked> {
         let policies = self.policies.clone()?;
         let (policy, facts) = self.policy(stack, now);
         let text = |id: Option<String>| id.unwrap_or_default();
@@ -109,7 +129,7 @@ impl Judging {
                 id: text(facts.stack.map(|id| id.to_string())),
                 source: text(facts.source.map(|name| name.to_string())),
                 dir: facts.dir,
-                workspace: text(stack.map(|(_, workspace)| workspace.to_owned())),
+                workspace: text(stack.map(|stack| stack.workspace.to_owned())),
                 labels: facts.labels,
                 owners: Vec::new(),
             },
@@ -118,7 +138,15 @@ impl Judging {
         })
     }
 
-    fn policy(&self, stack: Option<(&str, &str)>, now: Timestamp) -> (Policy, Facts) {
+    /// What the tree around a stack says of its policy.
+    fn repository(&self, stack: Place<'_>) -> Vec<Tightening> {
+        let mut sources = self.settings.iter().flat_map(|settings| &settings.sources);
+        let reader = sources.find_map(|source| source.repository);
+        let dirs = std::iter::once(stack.dir);
+        Repository::read(stack.tree, reader, dirs).policy(stack.dir)
+    }
+
+    fn policy(&self, stack: Option<Place<'_>>, now: Timestamp) -> (Policy, Facts) {
         let facts = Facts {
             now,
             ..Facts::default()
@@ -127,9 +155,10 @@ impl Judging {
             return (Policy::default(), facts);
         };
         let general = || settings.defaults.policy.policy.clone();
-        let (Some((dir, workspace)), [source]) = (stack, settings.sources.as_slice()) else {
+        let (Some(stack), [source]) = (stack, settings.sources.as_slice()) else {
             return (general(), facts);
         };
+        let (dir, workspace) = (stack.dir, stack.workspace);
         let mut found = stacks(settings, &source.name, dir).into_iter();
         let Some(tracked) = found.find(|stack| stack.workspace == workspace) else {
             let id = StackId::compose(&source.name, dir, Some(workspace), None);

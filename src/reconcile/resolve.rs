@@ -30,6 +30,8 @@ pub struct Tracked {
     /// The commit at which its directory and `reads` are certainly all that it reads; none if it may
     /// read anything.
     pub closed_at: Option<CommitId>,
+    /// Other paths at which a change is a reason to look, and none to think that the code moved.
+    pub watch: Vec<String>,
     /// Who owns its directory, as the repository says.
     pub owners: Vec<String>,
     /// Why its configuration cannot be read, if it cannot.
@@ -120,6 +122,7 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
                 settings,
                 reads,
                 closed_at: None,
+                watch: Vec::new(),
                 owners: Vec::new(),
                 problem: problem(found),
             };

@@ -114,7 +114,13 @@ pub(super) async fn pass(
     };
     let policy = &tracked.settings.policy.policy;
     let demand = demand(&check.findings, policy, &of_stack(tracked, now));
-    check.decision = decision(policy.mode, &record, &check, (&rollback, commit), demand);
+    check.decision = decision(
+        policy.furthest(),
+        &record,
+        &check,
+        (&rollback, commit),
+        demand,
+    );
     let attempt = Attempt {
         context,
         tracked,

@@ -11,7 +11,7 @@ use crate::artifacts::settings::{ArtifactSettings, SnapshotSettings};
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
-use crate::domain::policy::{ApplyLimit, Contest, Freeze, Policy, PolicyMode, Rule};
+use crate::domain::policy::{ApplyLimit, Contest, Freeze, Policy, PolicyMode, Rule, Tightening};
 use crate::domain::posture::Filter;
 use crate::domain::report::Each;
 use crate::domain::route::Route;
@@ -133,6 +133,21 @@ pub struct SourceSettings {
     pub poll: Duration,
     /// Directories that are no stacks.
     pub exclude: GlobSet,
+    /// How the settings that stand in the repository are read; none if they do not count.
+    pub repository: Option<ReadSettings>,
+}
+
+/// Reads a settings file of a repository: its bytes, and what it is called there. Fails with what is
+/// wrong, line and remedy included.
+pub type ReadSettings = fn(&[u8], &str) -> Result<RepositorySettings, String>;
+
+/// What a settings file of a repository says of the stacks at or below it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RepositorySettings {
+    /// What it says of policy.
+    pub policy: Tightening,
+    /// Paths from the repository's root; when something changes there, the stacks are looked at.
+    pub watch: Vec<String>,
 }
 
 /// Settings for the stacks that a pattern matches.

@@ -6,6 +6,7 @@ use crate::domain::alert::{AlertKind, Resolution, Sight, Trouble, advance};
 use crate::domain::audience::Audience;
 use crate::domain::cause::of_failure;
 use crate::domain::check::StackCheck;
+use crate::domain::failure::FailureKind;
 use crate::domain::finding::{Findings, Severity, Verdict};
 use crate::domain::ids::StackId;
 use crate::domain::policy::{Decision, DecisionKind};
@@ -18,7 +19,7 @@ use super::context::Context;
 use super::{fresh, news};
 
 /// One failed poll is a hiccup of the network; this many in a row are told.
-const FAILURES_TOLD_FROM: u32 = 2;
+pub(super) const FAILURES_TOLD_FROM: u32 = 2;
 
 /// Opens, changes or ends the alert of a source.
 pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(), StoreError> {
@@ -69,6 +70,12 @@ pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(),
 
 fn as_check(record: &SourceRecord) -> StackCheck {
     let failed = record.failure.is_some();
+    let why = match &record.failure {
+        Some(failure) if failure.kind == FailureKind::RepositorySettings => {
+            "the stacks are looked at, and nothing is applied below what cannot be read"
+        }
+        _ => "the stacks stay as they were last read from Git",
+    };
     let kind = if failed {
         DecisionKind::Refuse
     } else {
@@ -90,6 +97,6 @@ fn as_check(record: &SourceRecord) -> StackCheck {
         digest: None,
         recipe: None,
         findings: Findings::default(),
-        decision: Decision::because(kind, "the stacks stay as they were last read from Git"),
+        decision: Decision::because(kind, why),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::discover::{discover, owners, values_in_stay, values_stay};
+use crate::discover::{discover, owners, settings_files, values_in_stay, values_stay};
 use crate::domain::codeowners::Owners;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
@@ -20,14 +20,23 @@ use crate::telemetry::metrics;
 
 use super::command::{Command, SourceUpdate};
 use super::context::Context;
-use super::history::moved;
+use super::history::{any_moved, moved};
 use super::mirrors::mirror;
+use super::repository::Repository;
 use super::resolve::{Tracked, resolve};
 use super::settings::{EnvValue, SourceSettings};
-use super::source_alert;
+use super::source_alert::{self, FAILURES_TOLD_FROM};
 
 /// A whole fetch, however much it brings, ends within this time.
 const FETCH_LIMIT: Duration = Duration::from_secs(900);
+
+/// What is known of a source since the start.
+#[derive(Debug, Default)]
+struct Known {
+    commit: Option<CommitId>,
+    /// Why settings in it cannot be read.
+    unread: Option<Failure>,
+}
 
 /// Follows one source until the daemon stops.
 pub async fn follow(
@@ -35,7 +44,7 @@ pub async fn follow(
     source: SourceSettings,
     commands: mpsc::Sender<Command>,
 ) {
-    let mut known: Option<CommitId> = None;
+    let mut known = Known::default();
     loop {
         if let Err(error) = poll(&context, &source, &commands, &mut known).await {
             tracing::error!(
@@ -54,7 +63,7 @@ async fn poll(
     context: &Arc<Context>,
     source: &SourceSettings,
     commands: &mpsc::Sender<Command>,
-    known: &mut Option<CommitId>,
+    known: &mut Known,
 ) -> Result<(), StoreError> {
     let name = source.name.as_str();
     let stored = context
@@ -64,12 +73,20 @@ async fn poll(
         .into_iter()
         .find(|s| s.name == source.name);
     let mut record = stored.unwrap_or_else(|| SourceRecord::new(source.name.clone()));
-    let read = read(context, source, known.as_ref(), record.commit.as_ref()).await;
+    let (since, before) = (known.commit.as_ref(), record.commit.as_ref());
+    let read = read(context, source, since, before).await;
     record.checked_at = Some(context.now());
     let update = match read {
         Ok(read) => {
             metrics::source_fetched(&source.name, context.now());
-            (record.failures, record.failure) = (0, None);
+            if let Some(read) = &read {
+                known.unread.clone_from(&read.unread);
+            }
+            record.failures = match known.unread {
+                None => 0,
+                Some(_) => record.failures.max(FAILURES_TOLD_FROM),
+            };
+            record.failure.clone_from(&known.unread);
             read
         }
         Err(_) if context.stop.plans.is_cancelled() => return Ok(()),
@@ -78,7 +95,12 @@ async fn poll(
             metrics::source_failed(&source.name, failure.kind);
             record.failures = record.failures.saturating_add(1);
             record.failure = Some(failure);
-            last_known(context, source, known.as_ref(), record.commit.as_ref()).await
+            let (since, stored) = (known.commit.as_ref(), record.commit.as_ref());
+            let read = last_known(context, source, since, stored).await;
+            if let Some(read) = &read {
+                known.unread.clone_from(&read.unread);
+            }
+            read
         }
     };
     if let Some(update) = update {
@@ -94,7 +116,7 @@ async fn poll(
         // The runs are queued before the commit is stored: a crash in between only repeats them.
         if commands.send(Command::Source(update, done)).await.is_ok() && taken.await.is_ok() {
             record.commit = Some(commit.clone());
-            *known = Some(commit);
+            known.commit = Some(commit);
         }
     }
     source_alert::tell(context, &record).await?;
@@ -188,6 +210,15 @@ fn at_commit(
             stack.closed_at = Some(commit.clone());
         }
     }
+    let dirs = stacks.iter().map(|stack| stack.dir.as_str());
+    let repository = Repository::read(&tree, source.repository, dirs);
+    for stack in &mut stacks {
+        repository.apply(stack);
+    }
+    let unread = repository.failure();
+    if let Some(unread) = &unread {
+        tracing::warn!(source = source.name.as_str(), "{unread}");
+    }
     if let Some(file) = owners(&tree) {
         for stack in &mut stacks {
             stack.owners = owners_of(&file.owners, &stack.dir);
@@ -195,8 +226,16 @@ fn at_commit(
     }
     let mut touched = BTreeSet::new();
     if let Some(before) = before.filter(|before| **before != commit) {
+        let said = match source.repository {
+            Some(_) => files_moved(mirror, &stacks, before, &commit)?,
+            None => BTreeSet::new(),
+        };
         for stack in &stacks {
-            if moved(mirror, stack, before, &commit)? {
+            let mut files = settings_files(&stack.dir).into_iter();
+            if files.any(|file| said.contains(&file))
+                || moved(mirror, stack, before, &commit)?
+                || any_moved(mirror, stack.watch.iter(), before, &commit)?
+            {
                 touched.insert(stack.id.clone());
             }
         }
@@ -206,6 +245,7 @@ fn at_commit(
         commit,
         stacks,
         touched,
+        unread,
     })
 }
 
@@ -221,6 +261,24 @@ fn stays(tree: &Path, stack: &Tracked) -> bool {
     files.all(|file| values_in_stay(&file)) && plain.into_iter().all(values_stay)
 }
 
+/// Which of the files that may say something of stacks differ between two commits.
+fn files_moved(
+    mirror: &Mirror,
+    stacks: &[Tracked],
+    before: &CommitId,
+    now: &CommitId,
+) -> Result<BTreeSet<String>, Failure> {
+    let files = stacks.iter().flat_map(|stack| settings_files(&stack.dir));
+    let files: BTreeSet<String> = files.collect();
+    let mut moved = BTreeSet::new();
+    for file in files {
+        if any_moved(mirror, std::iter::once(&file), before, now)? {
+            moved.insert(file);
+        }
+    }
+    Ok(moved)
+}
+
 fn broken() -> Failure {
     Failure::new(
         FailureKind::Internal,
@@ -230,9 +288,100 @@ fn broken() -> Failure {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+    use std::process::Command as Process;
+
+    use globset::GlobSet;
+
     use super::*;
     use crate::domain::codeowners::Dialect;
+    use crate::domain::ids::{SourceName, StackId};
+    use crate::domain::policy::{PolicyMode, Tightening};
+    use crate::git::settings::SourceLocation;
+    use crate::notify::settings::NotifySettings;
+    use crate::reconcile::fixture;
+    use crate::reconcile::history::is_same;
+    use crate::reconcile::settings::RepositorySettings;
+    use crate::reconcile::time::Time;
+
+    fn git(work: &Path, arguments: &[&str]) -> String {
+        let output = Process::new("git")
+            .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
+            .args(["-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(work)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {arguments:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(work: &Path, file: &str, text: &str) -> CommitId {
+        let path = work.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        git(work, &["add", "--all"]);
+        git(work, &["commit", "--quiet", "--message", file]);
+        CommitId::new(git(work, &["rev-parse", "HEAD"]))
+    }
+
+    /// Whatever a file says, it is to observe and to watch the path that it consists of.
+    fn observes(bytes: &[u8], _: &str) -> Result<RepositorySettings, String> {
+        let watch = String::from_utf8_lossy(bytes).trim().to_owned();
+        Ok(RepositorySettings {
+            policy: Tightening {
+                mode: Some(PolicyMode::Observe),
+                ..Tightening::default()
+            },
+            watch: vec![watch],
+        })
+    }
+
+    #[tokio::test]
+    async fn settings_of_a_repository_wake_their_stacks_and_are_no_code() {
+        let root = tempfile::tempdir().unwrap();
+        let work = root.path().join("work");
+        std::fs::create_dir(&work).unwrap();
+        git(&work, &["init", "--quiet"]);
+        let resource = "resource \"terraform_data\" \"it\" {}\n";
+        commit(&work, "live/web/main.tf", resource);
+        let first = commit(&work, "db/main.tf", resource);
+        let second = commit(&work, "live/.mooring.yaml", "shared\n");
+        let third = commit(&work, "shared/notes.txt", "notes\n");
+        let source = SourceSettings {
+            name: SourceName::new("infra"),
+            location: SourceLocation::Local(work),
+            reference: None,
+            poll: Duration::from_secs(1),
+            exclude: GlobSet::empty(),
+            repository: Some(observes),
+        };
+        let mut settings = fixture::settings(root.path(), NotifySettings::default());
+        settings.sources.push(source.clone());
+        let context = fixture::daemon(settings, Time::default()).await;
+        let mirror = mirror(&context, &source.name).unwrap();
+        let web = StackId::new("infra/live/web");
+        let read = |commit: &CommitId, before: &CommitId| {
+            let read = at_commit(&context, &source, &mirror, commit.clone(), Some(before));
+            let read = read.unwrap();
+            let mut stacks = read.stacks.into_iter();
+            let stack = stacks.find(|stack| stack.id == web).unwrap();
+            let touched: Vec<StackId> = read.touched.into_iter().collect();
+            (stack, touched)
+        };
+        let (stack, touched) = read(&second, &first);
+        assert_eq!(touched, [web.clone()], "not the one beside");
+        let policy = &stack.settings.policy.policy;
+        assert_eq!(policy.repository.len(), 1);
+        assert!(!moved(&mirror, &stack, &first, &second).unwrap());
+        assert!(!is_same(&context, &stack, &first, &second).await);
+        let (stack, touched) = read(&third, &second);
+        assert_eq!(touched, [web.clone()], "what is watched wakes it");
+        assert!(!moved(&mirror, &stack, &second, &third).unwrap());
+        assert!(is_same(&context, &stack, &second, &third).await);
+    }
 
     #[test]
     fn a_stack_is_owned_by_whoever_owns_its_code() {

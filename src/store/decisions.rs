@@ -96,6 +96,7 @@ mod tests {
                     guards: vec![Guard::Held],
                     ..Facts::default()
                 },
+                repository: Vec::new(),
             },
             decision: check.decision,
         }

@@ -6,6 +6,7 @@ mod kinds;
 mod manners;
 mod policies;
 mod report;
+mod repository;
 mod terminal;
 
 use std::collections::BTreeMap;

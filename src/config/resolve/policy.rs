@@ -105,7 +105,7 @@ impl Checks<'_> {
         }
     }
 
-    fn mode(&mut self, written: Option<&At<String>>) -> Option<PolicyMode> {
+    pub(super) fn mode(&mut self, written: Option<&At<String>>) -> Option<PolicyMode> {
         let mode = written?;
         match mode.as_str() {
             "observe" => Some(PolicyMode::Observe),
@@ -122,7 +122,7 @@ impl Checks<'_> {
         }
     }
 
-    fn windows(
+    pub(super) fn windows(
         &mut self,
         written: Option<&[Hours]>,
         zone: Option<&At<String>>,
@@ -131,7 +131,7 @@ impl Checks<'_> {
         Some(windows.filter_map(|w| self.hours(w, zone)).collect())
     }
 
-    fn freezes(
+    pub(super) fn freezes(
         &mut self,
         written: Option<&[Freeze]>,
         zone: Option<&At<String>>,
@@ -157,7 +157,7 @@ impl Checks<'_> {
         })
     }
 
-    fn apply_limit(&mut self, written: Option<&ApplyLimit>) -> Option<Limit> {
+    pub(super) fn apply_limit(&mut self, written: Option<&ApplyLimit>) -> Option<Limit> {
         let written = written?;
         let applies = self.at_least_one(&written.applies);
         let within = self.positive(Some(&written.within))?;

@@ -6,15 +6,22 @@ use globset::{GlobSet, GlobSetBuilder};
 
 use super::super::at::At;
 use super::super::error::Problem;
+use super::super::repository::read_repository;
 use super::super::written::Source;
 use super::Checks;
 use super::values::Steps;
 use crate::domain::ids::SourceName;
 use crate::git::settings::SourceLocation;
-use crate::reconcile::settings::SourceSettings;
+use crate::reconcile::settings::{ReadSettings, SourceSettings};
 
 const DEFAULT_USERNAME: &str = "git";
 const DEFAULT_POLL: Duration = Duration::from_mins(1);
+
+/// Whether what the repository says of its stacks counts.
+fn reads_settings(written: &Source) -> bool {
+    let repository = written.repository.as_ref();
+    repository.and_then(|repository| repository.settings) != Some(false)
+}
 
 impl Checks<'_> {
     pub(super) fn sources(&mut self, written: &[Source]) -> Vec<SourceSettings> {
@@ -42,6 +49,7 @@ impl Checks<'_> {
             reference,
             poll: poll.unwrap_or(DEFAULT_POLL),
             exclude,
+            repository: reads_settings(written).then_some(read_repository as ReadSettings),
         })
     }
 

@@ -113,7 +113,7 @@ impl Checks<'_> {
         self.texts(written)
     }
 
-    fn watch(&mut self, written: &[At<String>]) -> Vec<String> {
+    pub(super) fn watch(&mut self, written: &[At<String>]) -> Vec<String> {
         for path in written {
             if path.starts_with('/') || path.split('/').any(|part| part == "..") {
                 self.problem(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::finding::{Findings, Verdict};
 use super::super::ids::{RunId, StackId};
-use super::{Decision, Facts, Policy, decide, ignore};
+use super::{Decision, Facts, Policy, Tightening, decide, ignore};
 
 /// What a decision was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Inputs {
     pub findings: Findings,
     /// What was known besides.
     pub facts: Facts,
+    /// What the repository said of policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repository: Vec<Tightening>,
 }
 
 /// What was decided in a run.
@@ -88,6 +91,7 @@ mod tests {
             verdict: look.verdict,
             findings: look.findings,
             facts: facts.clone(),
+            repository: Vec::new(),
         };
         let kept: Inputs = serde_json::from_str(&serde_json::to_string(&inputs).unwrap()).unwrap();
         assert_eq!(kept, inputs);

@@ -128,6 +128,14 @@ pub enum By {
         name: String,
         /// What it does.
         effect: EffectKind,
+        /// The file of the repository in which it stands; without one it is the operator's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+    },
+    /// A file of the repository, by what it says besides rules or because it cannot be read.
+    Repository {
+        /// The file, relative to the root of the repository.
+        file: String,
     },
 }
 
@@ -137,7 +145,16 @@ impl std::fmt::Display for By {
             Self::Builtin => f.write_str("built in"),
             Self::Default => f.write_str("no rule"),
             Self::Guard(guard) => write!(f, "guard {}", guard.as_str()),
-            Self::Rule { name, effect } => write!(f, "rule {name}: {}", effect.as_str()),
+            Self::Rule { name, effect, file } => {
+                let of = file.as_ref().map(|file| format!(" of {file}"));
+                write!(
+                    f,
+                    "rule {name}{}: {}",
+                    of.unwrap_or_default(),
+                    effect.as_str()
+                )
+            }
+            Self::Repository { file } => f.write_str(file),
         }
     }
 }
@@ -324,6 +341,7 @@ mod tests {
             let by = By::Rule {
                 name: "Rego".to_owned(),
                 effect: EffectKind::Ask,
+                file: None,
             };
             Reason::plan(by, text)
         };

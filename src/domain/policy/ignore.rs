@@ -48,6 +48,7 @@ pub(super) fn told_again(
         let by = |name: &str| By::Rule {
             name: name.to_owned(),
             effect: EffectKind::Ignore,
+            file: None,
         };
         let outgrown = judge.outgrown(finding);
         reasons.extend(outgrown.map(|(rule, text)| Reason::plan(by(&rule.name), text)));
@@ -82,6 +83,7 @@ pub(super) fn listed(findings: &Findings) -> impl Iterator<Item = Reason> {
             by: By::Rule {
                 name: ignored.rule.clone(),
                 effect: EffectKind::Ignore,
+                file: None,
             },
             text: format!("{}: {text}", finding.address),
         })

@@ -31,6 +31,9 @@ pub(super) struct Judgement {
 pub(super) struct Judge<'a> {
     /// The rules that can fit something in it, in order.
     pub(super) rules: Vec<&'a Rule>,
+    /// Rules that files of the repository have, each file by itself: of each the first that fits
+    /// counts, and none hides another or one of the operator's.
+    pub(super) restrictions: Vec<(&'a str, Vec<&'a Rule>)>,
     /// Whether rules can call code safe.
     pub(super) deploys: bool,
     /// What is known besides.
@@ -50,10 +53,28 @@ impl Judge<'_> {
         all.extend(changes().filter_map(|change| self.contested(finding, change)));
         if is_whole(finding.action) {
             all.extend(self.object(finding));
+            all.extend(self.restrictions(finding, None));
         } else if !(finding.action == FindingAction::None && noise) {
             all.extend(changes().filter_map(|change| self.attribute(finding, change)));
+            all.extend(changes().flat_map(|change| self.restrictions(finding, Some(change))));
         }
         all
+    }
+
+    /// What the repository asks about or refuses besides.
+    fn restrictions(
+        &self,
+        finding: &Finding,
+        change: Option<&AttributeChange>,
+    ) -> impl Iterator<Item = Judgement> {
+        let fits = move |rule: &&&Rule| match change {
+            Some(change) => rule.fits_attribute(finding, change),
+            None => rule.fits_object(finding),
+        };
+        self.restrictions.iter().filter_map(move |(file, rules)| {
+            let rule = rules.iter().find(fits)?;
+            restricted(finding, change, rule, Some(file))
+        })
     }
 
     fn first(&self, fits: impl Fn(&Rule) -> bool) -> Option<&Rule> {
@@ -119,7 +140,9 @@ impl Judge<'_> {
         let say =
             |outcome, by, text: String| Some(judged(finding, Some(subject), outcome, by, text));
         let rule = self.first(|rule| rule.fits_attribute(finding, change));
-        if let Some(restricted) = rule.and_then(|rule| restricted(finding, Some(change), rule)) {
+        if let Some(restricted) =
+            rule.and_then(|rule| restricted(finding, Some(change), rule, None))
+        {
             return Some(restricted);
         }
         if let Some((rule, ignore)) = rule.and_then(ignore) {
@@ -180,7 +203,7 @@ impl Judge<'_> {
         let address = &finding.address;
         let say = |outcome, by, text: String| Some(judged(finding, None, outcome, by, text));
         let rule = self.first(|rule| rule.fits_object(finding));
-        if let Some(restricted) = rule.and_then(|rule| restricted(finding, None, rule)) {
+        if let Some(restricted) = rule.and_then(|rule| restricted(finding, None, rule, None)) {
             return Some(restricted);
         }
         if let Some((rule, ignore)) = rule.and_then(ignore) {
@@ -344,6 +367,7 @@ fn restricted(
     finding: &Finding,
     change: Option<&AttributeChange>,
     rule: &Rule,
+    file: Option<&str>,
 ) -> Option<Judgement> {
     let (outcome, does) = match &rule.effect {
         Effect::Ask(requirement) => (Outcome::Asks(requirement.clone()), "asks about"),
@@ -358,15 +382,22 @@ fn restricted(
         None if does == "asks about" => "asks whether",
         _ => does,
     };
-    let text = format!("{}: rule {} {does} {what}", finding.address, rule.name);
+    let of = file.map(|file| format!(" of {file}")).unwrap_or_default();
+    let text = format!("{}: rule {}{of} {does} {what}", finding.address, rule.name);
     let subject = change.map(|change| &change.subject);
-    Some(judged(finding, subject, outcome, by(rule), text))
+    let by = By::Rule {
+        name: rule.name.clone(),
+        effect: rule.effect.kind(),
+        file: file.map(str::to_owned),
+    };
+    Some(judged(finding, subject, outcome, by, text))
 }
 
 fn by_rego() -> By {
     By::Rule {
         name: "mooring.safe".to_owned(),
         effect: EffectKind::Safe,
+        file: None,
     }
 }
 
@@ -374,6 +405,7 @@ fn by(rule: &Rule) -> By {
     By::Rule {
         name: rule.name.clone(),
         effect: rule.effect.kind(),
+        file: None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! What would be applied, but not now: times, limits and people that say later.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{By, Facts, Guard, Policy, Reason};
 
 /// Nothing is applied from one time to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freeze {
     /// When it begins.
     pub from: Timestamp,
@@ -16,12 +17,23 @@ pub struct Freeze {
 }
 
 /// The most applies in a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplyLimit {
     /// How many.
     pub applies: usize,
     /// In how long.
     pub within: SignedDuration,
+}
+
+impl ApplyLimit {
+    /// What has to be known of the past to judge by either limit.
+    #[must_use]
+    pub fn over_both(self, other: Self) -> Self {
+        Self {
+            applies: self.applies.max(other.applies),
+            within: self.within.max(other.within),
+        }
+    }
 }
 
 /// Limits on applies.
@@ -55,50 +67,53 @@ pub(super) fn waits(policy: &Policy, facts: &Facts) -> Vec<Wait> {
     {
         wait(Guard::Paused, pause.words(), pause.until);
     }
-    for freeze in policy
-        .freezes
-        .iter()
-        .filter(|f| f.from <= now && now < f.to)
-    {
-        let text = format!("nothing is applied until {}: {}", freeze.to, freeze.reason);
-        wait(Guard::Freeze, text, Some(freeze.to));
-    }
-    if !policy.windows.is_empty() && !policy.windows.iter().any(|w| w.contain(now)) {
-        let next = policy.windows.iter().filter_map(|w| w.next(now)).min();
-        let then = next.map_or_else(String::new, |at| format!("; the next begins at {at}"));
-        wait(
-            Guard::Window,
-            format!("{}{then}", Guard::Window.reason()),
-            next,
-        );
-    }
-    let limits = [
-        (Guard::StackLimit, policy.limits.stack, &facts.applies.stack),
-        (Guard::FleetLimit, policy.limits.fleet, &facts.applies.fleet),
-    ];
-    for (guard, limit, applies) in limits {
-        let Some((limit, until)) = limit.and_then(|limit| Some((limit, over(limit, applies)?)))
-        else {
-            continue;
-        };
-        if until > now {
-            let text = format!(
-                "{}: {} applies within {:#} are the most",
-                guard.reason(),
-                limit.applies,
-                limit.within
-            );
-            wait(guard, text, Some(until));
+    let frozen = |freeze: &&Freeze| freeze.from <= now && now < freeze.to;
+    for (freezes, file) in policy.all_freezes() {
+        for freeze in freezes.iter().filter(frozen) {
+            let text = format!("nothing is applied until {}: {}", freeze.to, freeze.reason);
+            wait(Guard::Freeze, said_by(text, file), Some(freeze.to));
         }
     }
-    if facts.guards.contains(&Guard::HoldOff) {
-        wait(
-            Guard::HoldOff,
-            Guard::HoldOff.reason().to_owned(),
-            facts.held_off_until,
+    for (windows, file) in policy.all_windows() {
+        if windows.is_empty() || windows.iter().any(|window| window.contain(now)) {
+            continue;
+        }
+        let next = windows.iter().filter_map(|window| window.next(now)).min();
+        let then = next.map_or_else(String::new, |at| format!("; the next begins at {at}"));
+        let text = format!("{}{then}", Guard::Window.reason());
+        wait(Guard::Window, said_by(text, file), next);
+    }
+    let stack = policy.stack_limits();
+    let stack = stack.map(|(limit, file)| (Guard::StackLimit, limit, file, &facts.applies.stack));
+    let fleet = policy.limits.fleet;
+    let fleet = fleet.map(|limit| (Guard::FleetLimit, limit, None, &facts.applies.fleet));
+    for (guard, limit, file, applies) in stack.chain(fleet) {
+        let Some(until) = over(limit, applies).filter(|until| *until > now) else {
+            continue;
+        };
+        let text = format!(
+            "{}: {} applies within {:#} are the most",
+            guard.reason(),
+            limit.applies,
+            limit.within
         );
+        wait(guard, said_by(text, file), Some(until));
+    }
+    if facts.guards.contains(&Guard::HoldOff) {
+        let asked = policy.asked_hold_off();
+        let asked = asked.map(|(time, file)| format!(" ({file} asks for {time:#})"));
+        let text = format!("{}{}", Guard::HoldOff.reason(), asked.unwrap_or_default());
+        wait(Guard::HoldOff, text, facts.held_off_until);
     }
     waits
+}
+
+/// A reason, with the file of the repository that it comes from, if it does.
+fn said_by(text: String, file: Option<&str>) -> String {
+    match file {
+        Some(file) => format!("{text} ({file})"),
+        None => text,
+    }
 }
 
 /// When one more apply is within the limit; none if it always is.

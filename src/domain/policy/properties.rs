@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::super::finding::{AttributeChange, Finding, FindingAction, Origin, Severity, Subject};
+use super::super::hours::Hours;
 use super::super::pattern::{NamePattern, PathPattern};
 use super::super::testing::{check, finding};
 use super::*;
@@ -180,7 +181,108 @@ fn in_front(policy: &Policy, rule: Rule) -> Policy {
     }
 }
 
+fn hours(from: i8, to: i8) -> Hours {
+    Hours {
+        days: Vec::new(),
+        from: jiff::civil::time(from, 0, 0, 0),
+        to: jiff::civil::time(to, 0, 0, 0),
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+/// Windows of which the first, the second or none is open when the facts are.
+fn windows() -> impl Strategy<Value = Vec<Hours>> {
+    subsequence(vec![hours(0, 0), hours(6, 7)], 0..=2)
+}
+
+fn limit() -> impl Strategy<Value = Option<ApplyLimit>> {
+    option::of(
+        (1..4_usize, 1..4_i64).prop_map(|(applies, hours)| ApplyLimit {
+            applies,
+            within: SignedDuration::from_hours(hours),
+        }),
+    )
+}
+
+fn tightening() -> impl Strategy<Value = Tightening> {
+    let mode = select(vec![
+        PolicyMode::Observe,
+        PolicyMode::Heal,
+        PolicyMode::Sync,
+    ]);
+    let rules = vec(
+        rule(restriction()).prop_map(|rule| Restriction::try_from(rule).unwrap()),
+        0..4,
+    );
+    (
+        option::weighted(0.3, mode),
+        rules,
+        windows(),
+        limit(),
+        option::of(1..4_usize),
+    )
+        .prop_map(
+            |(mode, rules, windows, stack_limit, max_changes)| Tightening {
+                file: ".mooring.yaml".to_owned(),
+                mode,
+                rules,
+                windows,
+                stack_limit,
+                max_changes,
+                ..Tightening::default()
+            },
+        )
+}
+
+/// Whether a requirement asks for all that another one does.
+fn asks_as_much(more: &Requirement, less: &Requirement) -> bool {
+    more.count >= less.count
+        && (more.not_author || !less.not_author)
+        && less.groups.iter().all(|list| more.groups.contains(list))
+}
+
 proptest! {
+    #[test]
+    fn whatever_a_repository_says_permits_nothing_that_the_operator_does_not(
+        found in findings(), policy in policy(), facts in facts(),
+        own in (windows(), limit()), repository in vec(tightening(), 1..4),
+        applied in vec(0..200_i64, 0..4),
+    ) {
+        let mut stack: Vec<jiff::Timestamp> = applied
+            .into_iter()
+            .map(|minutes| facts.now - SignedDuration::from_mins(minutes))
+            .collect();
+        stack.sort_by_key(|at| std::cmp::Reverse(*at));
+        let facts = Facts { applies: Applies { stack, ..Applies::default() }, ..facts };
+        let alone = Policy {
+            windows: own.0,
+            limits: Limits { stack: own.1, fleet: None },
+            ..policy
+        };
+        let tightened = Policy { repository, ..alone.clone() };
+        let (findings, before) = decided(&found, &alone, &facts);
+        let (same, after) = decided(&found, &tightened, &facts);
+        prop_assert_eq!(findings, same, "what is told and what is ignored stays");
+        if after.kind == DecisionKind::Apply {
+            prop_assert_eq!(before.kind, DecisionKind::Apply);
+        }
+        if after.is_approvable() {
+            // What would be applied without asking, now or later, may be asked about.
+            let alone = before.kind == DecisionKind::Apply
+                || (before.kind == DecisionKind::Alert
+                    && before.reasons.iter().any(|reason| matches!(reason.by, By::Guard(_))));
+            prop_assert!(alone || before.is_approvable());
+            prop_assert!(!before.is_approvable()
+                || asks_as_much(&after.requirement, &before.requirement));
+            prop_assert!(after.waits() || !before.waits());
+        }
+        if after.kind == DecisionKind::Alert && after.not_before.is_some() {
+            // It would be applied without asking, and not sooner.
+            prop_assert!(matches!(before.kind, DecisionKind::Apply | DecisionKind::Alert));
+            prop_assert!(before.not_before.is_none_or(|at| after.not_before >= Some(at)));
+        }
+    }
+
     #[test]
     fn what_cannot_be_undone_and_what_deletes_is_never_applied_by_itself(
         found in findings(), policy in policy(), facts in facts(),

@@ -15,7 +15,7 @@ use super::{Facts, Requirement};
 const IGNORED_UP_TO: Severity = Severity::High;
 
 /// Who answers for it that a difference is left alone, and how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ignore {
     /// Who.
     pub owner: String,
@@ -26,7 +26,8 @@ pub struct Ignore {
 }
 
 /// What a rule does with the changes it fits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Nobody is told of them, and they are left as they are.
     Ignore(Ignore),
@@ -80,13 +81,14 @@ impl EffectKind {
 
     /// Whether it takes something away from what Mooring may do: then it fits as soon as it is about
     /// a part of a change. What grants something has to be about all of it.
-    const fn restricts(self) -> bool {
+    pub const fn restricts(self) -> bool {
         matches!(self, Self::Ask | Self::Refuse)
     }
 }
 
 /// What has to be so for a rule to fit; what is empty asks nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Conditions {
     /// Which stacks.
     pub stacks: Selection,
@@ -111,7 +113,7 @@ pub struct Conditions {
 }
 
 /// A rule. Of an ordered list the first that fits decides.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// How reasons call it.
     pub name: String,

@@ -125,7 +125,7 @@ fn obstacles(policy: &Policy, facts: &Facts, holds_code: bool) -> Vec<Reason> {
     let mut obstacles: Vec<Reason> = guards
         .filter_map(|guard| Some(of(By::Guard(*guard), guard.first()?)))
         .collect();
-    if holds_code && policy.mode == PolicyMode::Heal {
+    if holds_code && policy.furthest() == PolicyMode::Heal {
         obstacles.push(of(
             By::Builtin,
             "apply the code by hand, or let mode `sync` apply it",

@@ -153,7 +153,8 @@ fn every_planned_attribute_has_to_be_covered() {
         decision.details[0].by,
         By::Rule {
             name: "tags".to_owned(),
-            effect: EffectKind::Safe
+            effect: EffectKind::Safe,
+            file: None,
         }
     );
 }

@@ -106,6 +106,7 @@ impl Stack {
                 settings,
                 reads: Vec::new(),
                 closed_at: None,
+                watch: Vec::new(),
                 owners,
                 problem: None,
             },
