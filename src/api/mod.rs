@@ -14,6 +14,7 @@ mod query;
 mod report;
 mod requests;
 mod runs;
+mod select;
 mod stacks;
 mod state;
 #[cfg(test)]

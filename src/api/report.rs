@@ -6,8 +6,6 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
 use crate::domain::finding::Severity;
-use crate::domain::ids::SourceName;
-use crate::domain::pattern::{NamePattern, StackPattern};
 use crate::domain::posture::{Filter, Moment, Window};
 use crate::report::Options;
 use crate::report::posture::{PostureFormat, UnknownPostureFormat, render};
@@ -15,10 +13,10 @@ use crate::report::posture::{PostureFormat, UnknownPostureFormat, render};
 use super::Api;
 use super::error::ApiError;
 use super::query::Query;
+use super::select::select;
 use super::stacks::WIDTH;
 
-/// What is asked for; every parameter may be left out. Of several sources, stacks or owners one has to
-/// fit, of several labels each.
+/// What is asked for; every parameter may be left out.
 struct Asked {
     since: Moment,
     until: Option<Moment>,
@@ -34,7 +32,6 @@ impl Asked {
             let flag = text.parse::<bool>();
             flag.map_err(|_| wrong(&format!("`{name}` is `true` or `false`")))
         };
-        let pattern = |text: &str| NamePattern::parse(text).map_err(|error| wrong(&error));
         let moment = |text: &str| text.parse::<Moment>().map_err(|error| wrong(&error));
         let mut asked = Self {
             since: Moment::WEEK,
@@ -52,19 +49,6 @@ impl Asked {
             match name.as_str() {
                 "since" => asked.since = moment(&value)?,
                 "until" => asked.until = Some(moment(&value)?),
-                "stack" => {
-                    let pattern = StackPattern::parse(&value).map_err(|error| wrong(&error))?;
-                    asked.filter.which.stacks.push(pattern);
-                }
-                "source" => asked.filter.which.sources.push(SourceName::new(value)),
-                "owner" => asked.filter.which.owners.push(pattern(&value)?),
-                "label" => {
-                    let label = value.split_once('=');
-                    let (key, value) =
-                        label.ok_or_else(|| wrong(&"a label is written `label=key=value`"))?;
-                    let labels = &mut asked.filter.which.labels;
-                    labels.insert(key.to_owned(), pattern(value)?);
-                }
                 "severity" => {
                     let severity = Severity::parse(&value);
                     let severity = severity.ok_or_else(|| {
@@ -83,6 +67,7 @@ impl Asked {
                 }
                 "color" => asked.options.color = flag(&name, &value)?,
                 "verbose" => asked.options.verbose = flag(&name, &value)?,
+                name if select(&mut asked.filter.which, name, &value)? => {}
                 _ => {
                     let known = "since, until, stack, source, label, owner, severity, format, \
                                  width, color, verbose";
@@ -112,6 +97,7 @@ pub(super) async fn report(
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+    use crate::domain::ids::SourceName;
 
     fn read(query: &[(&str, &str)]) -> Result<Asked, ApiError> {
         let pairs = query.iter();

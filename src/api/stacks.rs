@@ -18,6 +18,7 @@ use crate::domain::near::near;
 use crate::domain::pause::Pause;
 use crate::domain::request::Rollback;
 use crate::domain::requirement::Voter;
+use crate::domain::selection::Selection;
 use crate::domain::source::SourceRecord;
 use crate::reconcile::command::Refusal;
 use crate::reconcile::handle::StackView;
@@ -30,6 +31,7 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::query::{Path, Query};
 use super::runs::RunDto;
+use super::select::select;
 
 /// How many runs are shown with a stack.
 const RUNS_SHOWN: u32 = 10;
@@ -113,23 +115,48 @@ fn dto(view: &StackView) -> StackDto {
 }
 
 /// What a list may be narrowed to.
-#[derive(Debug, Deserialize)]
-pub(super) struct Filter {
+#[derive(Debug, Default)]
+struct Filter {
     verdict: Option<Verdict>,
+    which: Selection,
 }
 
-/// `GET /api/v1/stacks[?verdict=drifted]`.
+impl Filter {
+    fn read(query: Vec<(String, String)>) -> Result<Self, ApiError> {
+        let mut filter = Self::default();
+        for (name, value) in query {
+            if name == "verdict" {
+                let verdict = serde_json::from_value(Value::from(value.as_str()));
+                filter.verdict = Some(verdict.map_err(|_| {
+                    ApiError::BadRequest(format!("`{value}` is no verdict; see the summary"))
+                })?);
+            } else if !select(&mut filter.which, &name, &value)? {
+                return Err(ApiError::BadRequest(
+                    "unknown parameter; there are verdict, stack, source, label, owner".to_owned(),
+                ));
+            }
+        }
+        Ok(filter)
+    }
+
+    fn fits(&self, view: &StackView) -> bool {
+        let record = &view.record;
+        let (id, source) = (record.id.as_str(), Some(&record.source));
+        let which = &self.which;
+        which.fits(id, source, &record.labels, &record.owners)
+            && self.verdict.is_none_or(|verdict| verdict == view.verdict)
+    }
+}
+
+/// `GET /api/v1/stacks[?verdict=drifted&stack=…&source=…&label=k=v&owner=…]`.
 pub(super) async fn list(
     State(api): State<Api>,
-    Query(filter): Query<Filter>,
+    Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, ApiError> {
+    let filter = Filter::read(query)?;
     let mut stacks = api.handle.stacks().await?;
     let counts = VerdictCounts::of(stacks.iter().map(|stack| stack.verdict));
-    stacks.retain(|stack| {
-        filter
-            .verdict
-            .is_none_or(|verdict| verdict == stack.verdict)
-    });
+    stacks.retain(|stack| filter.fits(stack));
     let sources: Vec<SourceDto> = api
         .handle
         .sources()
@@ -140,6 +167,7 @@ pub(super) async fn list(
     Ok(Json(json!({
         "schema_version": 1,
         "summary": counts,
+        "work": api.handle.outlook().await,
         "sources": sources,
         "stacks": stacks.iter().map(dto).collect::<Vec<_>>(),
     })))

@@ -21,6 +21,7 @@ mod remote;
 mod report;
 mod requests;
 mod rollback;
+mod select;
 mod serve;
 mod signals;
 mod state;

@@ -15,6 +15,7 @@ use super::client::{Client, ServerArgs};
 use super::error::CliError;
 use super::output;
 use super::remote::{ago, items, table, text};
+use super::select::SelectArgs;
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -28,18 +29,8 @@ pub(super) struct PostureArgs {
     /// Where it ends [default: now].
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only stacks whose id fits this pattern, or another one of these.
-    #[arg(long = "stack", value_name = "GLOB")]
-    stacks: Vec<String>,
-    /// Only stacks of this source, or another one of these.
-    #[arg(long = "source", value_name = "SOURCE")]
-    sources: Vec<String>,
-    /// Only stacks with this label, the value a pattern; several count together.
-    #[arg(long = "label", value_name = "KEY=VALUE")]
-    labels: Vec<String>,
-    /// Only stacks of an owner who fits this pattern, or another one of these.
-    #[arg(long = "owner", value_name = "OWNER")]
-    owners: Vec<String>,
+    #[command(flatten)]
+    which: SelectArgs,
     /// Only alerts of this severity or a worse one: critical, high, medium, low, info.
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     severity: Option<Severity>,
@@ -70,26 +61,11 @@ impl PostureArgs {
         })?;
         let mut query = vec![("since", self.since.clone())];
         query.extend(self.until.iter().map(|until| ("until", until.clone())));
-        for (name, values) in [
-            ("stack", &self.stacks),
-            ("source", &self.sources),
-            ("owner", &self.owners),
-        ] {
-            query.extend(values.iter().map(|value| (name, value.clone())));
-        }
+        query.extend(self.which.query()?);
         query.extend(
             self.severity
                 .map(|least| ("severity", least.as_str().to_owned())),
         );
-        for label in &self.labels {
-            if !label.contains('=') {
-                return Err(CliError::Usage {
-                    message: format!("`{label}` is no label"),
-                    hint: "write key and value, for example `--label tier=prod`".to_owned(),
-                });
-            }
-            query.push(("label", label.clone()));
-        }
         query.push(("format", self.format.as_str().to_owned()));
         if self.format == PostureFormat::Text {
             let options = self.options(global);

@@ -14,6 +14,7 @@ use crate::report::{Format, terminal};
 use super::client::{ByArgs, Client, ServerArgs};
 use super::error::CliError;
 use super::output::{self, print};
+use super::select::SelectArgs;
 
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -30,6 +31,11 @@ pub(super) enum ListFormat {
 pub(super) struct StacksArgs {
     #[command(flatten)]
     server: ServerArgs,
+    #[command(flatten)]
+    which: SelectArgs,
+    /// Only stacks with this verdict: in_sync, drifted, pending, drifted_and_pending, failed, unknown.
+    #[arg(long)]
+    verdict: Option<String>,
     /// Form of the list.
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
@@ -79,7 +85,9 @@ pub(super) struct RunsArgs {
 
 /// `mooring stacks`.
 pub(super) async fn stacks(args: StacksArgs) -> Result<u8, CliError> {
-    let answer = Client::new(&args.server)?.get(&["stacks"], &[]).await?;
+    let mut query = args.which.query()?;
+    query.extend(args.verdict.map(|verdict| ("verdict", verdict)));
+    let answer = Client::new(&args.server)?.get(&["stacks"], &query).await?;
     if args.format == ListFormat::Json {
         print(&format!("{answer:#}\n"))?;
         return Ok(0);
@@ -106,6 +114,15 @@ pub(super) async fn stacks(args: StacksArgs) -> Result<u8, CliError> {
         ]);
     }
     let mut out = format!("{table}\n");
+    let work = &answer["work"];
+    if let Some(end) = work["ends_at"].as_str() {
+        out.push_str(&format!(
+            "{} runs wait, {} are under way; done at about {}\n",
+            text(&work["waiting"]),
+            text(&work["under_way"]),
+            moment(&Value::from(end))
+        ));
+    }
     for source in items(&answer, "sources").filter(|source| !source["error"].is_null()) {
         let error = &source["error"];
         out.push_str(&format!(

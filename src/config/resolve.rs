@@ -2,6 +2,7 @@
 //! place, the cause and the remedy. Everything is looked at, so that all problems come at once.
 
 mod artifacts;
+mod budgets;
 mod environment;
 mod heartbeat;
 mod notify;
@@ -97,6 +98,7 @@ impl Checks<'_> {
         let sources = self.sources(&written.sources);
         let notify = self.notify(written);
         let reports = self.reports(written, timing);
+        let budgets = self.budgets(written);
         let settings = Settings {
             digest: std::mem::take(&mut self.digest),
             data_dir: self.path_or(written.data_dir.as_ref(), DEFAULT_DATA_DIR),
@@ -133,6 +135,7 @@ impl Checks<'_> {
                 None => None,
             },
             reports,
+            budgets,
             warnings: std::mem::take(&mut self.warnings),
         };
         Some(settings)

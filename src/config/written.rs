@@ -76,9 +76,57 @@ pub(super) struct Configuration {
     /// Environment on top of `env` when applying, for all stacks.
     #[serde(default)]
     pub apply_env: Environment,
+    /// Limits over stacks that share something which bears only so much: an account, an API.
+    #[serde(default)]
+    pub budgets: Vec<Budget>,
     /// Settings of some stacks; later entries override earlier ones.
     #[serde(default)]
     pub stacks: Vec<Stack>,
+}
+
+/// A limit over some stacks together.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Budget {
+    /// Its name.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
+    pub name: At<String>,
+    /// The stacks that share it; all that is given has to fit.
+    pub when: WhichStacks,
+    /// The most runs at once.
+    #[schemars(range(min = 1))]
+    pub runs: Option<At<u32>>,
+    /// The most runs that begin in a while.
+    pub starts: Option<Starts>,
+}
+
+/// Which stacks are meant.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhichStacks {
+    /// Patterns on the stack's id; one has to fit.
+    #[serde(default)]
+    pub stacks: Vec<At<String>>,
+    /// Names of sources.
+    #[serde(default)]
+    pub sources: Vec<At<String>>,
+    /// Labels with patterns on their values.
+    #[serde(default)]
+    pub labels: BTreeMap<String, At<String>>,
+    /// Patterns on owners: of CODEOWNERS in the repository, and in the labels `owner` and `team`.
+    #[serde(default)]
+    pub owners: Vec<At<String>>,
+}
+
+/// So many runs in so long.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Starts {
+    /// How many.
+    #[schemars(range(min = 1))]
+    pub runs: At<u32>,
+    /// In how long.
+    pub within: At<String>,
 }
 
 /// The API and the endpoints for machines.

@@ -35,6 +35,7 @@ pub fn of_failure(failure: &Failure) -> Cause {
         FailureKind::EngineMissing
             | FailureKind::ProviderMissing
             | FailureKind::BackendUnreachable
+            | FailureKind::Throttled
             | FailureKind::CredentialsRefused
             | FailureKind::OutOfDisk
             | FailureKind::TimedOut

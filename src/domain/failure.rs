@@ -20,6 +20,8 @@ pub enum FailureKind {
     ModuleMissing,
     /// The state backend or an API behind a provider cannot be reached.
     BackendUnreachable,
+    /// An API asked for patience: too many requests.
+    Throttled,
     /// Credentials were refused by the backend or a provider.
     CredentialsRefused,
     /// The configuration is not valid.
@@ -75,6 +77,7 @@ impl FailureKind {
             Self::ProviderMissing => "provider_missing",
             Self::ModuleMissing => "module_missing",
             Self::BackendUnreachable => "backend_unreachable",
+            Self::Throttled => "throttled",
             Self::CredentialsRefused => "credentials_refused",
             Self::InvalidConfiguration => "invalid_configuration",
             Self::MissingVariable => "missing_variable",

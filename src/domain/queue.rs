@@ -67,6 +67,11 @@ impl Queue {
         self.order.remove(&self.places.remove(stack)?)
     }
 
+    /// The stacks of which one waits.
+    pub fn stacks(&self) -> impl Iterator<Item = &StackId> {
+        self.places.keys()
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.order.len()

@@ -8,6 +8,7 @@ use crate::domain::failure::Failure;
 use crate::domain::identity::Identity;
 use crate::domain::ids::{CommitId, MessageId, RunId, SnapshotId, SourceName, StackId, TokenId};
 use crate::domain::message::MessageState;
+use crate::domain::outlook::Outlook;
 use crate::domain::pause::Scope;
 use crate::domain::request::{Rollback, Unfit};
 use crate::domain::token::BadGrant;
@@ -51,6 +52,8 @@ pub enum Command {
     Approved(StackId, oneshot::Sender<Result<RunId, Refusal>>),
     /// A person has looked at a held stack: repairs may go on.
     Resume(StackId, Identity, oneshot::Sender<Result<RunId, Refusal>>),
+    /// Somebody wants to know what is yet to be done.
+    Outlook(oneshot::Sender<Outlook>),
     /// Somebody wants to work on a stack without any run in between.
     Borrow(StackId, oneshot::Sender<Result<Borrowed, Refusal>>),
 }

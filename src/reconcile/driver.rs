@@ -1,6 +1,9 @@
 //! The driver: one task that knows what is due, queued and under way, and lets nothing run twice.
 
 mod apart;
+mod enqueue;
+mod follow;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,31 +12,22 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::Instrument;
 
-use crate::domain::audit::{Action, NewAudit};
-use crate::domain::cost::Cost;
-use crate::domain::identity::Identity;
+use crate::domain::budget::Account;
 use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
-use crate::domain::pause::Scope;
-use crate::domain::queue::{Queue, Room};
+use crate::domain::queue::Queue;
 use crate::domain::request::Rollback;
-use crate::domain::run::{Run, RunState, Trigger};
+use crate::domain::run::{Run, Trigger};
 use crate::store::StoreError;
-use crate::telemetry::{metrics, run_span};
 
 use self::apart::{Settled, Unsettled};
-use super::command::{Command, Refusal, SourceUpdate};
+use super::command::Command;
 use super::context::Context;
-use super::fresh;
-use super::pass::pass;
+use super::leave;
 use super::pulse::Part;
-use super::record::first_record;
 use super::recover::{self, LeftOver};
-use super::release::release;
 use super::resolve::Tracked;
 use super::step::{Next, duration};
-use super::{clock, leave, rollback, summary};
 
 /// The clock is looked at this often at least, so that a jump of it is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -52,6 +46,8 @@ struct Followed {
     looked: bool,
     /// How many runs in a row broke off.
     broken: u32,
+    /// The budgets that it shares, by their places.
+    budgets: Vec<usize>,
 }
 
 /// Why a run came to no end of its own.
@@ -71,6 +67,8 @@ type Ended = (Run, Result<Next, Broken>);
 pub struct Driver {
     context: Arc<Context>,
     stacks: BTreeMap<StackId, Followed>,
+    /// When each of them is due.
+    dues: BTreeSet<(Timestamp, StackId)>,
     queue: Queue,
     active: BTreeSet<StackId>,
     running: JoinSet<Ended>,
@@ -80,6 +78,12 @@ pub struct Driver {
     settling: JoinSet<(StackId, Settled)>,
     /// Stacks that somebody else works on; each ends when it is given back.
     borrowed: JoinSet<StackId>,
+    /// Sources whose first sight has been told.
+    baselines: BTreeSet<SourceName>,
+    /// What stacks share, in the order of the settings.
+    accounts: Vec<Account>,
+    /// What runs under way take of them.
+    charged: BTreeMap<StackId, Vec<usize>>,
     /// Who wants which rollback that is queued. A restart forgets them: nobody was asked yet.
     wanted: BTreeMap<RunId, Rollback>,
 }
@@ -90,9 +94,14 @@ impl Driver {
         let cut_off = left_over.cut_off.into_iter();
         let mut queue = Queue::default();
         left_over.again.into_iter().for_each(|run| queue.push(run));
+        let budgets = context.settings.budgets.iter().cloned();
         Self {
+            accounts: budgets.map(Account::new).collect(),
             context,
             stacks: BTreeMap::new(),
+            dues: BTreeSet::new(),
+            baselines: BTreeSet::new(),
+            charged: BTreeMap::new(),
             queue,
             active: BTreeSet::new(),
             running: JoinSet::new(),
@@ -155,370 +164,13 @@ impl Driver {
             Command::Resume(stack, by, reply) => {
                 let _gone = reply.send(self.resume(&stack, &by).await);
             }
+            Command::Outlook(reply) => {
+                let _gone = reply.send(self.outlook());
+            }
             Command::Borrow(stack, reply) => {
                 let _gone = reply.send(self.borrow(&stack));
             }
         }
-    }
-
-    async fn run_now(
-        &mut self,
-        stack: &StackId,
-        trigger: Trigger,
-        by: Option<&Identity>,
-    ) -> Result<RunId, Refusal> {
-        if !self.stacks.contains_key(stack) {
-            return Err(Refusal::UnknownStack(stack.clone()));
-        }
-        Ok(self.enqueue(stack, trigger, by).await?)
-    }
-
-    async fn roll_back(
-        &mut self,
-        stack: &StackId,
-        to: &str,
-        rollback: Rollback,
-        by: &Identity,
-    ) -> Result<RunId, Refusal> {
-        let Some(followed) = self.stacks.get(stack) else {
-            return Err(Refusal::UnknownStack(stack.clone()));
-        };
-        if self.unsettled.contains_key(stack) {
-            return Err(Refusal::Running(stack.clone()));
-        }
-        let commit = rollback::commit_named(&self.context, &followed.tracked, to).await?;
-        let id = self.enqueue(stack, Trigger::Rollback, None).await?;
-        // A look that was queued already gives way: another follows it.
-        if let Some(run) = self.queue.of(stack).filter(|run| run.id == id) {
-            let run = Run {
-                trigger: Trigger::Rollback,
-                commit: Some(commit),
-                ..run.clone()
-            };
-            self.context.store.save_run(&run).await?;
-            self.queue.push(run);
-        }
-        let wanted = Action::RollbackWanted {
-            stack: stack.clone(),
-            run: id,
-            to: to.to_owned(),
-            reason: rollback.reason.clone(),
-        };
-        let entry = NewAudit::asked(self.context.now(), by, wanted);
-        self.context.store.record(&[entry]).await?;
-        self.wanted.insert(id, rollback);
-        Ok(id)
-    }
-
-    async fn resume(&mut self, stack: &StackId, by: &Identity) -> Result<RunId, Refusal> {
-        if self.active.contains(stack) || self.unsettled.contains_key(stack) {
-            return Err(Refusal::Running(stack.clone()));
-        }
-        if !self.stacks.contains_key(stack) {
-            return Err(Refusal::UnknownStack(stack.clone()));
-        }
-        release(&self.context, stack, by).await?;
-        self.run_now(stack, Trigger::Person, None).await
-    }
-
-    async fn take_source(&mut self, update: SourceUpdate) {
-        let present: BTreeSet<&StackId> = update.stacks.iter().map(|stack| &stack.id).collect();
-        let gone: Vec<StackId> = self
-            .stacks
-            .values()
-            .filter(|f| f.tracked.source == update.source && !present.contains(&f.tracked.id))
-            .map(|f| f.tracked.id.clone())
-            .collect();
-        self.stacks.retain(|id, _| !gone.contains(id));
-        for stack in &gone {
-            self.queue.remove(stack);
-        }
-        if let Err(error) = leave::leave(&self.context, &update).await {
-            tracing::error!("cannot remember which stacks left: {error}");
-        }
-        let mut new = BTreeSet::new();
-        for tracked in update.stacks {
-            if !self.stacks.contains_key(&tracked.id) {
-                new.insert(tracked.id.clone());
-            }
-            self.follow(tracked, &update.commit, &update.touched).await;
-        }
-        self.take_up_looks(&new).await;
-        self.take_up_approvals().await;
-        self.enqueue_due().await;
-        self.tell_baseline(&update.source).await;
-    }
-
-    async fn follow(&mut self, tracked: Tracked, commit: &CommitId, touched: &BTreeSet<StackId>) {
-        let id = tracked.id.clone();
-        let now = self.context.now();
-        let record = self.context.store.stack(&id).await.unwrap_or_default();
-        if record.is_none() {
-            // Known from now on, if only as `unknown`.
-            let record = first_record(&tracked, now);
-            if let Err(error) = self.context.store.save_stack(&record).await {
-                tracing::error!(stack = id.as_str(), "cannot remember the stack: {error}");
-            }
-        }
-        let unsettled = record
-            .as_ref()
-            .is_some_and(|r| r.doubt.unconfirmed.is_some());
-        let checked = record.as_ref().and_then(|record| record.checked_at);
-        if let Some(cost) = record.as_ref().and_then(|record| record.cost) {
-            self.context.costs.know(&id, cost);
-        }
-        let (trigger, due) = match checked {
-            _ if touched.contains(&id) => (Trigger::Git, Some(now)),
-            None => (Trigger::FirstSight, Some(now)),
-            Some(_) if unsettled => (Trigger::Confirmation, Some(now)),
-            Some(at) => (Trigger::Schedule, tracked.settings.schedule.next(at, &id)),
-        };
-        let before = self.stacks.remove(&id);
-        // A stack that is known keeps what it waits for, unless Git gives a reason to look now.
-        let (trigger, due) = match &before {
-            Some(before) if trigger != Trigger::Git => (before.trigger, before.due),
-            _ => (trigger, due),
-        };
-        let looked = checked.is_some() || before.is_some_and(|before| before.looked);
-        self.stacks.insert(
-            id,
-            Followed {
-                tracked,
-                commit: commit.clone(),
-                due,
-                trigger,
-                looked,
-                broken: 0,
-            },
-        );
-    }
-
-    /// Stacks that an alert wants looked at before people are told are, after a restart too.
-    async fn take_up_looks(&mut self, new: &BTreeSet<StackId>) {
-        let looks = match clock::looks(&self.context).await {
-            Ok(looks) => looks,
-            Err(error) => {
-                tracing::error!("cannot read which looks are awaited: {error}");
-                return;
-            }
-        };
-        for (stack, at) in looks.into_iter().filter(|(stack, _)| new.contains(stack)) {
-            let due = self.stacks.get(&stack).and_then(|followed| followed.due);
-            if due.is_none_or(|due| at < due) {
-                self.wait_for(&stack, Trigger::Confirmation, Some(at));
-            }
-        }
-    }
-
-    /// What was approved while nobody could act on it is looked at now.
-    async fn take_up_approvals(&mut self) {
-        let live = match self.context.store.live_requests().await {
-            Ok(live) => live,
-            Err(error) => {
-                tracing::error!("cannot read what was approved: {error}");
-                return;
-            }
-        };
-        let now = self.context.now();
-        for request in live.iter().filter(|request| request.is_live(now)) {
-            self.wait_for(&request.stack, Trigger::Approval, Some(now));
-        }
-    }
-
-    /// What was held back by a pause is looked at now.
-    async fn take_up(&mut self, scope: &Scope) {
-        let now = self.context.now();
-        let drifting = match self.context.store.stacks().await {
-            Ok(records) => records.into_iter().filter(|r| r.drift_since.is_some()),
-            Err(error) => {
-                tracing::error!("cannot read which stacks were paused: {error}");
-                return;
-            }
-        };
-        for record in drifting.filter(|record| scope.holds(&record.id, &record.source)) {
-            self.wait_for(&record.id, Trigger::Schedule, Some(now));
-        }
-        self.take_up_approvals().await;
-        self.enqueue_due().await;
-    }
-
-    async fn enqueue_due(&mut self) {
-        let now = self.context.now();
-        let due: Vec<(StackId, Trigger)> = self
-            .stacks
-            .iter()
-            .filter(|(_, followed)| followed.due.is_some_and(|due| due <= now))
-            .map(|(id, followed)| (id.clone(), followed.trigger))
-            .collect();
-        let (mut new, mut hastened) = (Vec::new(), Vec::new());
-        for (id, trigger) in &due {
-            match self.queue.of(id) {
-                Some(queued) => hastened.extend(hasten(queued, *trigger)),
-                None => new.push(Run::queued(fresh::run(), id.clone(), *trigger, now)),
-            }
-        }
-        let stored = self.context.store.enqueue_all(&new, &hastened).await;
-        let queued = match stored {
-            Ok(stored) => {
-                let (new, known): (Vec<Run>, Vec<Run>) =
-                    new.into_iter().partition(|run| stored.contains(&run.id));
-                new.into_iter()
-                    .chain(hastened)
-                    .for_each(|run| self.queue.push(run));
-                self.take_up_queued(&known).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &queued {
-            tracing::error!(runs = due.len(), "cannot queue runs: {error}");
-        }
-        for (id, trigger) in due {
-            let (trigger, next) = match queued {
-                Ok(()) => (Trigger::Schedule, self.next_scheduled(&id, now)),
-                Err(_) => (trigger, now.checked_add(RETRY).ok()),
-            };
-            self.wait_for(&id, trigger, next);
-        }
-        metrics::queue_length(self.queue.len());
-    }
-
-    /// Runs that the database has as queued for these stacks and that are not known here.
-    async fn take_up_queued(&mut self, known: &[Run]) -> Result<(), StoreError> {
-        if known.is_empty() {
-            return Ok(());
-        }
-        let unfinished = self.context.store.unfinished_runs().await?;
-        let queued = unfinished
-            .into_iter()
-            .filter(|run| run.state == RunState::Queued);
-        let stacks: BTreeSet<&StackId> = known.iter().map(|run| &run.stack).collect();
-        for run in queued.filter(|run| stacks.contains(&run.stack)) {
-            self.queue.push(run);
-        }
-        Ok(())
-    }
-
-    fn next_scheduled(&self, id: &StackId, after: Timestamp) -> Option<Timestamp> {
-        let followed = self.stacks.get(id)?;
-        followed.tracked.settings.schedule.next(after, id)
-    }
-
-    fn wait_for(&mut self, id: &StackId, trigger: Trigger, due: Option<Timestamp>) {
-        if let Some(followed) = self.stacks.get_mut(id) {
-            followed.trigger = trigger;
-            followed.due = due;
-        }
-    }
-
-    /// Queues a run of a stack, or finds the one that is queued already; keeps who asked for it.
-    async fn enqueue(
-        &mut self,
-        stack: &StackId,
-        trigger: Trigger,
-        by: Option<&Identity>,
-    ) -> Result<RunId, StoreError> {
-        let now = self.context.now();
-        let asked = |run: RunId| {
-            let stack = stack.clone();
-            by.map(|by| NewAudit::asked(now, by, Action::PlanRequested { stack, run }))
-        };
-        let store = &self.context.store;
-        if let Some(queued) = self.queue.of(stack) {
-            let id = queued.id;
-            store.record(asked(id).as_slice()).await?;
-            if let Some(run) = hasten(queued, trigger) {
-                store.save_run(&run).await?;
-                self.queue.push(run);
-            }
-            return Ok(id);
-        }
-        let run = Run::queued(fresh::run(), stack.clone(), trigger, now);
-        let run = if store.enqueue(&run, asked(run.id).as_ref()).await? {
-            run
-        } else {
-            let mut stored = store.unfinished_runs().await?.into_iter();
-            let queued = stored.find(|r| &r.stack == stack && r.state == RunState::Queued);
-            let run = queued.unwrap_or(run);
-            store.record(asked(run.id).as_slice()).await?;
-            run
-        };
-        let id = run.id;
-        self.queue.push(run);
-        Ok(id)
-    }
-
-    /// Starts what fits: no more than configured, never two runs of one stack.
-    fn start_runs(&mut self) {
-        loop {
-            let now = self.context.now();
-            let room = Room {
-                runs: self
-                    .context
-                    .settings
-                    .jobs
-                    .saturating_sub(self.running.len()),
-                memory: self.memory_left(),
-                idle: self.running.is_empty(),
-            };
-            let (stacks, heads) = (&self.stacks, &self.context.heads);
-            let (active, unsettled) = (&self.active, &self.unsettled);
-            // Until its source has been read a stack is not known.
-            let may = |run: &Run| {
-                let source = stacks.get(&run.stack).map(|f| &f.tracked.source);
-                let known = source.is_some_and(|source| heads.get(source).is_some());
-                known && !active.contains(&run.stack) && !unsettled.contains_key(&run.stack)
-            };
-            let needs = |stack: &StackId| Cost::memory(self.context.costs.of(stack));
-            match self.queue.next(&room, now, may, needs) {
-                Some(run) => self.start(&run),
-                None => break,
-            }
-        }
-        metrics::queue_length(self.queue.len());
-        metrics::runs_active(self.running.len());
-    }
-
-    /// Memory that no run under way is taken to need, in bytes.
-    fn memory_left(&self) -> Option<u64> {
-        let running = self.active.iter();
-        let taken = running.map(|stack| Cost::memory(self.context.costs.of(stack)));
-        Some(self.context.machine.memory?.saturating_sub(taken.sum()))
-    }
-
-    fn start(&mut self, run: &Run) {
-        let Some(followed) = self.stacks.get(&run.stack) else {
-            return;
-        };
-        if self.context.heads.get(&followed.tracked.source).is_none() {
-            return;
-        }
-        let (context, tracked) = (self.context.clone(), followed.tracked.clone());
-        // Not the head: what the repository says of policy is known as of this commit.
-        let commit = followed.commit.clone();
-        let span = run_span(&run.id, &run.stack);
-        self.active.insert(run.stack.clone());
-        let (run, span_of_pass) = (run.clone(), span.clone());
-        let wanted = self.wanted.remove(&run.id);
-        let work = async move {
-            let (pass_run, commit) = (run.clone(), commit);
-            let pass = async move {
-                match (wanted, pass_run.commit.clone()) {
-                    (Some(wanted), Some(to)) => {
-                        rollback::pass(&context, &tracked, pass_run, wanted, &to, None).await
-                    }
-                    _ => pass(&context, &tracked, pass_run, &commit).await,
-                }
-            };
-            // A task of its own, so that a panic is that run's alone.
-            let ended = tokio::spawn(pass.instrument(span_of_pass)).await;
-            (
-                run,
-                ended
-                    .map_err(Broken::from)
-                    .and_then(|next| next.map_err(Broken::from)),
-            )
-        };
-        self.running.spawn(work.instrument(span));
     }
 
     async fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
@@ -531,6 +183,13 @@ impl Driver {
             let broken = Unsettled::new(run.clone(), &broken.to_string());
             self.unsettled.insert(run.stack.clone(), broken);
         }
+        let throttled = self.context.costs.take_throttled(&run.stack);
+        let now = self.context.now();
+        for at in self.charged.remove(&run.stack).unwrap_or_default() {
+            if let Some(account) = self.accounts.get_mut(at) {
+                account.end(throttled, now);
+            }
+        }
         let Some(followed) = self.stacks.get_mut(&run.stack) else {
             // It left its source while it was looked at, and the run has remembered it again.
             if let Err(error) = leave::forget(&self.context, &run.stack).await {
@@ -541,61 +200,42 @@ impl Driver {
             }
             return;
         };
-        let now = self.context.now();
+        let source = followed.tracked.source.clone();
         match next {
             Ok(Next::Rest) => (followed.looked, followed.broken) = (true, 0),
             Ok(Next::LookAt(at)) => {
-                let scheduled = followed.tracked.settings.schedule.next(now, &run.stack);
-                followed.due = Some(scheduled.map_or(at, |scheduled| scheduled.min(at)));
-                followed.trigger = Trigger::Confirmation;
                 (followed.looked, followed.broken) = (true, 0);
+                let scheduled = followed.tracked.settings.schedule.next(now, &run.stack);
+                let due = Some(scheduled.map_or(at, |scheduled| scheduled.min(at)));
+                self.wait_for(&run.stack, Trigger::Confirmation, due);
             }
             Ok(Next::LookAgain) => {
-                let after = duration(followed.tracked.settings.policy.confirm_after);
-                followed.due = now.checked_add(after).ok();
-                followed.trigger = Trigger::Confirmation;
                 followed.broken = 0;
+                let after = duration(followed.tracked.settings.policy.confirm_after);
+                let due = now.checked_add(after).ok();
+                self.wait_for(&run.stack, Trigger::Confirmation, due);
             }
             Err(_) => {
                 let wait = RETRY.saturating_mul(1 << followed.broken.min(LAST_DOUBLING));
                 followed.broken = followed.broken.saturating_add(1);
-                followed.due = now.checked_add(wait).ok();
-                followed.trigger = run.trigger;
                 followed.looked = true;
+                self.wait_for(&run.stack, run.trigger, now.checked_add(wait).ok());
             }
         }
-        let source = followed.tracked.source.clone();
         self.tell_baseline(&source).await;
-    }
-
-    async fn tell_baseline(&self, source: &SourceName) {
-        let own = || self.stacks.values().filter(|f| &f.tracked.source == source);
-        if own().next().is_some()
-            && own().all(|followed| followed.looked)
-            && let Err(error) = summary::first_sight(&self.context, source).await
-        {
-            tracing::error!("cannot tell the baseline: {error}");
-        }
     }
 
     fn until_due(&self) -> Duration {
         let now = self.context.now();
-        let next = self
-            .stacks
-            .values()
-            .filter_map(|followed| followed.due)
-            .min();
+        let next = self.dues.first().map(|(due, _)| *due);
+        let opens = self
+            .accounts
+            .iter()
+            .filter_map(|account| account.opens_at(now));
+        let next = next.into_iter().chain(opens.filter(|at| *at > now)).min();
         let wait = next.map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
         });
         wait.min(LONGEST_SLEEP)
     }
-}
-
-/// A queued run that somebody else wants too, if for a reason that is more urgent.
-fn hasten(queued: &Run, trigger: Trigger) -> Option<Run> {
-    (trigger.head_start() > queued.trigger.head_start()).then(|| Run {
-        trigger,
-        ..queued.clone()
-    })
 }

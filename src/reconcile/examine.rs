@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::{ArtifactId, ArtifactName, Subject};
@@ -28,6 +28,8 @@ use super::resolve::{Tracked, again};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What an engine calls the state that it could not save.
 const ERRORED: &str = "errored.tfstate";
+/// How far the clock by which files are stamped may be behind.
+const FILE_CLOCK: SignedDuration = SignedDuration::from_secs(1);
 /// The limits of an apply whose stack is not configured any more.
 const NO_LIMITS: Limits = Limits {
     init: PATIENCE,
@@ -193,6 +195,8 @@ impl Scene<'_> {
             .and_then(|found| found.modified())
             .ok()
             .and_then(|at| Timestamp::try_from(at).ok());
+        // The kernel stamps files by a clock that is some ticks behind.
+        let since = since.and_then(|since| since.checked_sub(FILE_CLOCK).ok());
         if changed.is_none_or(|at| since.is_some_and(|since| at < since)) {
             return self.kept_before(id).await;
         }

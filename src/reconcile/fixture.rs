@@ -159,6 +159,7 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
         notify,
         telling: TellingSettings::default(),
         reports: Vec::new(),
+        budgets: Vec::new(),
         artifacts: ArtifactSettings {
             place: ArtifactPlace::Local,
             keep: Keep::Forever,

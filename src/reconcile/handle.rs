@@ -13,6 +13,7 @@ use crate::domain::audit::{Action, Entry, Head, NewAudit};
 use crate::domain::finding::Verdict;
 use crate::domain::identity::Identity;
 use crate::domain::ids::{MessageId, RequestId, RunId, SnapshotId, StackId, TokenId};
+use crate::domain::outlook::Outlook;
 use crate::domain::pause::{Pause, Scope};
 use crate::domain::policy::Decided;
 use crate::domain::posture::{Filter, Posture, Window};
@@ -303,18 +304,25 @@ impl Handle {
 
     /// Every tracked stack.
     pub async fn stacks(&self) -> Result<Vec<StackView>, StoreError> {
-        let mut alerts = self.context.store.open_alerts(None).await?;
+        let mut alerts: BTreeMap<StackId, Vec<Alert>> = BTreeMap::new();
+        for alert in self.context.store.open_alerts(None).await? {
+            alerts.entry(alert.stack.clone()).or_default().push(alert);
+        }
         let records = self.context.store.stacks().await?;
         let tracked = records.into_iter().filter(|record| record.tracked);
         Ok(tracked
             .map(|record| {
-                let (own, others): (Vec<Alert>, Vec<Alert>) = std::mem::take(&mut alerts)
-                    .into_iter()
-                    .partition(|alert| alert.stack == record.id);
-                alerts = others;
+                let own = alerts.remove(&record.id).unwrap_or_default();
                 self.view(record, own)
             })
             .collect())
+    }
+
+    /// What is yet to be done; none while the daemon stops.
+    pub async fn outlook(&self) -> Option<Outlook> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Outlook(reply)).await.ok()?;
+        answer.await.ok()
     }
 
     /// One stack.

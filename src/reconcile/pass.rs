@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::domain::attribute_key::AttributeKey;
 use crate::domain::check::StackCheck;
 use crate::domain::confirm::Confirmation;
+use crate::domain::failure::FailureKind;
 use crate::domain::guard::{Seen, contested, guards, held_off_until};
 use crate::domain::ids::CommitId;
 use crate::domain::policy::{By, DecisionKind, Facts, Guard, Reason, decide, ignore};
@@ -85,6 +86,9 @@ pub async fn pass(
         let wall = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let spent = workdir.meter.spent();
         record.cost = Some(context.costs.saw(&tracked.id, spent, wall));
+    }
+    if seen.failure.as_ref().map(|failure| failure.kind) == Some(FailureKind::Throttled) {
+        context.costs.throttled(&tracked.id);
     }
     step(context, &mut run, RunState::Deciding).await?;
     let opinion = match &prepared {

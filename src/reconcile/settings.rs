@@ -8,6 +8,7 @@ use globset::{GlobMatcher, GlobSet};
 use jiff::SignedDuration;
 
 use crate::artifacts::settings::{ArtifactSettings, SnapshotSettings};
+use crate::domain::budget::Budget;
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub telling: TellingSettings,
     /// Reports on a schedule.
     pub reports: Vec<ReportSettings>,
+    /// Limits over stacks that share something.
+    pub budgets: Vec<Budget>,
     /// Kept copies of reports, redacted plans and logs.
     pub artifacts: ArtifactSettings,
     /// How copies of states are sealed, and how long they stay.

@@ -35,6 +35,25 @@ impl Store {
         put_stack(&mut *self.write().await?, stack).await
     }
 
+    /// Stores what is known of stacks that are not stored yet, all at once.
+    pub async fn add_stacks(&self, stacks: &[StackRecord]) -> Result<(), StoreError> {
+        if stacks.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        for stack in stacks {
+            sqlx::query(
+                "INSERT INTO stacks (id, record) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(stack.id.as_str())
+            .bind(json(TABLE, stack)?)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// The unenforced changes of a stack that are remembered, in the order they were stored.
     pub async fn ledger(&self, stack: &StackId) -> Result<Vec<LedgerEntry>, StoreError> {
         let rows = sqlx::query("SELECT entry FROM ledger WHERE stack = $1 ORDER BY position")

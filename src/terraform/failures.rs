@@ -112,6 +112,25 @@ const RULES: &[Rule] = &[
         ],
     ),
     Rule::AnyOf(
+        K::Throttled,
+        &[
+            "throttling",
+            "throttled",
+            "rate exceeded",
+            "requestlimitexceeded",
+            "toomanyrequests",
+            "too many requests",
+            "ratelimitexceeded",
+            "rate limit exceeded",
+            "slowdown: please reduce your request rate",
+            "quota exceeded for quota metric",
+            "statuscode: 429",
+            "status code: 429",
+            "status code 429",
+            "error 429",
+        ],
+    ),
+    Rule::AnyOf(
         K::CredentialsRefused,
         &[
             "no valid credential sources",
@@ -384,6 +403,10 @@ pub(super) const fn hint(kind: FailureKind) -> &'static str {
         K::BackendUnreachable => {
             "Check that the address answers from this machine (network, DNS, proxy, certificates) \
              and try again."
+        }
+        K::Throttled => {
+            "Ask the API less often: a budget (`budgets` in the configuration) limits how many stacks \
+             are looked at at once and how many begin in a while."
         }
         K::CredentialsRefused => {
             "Give this stack credentials that are valid and allowed to read what it manages and its \

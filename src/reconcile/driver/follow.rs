@@ -1,0 +1,214 @@
+//! Which stacks there are, and when each of them is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::domain::budget::Account;
+use crate::domain::ids::{CommitId, SourceName, StackId};
+use crate::domain::pause::Scope;
+use crate::domain::run::Trigger;
+use crate::domain::stack::StackRecord;
+
+use super::super::command::SourceUpdate;
+use super::super::record::first_record;
+use super::super::resolve::Tracked;
+use super::super::{clock, leave, summary};
+use super::{Driver, Followed};
+
+impl Driver {
+    pub(super) async fn take_source(&mut self, update: SourceUpdate) {
+        let present: BTreeSet<&StackId> = update.stacks.iter().map(|stack| &stack.id).collect();
+        let gone: Vec<StackId> = self
+            .stacks
+            .values()
+            .filter(|f| f.tracked.source == update.source && !present.contains(&f.tracked.id))
+            .map(|f| f.tracked.id.clone())
+            .collect();
+        for stack in &gone {
+            self.unfollow(stack);
+            self.queue.remove(stack);
+        }
+        if let Err(error) = leave::leave(&self.context, &update).await {
+            tracing::error!("cannot remember which stacks left: {error}");
+        }
+        let (known, new): (Vec<Tracked>, Vec<Tracked>) = update
+            .stacks
+            .into_iter()
+            .partition(|tracked| self.stacks.contains_key(&tracked.id));
+        for tracked in known {
+            self.follow_on(tracked, &update.commit);
+        }
+        let ids: BTreeSet<StackId> = new.iter().map(|tracked| tracked.id.clone()).collect();
+        let remembered = self.remember(&new).await;
+        for tracked in new {
+            let record = remembered.get(&tracked.id);
+            self.take_on(tracked, &update.commit, record);
+        }
+        let now = self.context.now();
+        for touched in &update.touched {
+            self.wait_for(touched, Trigger::Git, Some(now));
+        }
+        self.take_up_looks(&ids).await;
+        self.take_up_approvals().await;
+        self.enqueue_due().await;
+        self.tell_baseline(&update.source).await;
+    }
+
+    /// Takes up a stack that is not known here yet; `record` is what is remembered of it.
+    pub(super) fn take_on(
+        &mut self,
+        tracked: Tracked,
+        commit: &CommitId,
+        record: Option<&StackRecord>,
+    ) {
+        let id = tracked.id.clone();
+        let unsettled = record.is_some_and(|record| record.doubt.unconfirmed.is_some());
+        let checked = record.and_then(|record| record.checked_at);
+        if let Some(cost) = record.and_then(|record| record.cost) {
+            self.context.costs.know(&id, cost);
+        }
+        let now = self.context.now();
+        let (trigger, due) = match checked {
+            None => (Trigger::FirstSight, Some(now)),
+            Some(_) if unsettled => (Trigger::Confirmation, Some(now)),
+            Some(at) => (Trigger::Schedule, tracked.settings.schedule.next(at, &id)),
+        };
+        let followed = Followed {
+            budgets: self.budgets(&tracked),
+            tracked,
+            commit: commit.clone(),
+            due: None,
+            trigger,
+            looked: checked.is_some(),
+            broken: 0,
+        };
+        self.stacks.insert(id.clone(), followed);
+        self.wait_for(&id, trigger, due);
+    }
+
+    /// A stack that is known keeps what it waits for.
+    pub(super) fn follow_on(&mut self, tracked: Tracked, commit: &CommitId) {
+        let budgets = self.budgets(&tracked);
+        if let Some(followed) = self.stacks.get_mut(&tracked.id) {
+            followed.budgets = budgets;
+            followed.commit = commit.clone();
+            followed.tracked = tracked;
+        }
+    }
+
+    /// The budgets that a stack shares.
+    pub(super) fn budgets(&self, tracked: &Tracked) -> Vec<usize> {
+        let shares = |account: &Account| {
+            let (which, labels) = (&account.budget().which, &tracked.settings.labels);
+            let source = Some(&tracked.source);
+            which.fits(tracked.id.as_str(), source, labels, &tracked.owners)
+        };
+        let accounts = self.accounts.iter().enumerate();
+        let shared = accounts.filter(|(_, account)| shares(account));
+        shared.map(|(at, _)| at).collect()
+    }
+
+    /// Stacks that are new to the database are known from now on, if only as `unknown`.
+    pub(super) async fn remember(&self, new: &[Tracked]) -> BTreeMap<StackId, StackRecord> {
+        if new.is_empty() {
+            return BTreeMap::new();
+        }
+        let known = self.context.store.stacks().await.unwrap_or_else(|error| {
+            tracing::error!("cannot read what is remembered of stacks: {error}");
+            Vec::new()
+        });
+        let known: BTreeMap<StackId, StackRecord> = known
+            .into_iter()
+            .map(|record| (record.id.clone(), record))
+            .collect();
+        let now = self.context.now();
+        let unknown = new.iter().filter(|stack| !known.contains_key(&stack.id));
+        let records: Vec<StackRecord> = unknown.map(|stack| first_record(stack, now)).collect();
+        if let Err(error) = self.context.store.add_stacks(&records).await {
+            tracing::error!(stacks = records.len(), "cannot remember stacks: {error}");
+        }
+        known
+    }
+
+    /// Stacks that an alert wants looked at before people are told are, after a restart too.
+    pub(super) async fn take_up_looks(&mut self, new: &BTreeSet<StackId>) {
+        let looks = match clock::looks(&self.context).await {
+            Ok(looks) => looks,
+            Err(error) => {
+                tracing::error!("cannot read which looks are awaited: {error}");
+                return;
+            }
+        };
+        for (stack, at) in looks.into_iter().filter(|(stack, _)| new.contains(stack)) {
+            let due = self.stacks.get(&stack).and_then(|followed| followed.due);
+            if due.is_none_or(|due| at < due) {
+                self.wait_for(&stack, Trigger::Confirmation, Some(at));
+            }
+        }
+    }
+
+    /// What was approved while nobody could act on it is looked at now.
+    pub(super) async fn take_up_approvals(&mut self) {
+        let live = match self.context.store.live_requests().await {
+            Ok(live) => live,
+            Err(error) => {
+                tracing::error!("cannot read what was approved: {error}");
+                return;
+            }
+        };
+        let now = self.context.now();
+        for request in live.iter().filter(|request| request.is_live(now)) {
+            self.wait_for(&request.stack, Trigger::Approval, Some(now));
+        }
+    }
+
+    /// What was held back by a pause is looked at now.
+    pub(super) async fn take_up(&mut self, scope: &Scope) {
+        let now = self.context.now();
+        let drifting = match self.context.store.stacks().await {
+            Ok(records) => records.into_iter().filter(|r| r.drift_since.is_some()),
+            Err(error) => {
+                tracing::error!("cannot read which stacks were paused: {error}");
+                return;
+            }
+        };
+        for record in drifting.filter(|record| scope.holds(&record.id, &record.source)) {
+            self.wait_for(&record.id, Trigger::Schedule, Some(now));
+        }
+        self.take_up_approvals().await;
+        self.enqueue_due().await;
+    }
+
+    pub(super) fn wait_for(&mut self, id: &StackId, trigger: Trigger, due: Option<Timestamp>) {
+        if let Some(followed) = self.stacks.get_mut(id) {
+            followed.trigger = trigger;
+            let before = std::mem::replace(&mut followed.due, due);
+            if let Some(before) = before {
+                self.dues.remove(&(before, id.clone()));
+            }
+            self.dues.extend(due.map(|due| (due, id.clone())));
+        }
+    }
+
+    pub(super) fn unfollow(&mut self, id: &StackId) -> Option<Followed> {
+        self.wait_for(id, Trigger::Schedule, None);
+        self.stacks.remove(id)
+    }
+
+    pub(super) async fn tell_baseline(&mut self, source: &SourceName) {
+        if self.baselines.contains(source) {
+            return;
+        }
+        let own = || self.stacks.values().filter(|f| &f.tracked.source == source);
+        if own().next().is_none() || !own().all(|followed| followed.looked) {
+            return;
+        }
+        match summary::first_sight(&self.context, source).await {
+            Ok(()) => {
+                self.baselines.insert(source.clone());
+            }
+            Err(error) => tracing::error!("cannot tell the baseline: {error}"),
+        }
+    }
+}
