@@ -250,11 +250,17 @@ impl Driver {
             .as_ref()
             .is_some_and(|r| r.doubt.unconfirmed.is_some());
         let checked = record.as_ref().and_then(|record| record.checked_at);
+        // An earlier process may have said when it decides again.
+        let last = record.as_ref().and_then(|record| record.last.as_ref());
+        let again = last.and_then(|check| check.decision.not_before);
         let (trigger, due) = match checked {
             _ if touched.contains(&id) => (Trigger::Git, Some(now)),
             None => (Trigger::FirstSight, Some(now)),
             Some(_) if unsettled => (Trigger::Confirmation, Some(now)),
-            Some(at) => (Trigger::Schedule, tracked.settings.schedule.next(at, &id)),
+            Some(at) => {
+                let scheduled = tracked.settings.schedule.next(at, &id);
+                (Trigger::Schedule, scheduled.into_iter().chain(again).min())
+            }
         };
         let before = self.stacks.remove(&id);
         // A stack that is known keeps what it waits for, unless Git gives a reason to look now.
@@ -510,3 +516,7 @@ impl Driver {
         wait.min(LONGEST_SLEEP)
     }
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;
