@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::{ArtifactId, ArtifactName, Subject};
@@ -26,6 +26,8 @@ use super::resolve::{Tracked, again};
 
 /// How long the backend is given for each answer.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The time of a file may be so much behind the clock, as coarse as file systems are.
+const COARSE: SignedDuration = SignedDuration::from_secs(2);
 /// What an engine calls the state that it could not save.
 const ERRORED: &str = "errored.tfstate";
 /// The limits of an apply whose stack is not configured any more.
@@ -193,7 +195,9 @@ impl Scene<'_> {
             .and_then(|found| found.modified())
             .ok()
             .and_then(|at| Timestamp::try_from(at).ok());
-        if changed.is_none_or(|at| since.is_some_and(|since| at < since)) {
+        let is_before =
+            |at: Timestamp| since.is_some_and(|since| since.duration_since(at) > COARSE);
+        if changed.is_none_or(is_before) {
             return self.kept_before(id).await;
         }
         let left = |why: String| NotSaved::Left {
