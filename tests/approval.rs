@@ -48,14 +48,16 @@ fn asked(test: &str, more: &str) -> Option<(Lab, Repository, Daemon, String)> {
     Some((lab, repository, daemon, request))
 }
 
-fn waiting(daemon: &Daemon) -> Vec<Value> {
+/// What waits for people.
+pub fn waiting(daemon: &Daemon) -> Vec<Value> {
     daemon.get("requests")["requests"]
         .as_array()
         .unwrap()
         .clone()
 }
 
-fn request(daemon: &Daemon, short: &str) -> Value {
+/// A request, whatever has become of it.
+pub fn request(daemon: &Daemon, short: &str) -> Value {
     let all = daemon.get("requests?all=true");
     let mut all = all["requests"].as_array().unwrap().clone().into_iter();
     all.find(|request| request["short"] == short).unwrap()

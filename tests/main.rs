@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod acting;
 mod approval;
 mod artifacts_s3;
 mod check;

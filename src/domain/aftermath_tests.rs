@@ -214,6 +214,21 @@ fn an_apply_that_came_to_its_end_is_told_as_such() {
 }
 
 #[test]
+fn an_apply_that_put_drift_back_need_not_have_moved_the_state() {
+    let told = |ended| {
+        let log = Log {
+            held_at: Some(at(2)),
+            done: addresses(&["a.1"]),
+            ended,
+            ..Log::default()
+        };
+        Facts { log, ..facts() }.told()
+    };
+    assert!(told(true).contains("(serial 7): it says already what this apply put back."));
+    assert!(told(false).contains("(serial 7): what was changed is not in it"));
+}
+
+#[test]
 fn a_state_that_could_not_be_saved_is_offered() {
     let kept = Facts {
         not_saved: Some(NotSaved::Kept {

@@ -239,3 +239,7 @@ impl Driver {
         wait.min(LONGEST_SLEEP)
     }
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

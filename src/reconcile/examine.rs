@@ -26,10 +26,10 @@ use super::resolve::{Tracked, again};
 
 /// How long the backend is given for each answer.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The time of a file may be so much behind the clock, as coarse as file systems are.
+const COARSE: SignedDuration = SignedDuration::from_secs(2);
 /// What an engine calls the state that it could not save.
 const ERRORED: &str = "errored.tfstate";
-/// How far the clock by which files are stamped may be behind.
-const FILE_CLOCK: SignedDuration = SignedDuration::from_secs(1);
 /// The limits of an apply whose stack is not configured any more.
 const NO_LIMITS: Limits = Limits {
     init: PATIENCE,
@@ -195,9 +195,9 @@ impl Scene<'_> {
             .and_then(|found| found.modified())
             .ok()
             .and_then(|at| Timestamp::try_from(at).ok());
-        // The kernel stamps files by a clock that is some ticks behind.
-        let since = since.and_then(|since| since.checked_sub(FILE_CLOCK).ok());
-        if changed.is_none_or(|at| since.is_some_and(|since| at < since)) {
+        let is_before =
+            |at: Timestamp| since.is_some_and(|since| since.duration_since(at) > COARSE);
+        if changed.is_none_or(is_before) {
             return self.kept_before(id).await;
         }
         let left = |why: String| NotSaved::Left {

@@ -218,12 +218,9 @@ pub(crate) async fn paused(directory: &Path, at: Timestamp) -> (Arc<Context>, Cl
 /// A clock that stands until it is moved.
 pub(crate) type Clock = Arc<Mutex<Timestamp>>;
 
-/// A handle on a driver that knows the stack `infra/a`, of which no run can start: its source has not
-/// been read.
-pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
-    let (commands, inbox) = mpsc::channel(8);
-    tokio::spawn(Driver::new(context.clone(), LeftOver::default()).drive(inbox));
-    let tracked = Tracked {
+/// The stack `infra/a`.
+pub(super) fn tracked() -> Tracked {
+    Tracked {
         id: StackId::new("infra/a"),
         source: SourceName::new("infra"),
         dir: "a".to_owned(),
@@ -234,7 +231,15 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
         watch: Vec::new(),
         owners: Vec::new(),
         problem: None,
-    };
+    }
+}
+
+/// A handle on a driver that knows the stack `infra/a`, of which no run can start: its source has not
+/// been read.
+pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
+    let (commands, inbox) = mpsc::channel(8);
+    tokio::spawn(Driver::new(context.clone(), LeftOver::default()).drive(inbox));
+    let tracked = tracked();
     let now = context.now();
     let record = StackRecord {
         checked_at: Some(now),

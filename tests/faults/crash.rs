@@ -240,11 +240,11 @@ fn an_apply_that_still_runs_is_waited_for() {
     assert!(daemon.stop().success());
 }
 
-const HELD: &str = "[on hold, critical] infra/live/storage";
+pub(super) const HELD: &str = "[on hold, critical] infra/live/storage";
 
 /// Waits until the run that was cut off is over and the stack held; one critical alert says so, and
 /// people know where the way back is. Gives what they are told.
-fn held(lab: &Lab, daemon: &Daemon, cut_off: &Value) -> String {
+pub(super) fn held(lab: &Lab, daemon: &Daemon, cut_off: &Value) -> String {
     daemon.eventually("the apply that was cut off has been looked at", || {
         let run = of(&daemon.runs(STORAGE), cut_off);
         (run["state"] == "interrupted").then_some(())
@@ -269,12 +269,12 @@ fn of(runs: &[Value], id: &Value) -> Value {
     runs.iter().find(|run| &run["id"] == id).unwrap().clone()
 }
 
-fn tags(lab: &Lab) -> String {
+pub(super) fn tags(lab: &Lab) -> String {
     lab.by_hand(&["bucket-tags", "demo-uploads"])
 }
 
 /// Whether somebody holds the lock of the state.
-fn is_locked(lab: &Lab) -> bool {
+pub(super) fn is_locked(lab: &Lab) -> bool {
     let lock = "live/storage.tfstate.tflock";
     lab.by_hand(&["list-objects", "demo-state"]).contains(lock)
 }

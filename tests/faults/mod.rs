@@ -2,15 +2,18 @@
 //! other stack, loses no alert and is never shown as in sync.
 
 mod api;
+mod approved;
 mod crash;
 mod delivery;
 mod disk;
+mod engine;
 mod outbox;
 mod restore;
 mod settings;
 mod shutdown;
 mod sources;
 mod stacks;
+mod steps;
 
 use std::path::Path;
 
@@ -54,11 +57,17 @@ fn apply(lab: &Lab, repository: &Repository, stacks: &[&str]) {
     });
 }
 
-/// A lab and a repository with the demo's storage stack, applied, and a daemon that repairs the tags
-/// of its bucket and has had its first look.
+/// A lab with the demo's storage stack and a daemon that repairs the tags of its bucket.
 fn storage(test: &str, more: &str) -> Option<(Lab, Daemon)> {
     let lab = Lab::start(test)?;
-    let repository = Repository::create(&lab, "infra");
+    let daemon = storage_in(&lab, &format!("{HEAL}{more}"));
+    Some((lab, daemon))
+}
+
+/// A repository with the demo's storage stack, applied, and a daemon with these settings that has had
+/// its first look.
+fn storage_in(lab: &Lab, settings: &str) -> Daemon {
+    let repository = Repository::create(lab, "infra");
     repository.write(".gitignore", ".terraform*\n");
     let tree = std::fs::read_dir("examples/demo/estate/live/storage").unwrap();
     for file in tree.map(|entry| entry.unwrap()) {
@@ -70,11 +79,11 @@ fn storage(test: &str, more: &str) -> Option<(Lab, Daemon)> {
     }
     repository.push("Storage");
     lab.apply(&repository.work.join("live/storage"), &[]);
-    let configuration = Daemon::configuration(&lab, &repository, &format!("{HEAL}{more}"));
-    let daemon = Daemon::start(&lab, &configuration);
+    let configuration = Daemon::configuration(lab, &repository, settings);
+    let daemon = Daemon::start(lab, &configuration);
     daemon.wait_for_verdict(STORAGE, "in_sync");
-    told_of_first_look(&lab, &daemon);
-    Some((lab, daemon))
+    told_of_first_look(lab, &daemon);
+    daemon
 }
 
 /// The stack of `storage`.

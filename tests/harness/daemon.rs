@@ -111,6 +111,11 @@ env:
         daemon
     }
 
+    /// The same, if it is killed before it answers.
+    pub fn restart_in_vain(lab: &Lab) -> Self {
+        Self::spawn(lab.path(), &lab.path().join("mooring.yaml"))
+    }
+
     fn spawn(dir: &Path, config: &Path) -> Self {
         let text = std::fs::read_to_string(config).unwrap();
         let listen = text
@@ -359,6 +364,21 @@ env:
         eventually("the daemon stops", Duration::from_secs(60), || {
             self.child.try_wait().unwrap()
         })
+    }
+
+    /// Waits until somebody else has killed it.
+    pub fn killed(mut self, point: &str) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            let in_time = std::time::Instant::now() < deadline;
+            assert!(in_time, "not killed {point}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert_eq!(signal, Some(9), "{point}: {status}\n{}", self.log());
     }
 
     /// Kills it with SIGKILL.

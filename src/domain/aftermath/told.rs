@@ -75,6 +75,10 @@ impl Facts {
             Movement::Unchanged if self.log.done.is_empty() && self.log.begun.is_empty() => {
                 format!("The state is as it was (serial {was}).")
             }
+            // It ends well only once the state is saved: what puts drift back need not change it.
+            Movement::Unchanged if self.log.ended && self.not_saved.is_none() => format!(
+                "The state is as it was (serial {was}): it says already what this apply put back."
+            ),
             Movement::Unchanged => format!(
                 "The state is as it was (serial {was}): what was changed is not in it, so the next \
                  plan may want to do it again."

@@ -68,11 +68,17 @@ impl Driver {
         if let Some(cost) = record.and_then(|record| record.cost) {
             self.context.costs.know(&id, cost);
         }
+        // An earlier process may have said when it decides again.
+        let last = record.and_then(|record| record.last.as_ref());
+        let again = last.and_then(|check| check.decision.not_before);
         let now = self.context.now();
         let (trigger, due) = match checked {
             None => (Trigger::FirstSight, Some(now)),
             Some(_) if unsettled => (Trigger::Confirmation, Some(now)),
-            Some(at) => (Trigger::Schedule, tracked.settings.schedule.next(at, &id)),
+            Some(at) => {
+                let scheduled = tracked.settings.schedule.next(at, &id);
+                (Trigger::Schedule, scheduled.into_iter().chain(again).min())
+            }
         };
         let followed = Followed {
             budgets: self.budgets(&tracked),
