@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -134,6 +136,23 @@ async fn runs_are_listed_newest_first_and_the_finished_ones_are_over() {
     let of_b = store.runs(Some(&stack_id("b")), 10).await.unwrap();
     assert_eq!(ids(of_b), [run_id(5), run_id(3), run_id(1)]);
     assert_eq!(store.unfinished_runs().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn many_runs_are_queued_at_once_and_none_twice() {
+    let (_directory, store) = fresh().await;
+    let waiting = samples::run(1, "a", 0);
+    assert!(store.enqueue(&waiting, None).await.unwrap());
+    let new = [samples::run(2, "a", 1), samples::run(3, "b", 1)];
+    let hastened = Run {
+        trigger: Trigger::Git,
+        ..waiting.clone()
+    };
+    let stored = store.enqueue_all(&new, &[hastened.clone()]).await.unwrap();
+    assert_eq!(stored, BTreeSet::from([run_id(3)]));
+    assert_eq!(store.run(&run_id(1)).await.unwrap(), Some(hastened));
+    assert_eq!(store.run(&run_id(2)).await.unwrap(), None);
+    assert_eq!(store.unfinished_runs().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

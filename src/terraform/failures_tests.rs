@@ -16,6 +16,16 @@ fn of(summary: &str, detail: &str) -> Failure {
 fn real_texts_get_their_kind() {
     for (summary, detail, kind) in [
         (
+            "reading EC2 VPC (vpc-1): operation error EC2: DescribeVpcs",
+            "exceeded maximum number of attempts, 25, https response error StatusCode: 503, api error RequestLimitExceeded: Request limit exceeded.",
+            K::Throttled,
+        ),
+        (
+            "Error reading SSM Parameter (/a)",
+            "ThrottlingException: Rate exceeded\n\tstatus code: 400, request id: 1",
+            K::Throttled,
+        ),
+        (
             "Error acquiring the state lock",
             "Error message: resource temporarily unavailable\nLock Info:\n  ID:        c574abc2\n",
             K::Locked,

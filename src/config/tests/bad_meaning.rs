@@ -704,3 +704,17 @@ fn a_heart_that_nobody_hears() {
            environment variable with `url_env`
     ");
 }
+
+#[test]
+fn a_budget_that_limits_nothing() {
+    insta::assert_snapshot!(bad("sources: [{ name: a, path: /srv/git/a }]\nbudgets:\n  - name: prod\n    when: { stacks: [\"a/**\"] }\n"), @r#"
+     × this budget limits nothing
+      ╭─[mooring.yaml:3:11]
+    2 │ budgets:
+    3 │   - name: prod
+      ·           ────
+    4 │     when: { stacks: ["a/**"] }
+      ╰────
+     help: add `runs`, the most at once, or `starts: { runs: 30, within: 1m }`
+    "#);
+}
