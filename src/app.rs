@@ -212,7 +212,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
     if swept > 0 {
         tracing::info!(
             files = swept,
-            "removed plan files that an earlier process left"
+            "removed plan files and the like that an earlier process left"
         );
     }
     let store = Store::open(&layout.database()).await?;

@@ -101,6 +101,14 @@ impl FailureKind {
             Self::Internal => "internal",
         }
     }
+
+    /// Whether a plan that failed so lacks something that init makes.
+    pub const fn asks_for_init(self) -> bool {
+        matches!(
+            self,
+            Self::NotInitialised | Self::ProviderMissing | Self::ModuleMissing
+        )
+    }
 }
 
 impl std::fmt::Display for FailureKind {

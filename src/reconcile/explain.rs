@@ -130,6 +130,7 @@ pub async fn from_plan_file(
             grace: Duration::from_secs(10),
         },
         runtime: Machine::read().go_runtime(1),
+        plugins: None,
         meter: Arc::default(),
     };
     let file = PlanFile::open_existing(file);

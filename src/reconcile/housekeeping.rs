@@ -10,12 +10,15 @@ use super::step::duration;
 use crate::artifacts::settings::Keep;
 use crate::artifacts::{Retention, SnapshotError};
 use crate::domain::snapshot::SnapshotRetention;
+use crate::terraform::Plugins;
 
 /// Finished runs, delivered messages and resolved alerts are kept this long. Runs that applied
 /// something, and their artifacts, are kept for good.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(6 * 3600);
+/// A shared provider that no stack uses is kept this long.
+const PLUGINS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Forgets what is old until the daemon stops.
 pub async fn keep_pruning(context: Arc<Context>) {
@@ -25,6 +28,7 @@ pub async fn keep_pruning(context: Arc<Context>) {
             forget(&context).await;
             remove_artifacts(&context).await;
             tend_snapshots(&context).await;
+            remove_plugins(&context).await;
             tokio::time::sleep(EVERY).await;
         }
     };
@@ -94,6 +98,15 @@ async fn tend_snapshots(context: &Context) {
                 error.hint()
             ),
         }
+    }
+}
+
+async fn remove_plugins(context: &Context) {
+    let plugins = Plugins::new(context.layout.plugins());
+    match tokio::task::spawn_blocking(move || plugins.prune(PLUGINS_KEPT)).await {
+        Ok(Ok(0)) | Err(_) => {}
+        Ok(Ok(removed)) => tracing::info!(removed, "removed providers that no stack uses"),
+        Ok(Err(error)) => tracing::warn!("cannot remove providers that no stack uses: {error}"),
     }
 }
 

@@ -70,6 +70,11 @@ impl Layout {
         self.root.join("schemas")
     }
 
+    /// The providers that the stacks share.
+    pub fn plugins(&self) -> PathBuf {
+        self.root.join("plugins")
+    }
+
     /// Where all plan files and outputs of Terraform are.
     pub fn scratch_root(&self) -> PathBuf {
         self.root.join("scratch")

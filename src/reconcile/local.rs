@@ -419,6 +419,7 @@ async fn workdir(shared: &Shared, found: &Found) -> Result<(Workdir, bool), Fail
         scratch: shared.scratch.path().join(found.dir.replace('/', "_")),
         limits: shared.request.limits,
         runtime: shared.runtime.clone(),
+        plugins: None,
         meter: Arc::default(),
     };
     if own.is_initialised() {

@@ -124,7 +124,9 @@ pub fn failed(failure: Failure, ledger: Vec<LedgerEntry>) -> Sighting {
 async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
     let workdir = lens.workdir;
     terraform::refuse_targeting(&workdir.env)?;
-    if lens.init && workdir.needs_init() {
+    let mut may_init = lens.init;
+    if may_init && workdir.needs_init() {
+        may_init = false;
         workdir.init(lens.cancel).await?;
     }
     let backend = workdir.backend()?;
@@ -136,8 +138,16 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
         ));
     }
     for _ in 0..MAX_PLANS {
-        let selections = workdir.selections()?;
-        let planned = workdir.plan(lens.cancel).await?;
+        let mut selections = workdir.selections()?;
+        let mut planned = workdir.plan(lens.cancel).await;
+        if may_init && lacks_init(&planned) {
+            tracing::info!("something that init made is gone: initialising again");
+            may_init = false;
+            workdir.init(lens.cancel).await?;
+            selections = workdir.selections()?;
+            planned = workdir.plan(lens.cancel).await;
+        }
+        let planned = planned?;
         let Some(file) = planned.file.as_ref() else {
             return Err(planned.failure.unwrap_or_else(|| no_plan(planned.exit)));
         };
@@ -169,6 +179,14 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
         format!("the state moved during each of {MAX_PLANS} plans"),
         "somebody is applying; the last verdict stands until the next look",
     ))
+}
+
+fn lacks_init(planned: &Result<Planned, Failure>) -> bool {
+    let failure = match planned {
+        Ok(planned) => planned.failure.as_ref(),
+        Err(failure) => Some(failure),
+    };
+    failure.is_some_and(|failure| failure.kind.asks_for_init())
 }
 
 /// What the plan says, and whether it was shown. If the file says by itself that it is nothing, it is

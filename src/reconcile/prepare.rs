@@ -8,7 +8,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::secret::SecretError;
-use crate::terraform::{Engine, Environment, Limits, Workdir};
+use crate::terraform::{Engine, Environment, Limits, Plugins, Workdir};
 
 use super::context::Context;
 use super::mirrors::mirror;
@@ -64,6 +64,7 @@ async fn workdir(context: &Context, tracked: &Tracked, dir: PathBuf) -> Result<W
         scratch: context.layout.scratch(&tracked.id),
         limits: limits(&settings.timeouts),
         runtime: context.machine.go_runtime(context.settings.jobs),
+        plugins: Some(Plugins::new(context.layout.plugins())),
         meter: Arc::default(),
     })
 }

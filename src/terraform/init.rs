@@ -11,11 +11,12 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::stack::DEFAULT_WORKSPACE;
 
 use super::argv;
+use super::failures::plain;
 use super::output::{Capture, Events};
+use super::plugins::{LOCK_FILE, PluginsError, View, has_own_cache, leads_nowhere};
 use super::process;
 use super::workdir::{Workdir, disk_failure};
 
-const LOCK_FILE: &str = ".terraform.lock.hcl";
 const CONFIGURATION_ENDS: [&str; 4] = [".tf", ".tf.json", ".tofu", ".tofu.json"];
 
 /// `modules/modules.json` in the data directory.
@@ -45,7 +46,11 @@ impl Workdir {
     /// perhaps the lock file, asks nothing, moves no state and creates no workspace.
     pub async fn init(&self, cancel: &CancellationToken) -> Result<(), Failure> {
         self.open_scratch()?;
-        self.init_in(Some(DEFAULT_WORKSPACE), cancel).await?;
+        // One that dies half-way must not be taken for the one before.
+        let _ = fs::remove_file(self.stamp_path());
+        let view = self.view().await?;
+        let cache = view.as_ref().map(View::dir);
+        self.init_in(Some(DEFAULT_WORKSPACE), cache, cancel).await?;
         let elsewhere = self
             .effective_workspace()
             .filter(|name| name != DEFAULT_WORKSPACE);
@@ -53,7 +58,10 @@ impl Workdir {
             // Init also fetches the providers that only the workspace's state names, and it would
             // create a workspace that is not there.
             self.require_workspace(cancel).await?;
-            self.init_in(None, cancel).await?;
+            self.init_in(None, cache, cancel).await?;
+        }
+        if let Some(view) = view {
+            self.settle(view).await?;
         }
         if let Some(stamp) = self.stamp() {
             let path = self.stamp_path();
@@ -65,6 +73,7 @@ impl Workdir {
     async fn init_in(
         &self,
         workspace: Option<&str>,
+        cache: Option<&Path>,
         cancel: &CancellationToken,
     ) -> Result<(), Failure> {
         let json = self.engine.has_json_init();
@@ -77,6 +86,12 @@ impl Workdir {
         let mut command = self.command(argv::init(json, reconfigure, &self.backend_config));
         if let Some(workspace) = workspace {
             command.env("TF_WORKSPACE", workspace);
+        }
+        if let Some(cache) = cache {
+            command.env("TF_PLUGIN_CACHE_DIR", cache);
+            // Without it Terraform takes nothing from a cache that the lock file does not name yet,
+            // and writes what it downloads instead through the cache's links.
+            command.env("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "true");
         }
         let stops = self.stops(self.limits.init);
         let (mut events, mut err) = (Events::new(), Capture::messages());
@@ -97,14 +112,37 @@ impl Workdir {
         }
     }
 
+    /// The plugin cache for an init; none if it is not ours to give.
+    async fn view(&self) -> Result<Option<View>, Failure> {
+        let Some(plugins) = self.plugins.clone() else {
+            return Ok(None);
+        };
+        let is_theirs = has_own_cache(&self.env);
+        let (scratch, module, providers) =
+            (self.scratch.clone(), self.dir.clone(), self.providers());
+        on_disk(move || {
+            if is_theirs {
+                plugins.release(&providers).map(|()| None)
+            } else {
+                plugins.view(&scratch, &module, &providers).map(Some)
+            }
+        })
+        .await
+    }
+
+    async fn settle(&self, view: View) -> Result<(), Failure> {
+        let (module, providers) = (self.dir.clone(), self.providers());
+        on_disk(move || view.settle(&module, &providers)).await
+    }
+
+    fn providers(&self) -> PathBuf {
+        self.data_dir().join("providers")
+    }
+
     /// Forgets that the directory is initialised if a plan says it is not.
     pub(super) fn distrust_init(&self, kind: FailureKind) {
-        let missing = matches!(
-            kind,
-            FailureKind::NotInitialised | FailureKind::ProviderMissing | FailureKind::ModuleMissing
-        );
-        if missing {
-            // Without the stamp the next run initialises again; with it, it fails again and says so.
+        if kind.asks_for_init() {
+            // Without the stamp the next look initialises again; with it, it fails again and says so.
             let _ = fs::remove_file(self.stamp_path());
         }
     }
@@ -114,8 +152,8 @@ impl Workdir {
         self.scratch.join(format!("{}.init", hex::encode(key)))
     }
 
-    /// A hash over everything that init depends on. None if something of it cannot be read or a
-    /// module that init installed is gone.
+    /// A hash over everything that init depends on. None if something of it cannot be read, or a
+    /// module or provider that init installed is gone.
     fn stamp(&self) -> Option<String> {
         let mut hash = Hash(Sha256::new());
         let data_dir = self.data_dir();
@@ -150,7 +188,23 @@ impl Workdir {
                 return None;
             }
         }
+        if leads_nowhere(&self.providers()) {
+            return None;
+        }
         Some(hex::encode(hash.0.finalize()))
+    }
+}
+
+/// Moves and hashes whole providers, which takes too long for a thread that others wait for.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PluginsError> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| disk_failure(&error.path, &error.cause)),
+        Err(_) => Err(plain(
+            FailureKind::Internal,
+            "sharing the providers stopped unexpectedly",
+        )),
     }
 }
 

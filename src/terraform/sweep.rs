@@ -4,12 +4,15 @@ use std::fs::File;
 use std::path::Path;
 
 use super::plan_file::SUFFIX;
+use super::plugins::VIEW_SUFFIX;
 
-/// Removes plan files under `scratch_root` that no running process holds, and gives their number.
+/// Removes plan files and views of providers under `scratch_root` that no running process holds, and
+/// gives their number.
 /// Symbolic links are not followed. An absent directory is an empty one.
 pub fn sweep(scratch_root: &Path) -> std::io::Result<usize> {
     let mut removed = 0;
-    for entry in walkdir::WalkDir::new(scratch_root) {
+    let mut entries = walkdir::WalkDir::new(scratch_root).into_iter();
+    while let Some(entry) = entries.next() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -20,20 +23,28 @@ pub fn sweep(scratch_root: &Path) -> std::io::Result<usize> {
                 return Err(cause);
             }
         };
-        let ours =
-            entry.file_type().is_file() && entry.file_name().to_string_lossy().ends_with(SUFFIX);
-        if ours && is_abandoned(entry.path())? {
-            std::fs::remove_file(entry.path())?;
-            removed += 1;
+        let name = entry.file_name().to_string_lossy();
+        if entry.file_type().is_dir() && name.ends_with(VIEW_SUFFIX) {
+            entries.skip_current_dir();
+            if let Some(_held) = abandoned(entry.path())? {
+                std::fs::remove_dir_all(entry.path())?;
+                removed += 1;
+            }
+        } else if entry.file_type().is_file() && name.ends_with(SUFFIX) {
+            if let Some(_held) = abandoned(entry.path())? {
+                std::fs::remove_file(entry.path())?;
+                removed += 1;
+            }
         }
     }
     Ok(removed)
 }
 
-fn is_abandoned(path: &Path) -> std::io::Result<bool> {
+/// What nobody holds, held.
+fn abandoned(path: &Path) -> std::io::Result<Option<File>> {
     match File::open(path) {
-        Ok(file) => Ok(file.try_lock().is_ok()),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Ok(file) => Ok(file.try_lock().is_ok().then_some(file)),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(cause),
     }
 }
@@ -56,6 +67,15 @@ mod tests {
         std::fs::write(&other, "x").unwrap();
         assert_eq!(sweep(root.path()).unwrap(), 1);
         assert!(used.path().exists() && other.exists() && !left.exists());
+
+        let view = |name: &str| scratch.join(format!("{name}{VIEW_SUFFIX}"));
+        std::fs::create_dir_all(view("left").join("host/n/t/1.0.0")).unwrap();
+        std::fs::create_dir(view("used")).unwrap();
+        let held = File::open(view("used")).unwrap();
+        held.lock().unwrap();
+        std::os::unix::fs::symlink(root.path(), view("left").join("link")).unwrap();
+        assert_eq!(sweep(root.path()).unwrap(), 1);
+        assert!(view("used").exists() && !view("left").exists() && other.exists());
         assert_eq!(sweep(&root.path().join("absent")).unwrap(), 0);
     }
 }

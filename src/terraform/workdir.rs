@@ -19,6 +19,7 @@ use super::environment::Environment;
 use super::failures::{self, plain};
 use super::meter::Meter;
 use super::output::{Capture, Events};
+use super::plugins::Plugins;
 use super::process::{self, Ended, Sink, Stops};
 
 /// Longest wait for something that can be repeated without harm.
@@ -62,6 +63,8 @@ pub struct Workdir {
     pub limits: Limits,
     /// Settings of the engine's Go runtime that hold where `env` has none.
     pub runtime: Vec<(&'static str, String)>,
+    /// The providers that this directory shares with others; without them it has its own copies.
+    pub plugins: Option<Plugins>,
     /// Counts what the commands use.
     pub meter: Arc<Meter>,
 }

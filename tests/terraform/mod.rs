@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod faults;
+mod plugins;
 mod real;
 mod refreshed;
 mod shows;
@@ -82,9 +83,29 @@ impl Bench {
                 grace: Duration::from_secs(20),
             },
             runtime: Vec::new(),
+            plugins: None,
             meter: std::sync::Arc::default(),
         }
     }
+}
+
+/// The real Terraform behind a script that notes the command in the file `asked`.
+fn noting_engine(bench: &Bench) -> String {
+    let path = bench.path("terraform");
+    let terraform = Command::new("sh")
+        .args(["-c", "command -v terraform"])
+        .output()
+        .unwrap();
+    let terraform = String::from_utf8(terraform.stdout).unwrap();
+    let asked = bench.path("asked");
+    let script = format!(
+        "#!/bin/sh\necho \"$1\" >> '{}'\nexec '{}' \"$@\"\n",
+        asked.display(),
+        terraform.trim()
+    );
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
 }
 
 /// An approval of a plan that was made from this state.

@@ -149,25 +149,6 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// The real Terraform behind a script that notes the command in the file `asked`.
-fn noting_engine(bench: &Bench) -> String {
-    let path = bench.path("terraform");
-    let terraform = Command::new("sh")
-        .args(["-c", "command -v terraform"])
-        .output()
-        .unwrap();
-    let terraform = String::from_utf8(terraform.stdout).unwrap();
-    let asked = bench.path("asked");
-    let script = format!(
-        "#!/bin/sh\necho \"$1\" >> '{}'\nexec '{}' \"$@\"\n",
-        asked.display(),
-        terraform.trim()
-    );
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path.to_str().unwrap().to_owned()
-}
-
 /// A look, and the commands that it took.
 async fn looked(bench: &Bench, workdir: &Workdir, always_show: bool) -> (Sighting, Vec<String>) {
     std::fs::write(bench.path("asked"), "").unwrap();
