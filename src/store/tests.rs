@@ -141,9 +141,9 @@ async fn runs_are_listed_newest_first_and_the_finished_ones_are_over() {
 #[tokio::test]
 async fn many_runs_are_queued_at_once_and_none_twice() {
     let (_directory, store) = fresh().await;
-    let waiting = samples::run(1, "a", 0);
+    let waiting = run(1, "a", 0);
     assert!(store.enqueue(&waiting, None).await.unwrap());
-    let new = [samples::run(2, "a", 1), samples::run(3, "b", 1)];
+    let new = [run(2, "a", 1), run(3, "b", 1)];
     let hastened = Run {
         trigger: Trigger::Git,
         ..waiting.clone()
