@@ -30,11 +30,12 @@ pub fn sweep(scratch_root: &Path) -> std::io::Result<usize> {
                 std::fs::remove_dir_all(entry.path())?;
                 removed += 1;
             }
-        } else if entry.file_type().is_file() && name.ends_with(SUFFIX) {
-            if let Some(_held) = abandoned(entry.path())? {
-                std::fs::remove_file(entry.path())?;
-                removed += 1;
-            }
+        } else if entry.file_type().is_file()
+            && name.ends_with(SUFFIX)
+            && let Some(_held) = abandoned(entry.path())?
+        {
+            std::fs::remove_file(entry.path())?;
+            removed += 1;
         }
     }
     Ok(removed)
