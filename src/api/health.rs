@@ -27,10 +27,11 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
 
 /// `/metrics` in the Prometheus text format. Gauges over the whole fleet are taken when asked for.
 pub(super) async fn metrics_text(State(api): State<Api>) -> Result<Response, ApiError> {
-    let stacks = api.handle.stacks().await?;
-    metrics::stacks(&VerdictCounts::of(stacks.iter().map(|stack| stack.verdict)));
-    let looks = stacks.iter().filter_map(|stack| stack.record.last.as_ref());
-    metrics::findings(looks.flat_map(|check| &check.findings.resources));
+    let tallies = api.handle.tallies().await?;
+    metrics::stacks(&VerdictCounts::of(
+        tallies.iter().map(|(verdict, _)| *verdict),
+    ));
+    metrics::findings(tallies.into_iter().flat_map(|(_, findings)| findings));
     metrics::alerts_open(api.handle.alerts().await?.iter().map(|alert| alert.kind));
     metrics::outbox_waiting(api.handle.waiting_messages().await?);
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];

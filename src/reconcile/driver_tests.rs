@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::super::record::first_record;
+use super::follow::Remembered;
 use super::*;
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::stack::StackRecord;
@@ -29,7 +30,8 @@ async fn due(not_before: Option<Timestamp>) -> Option<Timestamp> {
         ..first_record(&tracked, at("09:00"))
     };
     let mut driver = Driver::new(context, LeftOver::default());
-    driver.take_on(tracked.clone(), &CommitId::new("c"), Some(&record));
+    let known = Remembered::of(&record);
+    driver.take_on(tracked.clone(), &CommitId::new("c"), Some(&known));
     driver.stacks.get(&tracked.id).unwrap().due
 }
 

@@ -225,7 +225,7 @@ pub(super) fn tracked() -> Tracked {
         source: SourceName::new("infra"),
         dir: "a".to_owned(),
         workspace: "default".to_owned(),
-        settings: stack_settings(),
+        settings: Arc::new(stack_settings()),
         reads: Vec::new(),
         closed_at: None,
         watch: Vec::new(),

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::audit::{Action, Entry, Head, NewAudit};
-use crate::domain::finding::Verdict;
+use crate::domain::finding::{Origin, Severity, Verdict};
 use crate::domain::identity::Identity;
 use crate::domain::ids::{MessageId, RequestId, RunId, SnapshotId, StackId, TokenId};
 use crate::domain::outlook::Outlook;
@@ -49,6 +49,9 @@ pub struct Handle {
     context: Arc<Context>,
     commands: mpsc::Sender<Command>,
 }
+
+/// The verdict of a stack, and origin and severity of each of its findings.
+pub type Tally = (Verdict, Vec<(Origin, Severity)>);
 
 /// A stack with all that is shown of it.
 #[derive(Debug)]
@@ -316,6 +319,22 @@ impl Handle {
                 self.view(record, own)
             })
             .collect())
+    }
+
+    /// What there is to count of every tracked stack: its verdict now, and its findings that are not
+    /// suppressed.
+    pub async fn tallies(&self) -> Result<Vec<Tally>, StoreError> {
+        let now = self.context.now();
+        let tally = |record: StackRecord| {
+            let last = record.last.iter();
+            let findings = last.flat_map(|check| &check.findings.resources);
+            let told = findings.filter(|finding| finding.suppressed.is_none());
+            let told = told.map(|finding| (finding.origin, finding.severity));
+            record
+                .tracked
+                .then(|| (record.verdict(now), told.collect()))
+        };
+        self.context.store.each_stack(tally).await
     }
 
     /// What is yet to be done; none while the daemon stops.

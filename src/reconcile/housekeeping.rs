@@ -63,7 +63,7 @@ async fn remove_artifacts(context: &Context) {
 
 /// Snapshots that have had their time go; those that the bucket lacks are sent again.
 async fn tend_snapshots(context: &Context) {
-    let stacks = match context.store.stacks().await {
+    let stacks = match context.store.each_stack(|record| Some(record.id)).await {
         Ok(stacks) => stacks,
         Err(error) => return tracing::error!("cannot tell whose snapshots there are: {error}"),
     };
@@ -75,8 +75,8 @@ async fn tend_snapshots(context: &Context) {
             Keep::For(kept) => Some(ago(context, duration(kept))),
         },
     };
-    for record in stacks {
-        let (snapshots, stack) = (&context.snapshots, &record.id);
+    for stack in &stacks {
+        let snapshots = &context.snapshots;
         let tended = async {
             let removed = snapshots.prune(stack, retention).await?;
             let sent = snapshots.send_missing(stack).await?;

@@ -19,11 +19,11 @@ use super::{news, source_alert, vote};
 /// Takes leave of every stack that the database has and the source no longer does.
 pub(super) async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {
     let present: BTreeSet<&StackId> = update.stacks.iter().map(|stack| &stack.id).collect();
-    let known = context.store.stacks().await?;
-    let gone = known.into_iter().filter(|record| {
+    let is_gone = |record: &StackRecord| {
         record.tracked && record.source == update.source && !present.contains(&record.id)
-    });
-    for record in gone {
+    };
+    let gone = |record: StackRecord| Some(record).filter(is_gone);
+    for record in context.store.each_stack(gone).await? {
         untrack(context, record).await?;
     }
     Ok(())
@@ -45,10 +45,10 @@ pub async fn retire(context: &Context) -> Result<(), StoreError> {
         .iter()
         .map(|source| &source.name)
         .collect();
-    for record in context.store.stacks().await? {
-        if record.tracked && !configured.contains(&record.source) {
-            untrack(context, record).await?;
-        }
+    let is_gone = |record: &StackRecord| record.tracked && !configured.contains(&record.source);
+    let gone = |record: StackRecord| Some(record).filter(is_gone);
+    for record in context.store.each_stack(gone).await? {
+        untrack(context, record).await?;
     }
     for source in context.store.sources().await? {
         if !configured.contains(&source.name) {

@@ -125,6 +125,9 @@ async fn attempt(lens: Lens<'_>) -> Result<Sighting, Failure> {
     let workdir = lens.workdir;
     terraform::refuse_targeting(&workdir.env)?;
     let mut may_init = lens.init;
+    if may_init {
+        workdir.take_up_lock_file();
+    }
     if may_init && workdir.needs_init() {
         may_init = false;
         workdir.init(lens.cancel).await?;

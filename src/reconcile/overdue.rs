@@ -40,10 +40,9 @@ pub async fn watch(context: Arc<Context>) {
 
 pub(super) async fn round(context: &Context) -> Result<(), StoreError> {
     let now = context.now();
-    for record in context.store.stacks().await? {
-        if is_overdue(&record, now) {
-            alert(context, &record.id, now).await?;
-        }
+    let overdue = |record: StackRecord| is_overdue(&record, now).then_some(record.id);
+    for stack in context.store.each_stack(overdue).await? {
+        alert(context, &stack, now).await?;
     }
     Ok(())
 }

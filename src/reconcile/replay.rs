@@ -38,10 +38,10 @@ pub fn replay(settings: &Settings, decided: &Decided) -> Replay {
         return Replay::NotTracked;
     };
     let facts = Facts {
-        labels: stack.settings.labels,
+        labels: stack.settings.labels.clone(),
         ..facts.clone()
     };
-    let mut policy = stack.settings.policy.policy;
+    let mut policy = stack.settings.policy.policy.clone();
     let mut sources = settings.sources.iter();
     if sources.any(|known| &known.name == source && known.repository.is_some()) {
         policy.repository.clone_from(&decided.inputs.repository);
@@ -173,9 +173,9 @@ impl Judging {
             stack: Some(tracked.id),
             source: Some(tracked.source),
             dir: tracked.dir,
-            labels: tracked.settings.labels,
+            labels: tracked.settings.labels.clone(),
             ..facts
         };
-        (tracked.settings.policy.policy, facts)
+        (tracked.settings.policy.policy.clone(), facts)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::discover::{read_settings, settings_files};
 use crate::domain::failure::{Failure, FailureKind};
@@ -64,7 +65,10 @@ impl Repository {
     pub(super) fn apply(&self, stack: &mut Tracked) {
         let watched = self.of(&stack.dir).flat_map(|said| said.watch.clone());
         stack.watch = watched.collect();
-        stack.settings.policy.policy.repository = self.policy(&stack.dir);
+        let policy = self.policy(&stack.dir);
+        if !policy.is_empty() {
+            Arc::make_mut(&mut stack.settings).policy.policy.repository = policy;
+        }
     }
 
     /// What cannot be read, if anything cannot.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::discover::{Found, Mark};
 use crate::domain::failure::Failure;
@@ -24,7 +25,7 @@ pub struct Tracked {
     /// Its workspace.
     pub workspace: String,
     /// How it is planned.
-    pub settings: StackSettings,
+    pub settings: Arc<StackSettings>,
     /// Other paths in the repository that it reads.
     pub reads: Vec<String>,
     /// The commit at which its directory and `reads` are certainly all that it reads; none if it may
@@ -73,15 +74,18 @@ enum Variant {
 /// with one declare a stack of their own, so that one directory can be several stacks.
 pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec<Tracked> {
     let mut tracked: BTreeMap<StackId, Tracked> = BTreeMap::new();
+    // Most stacks have the settings of many others.
+    let mut shared: BTreeMap<Vec<usize>, Arc<StackSettings>> = BTreeMap::new();
     for found in found {
         let path = format!("{source}/{}", found.dir);
-        let rules: Vec<&StackRule> = settings
+        let rules: Vec<(usize, &StackRule)> = settings
             .stacks
             .iter()
-            .filter(|rule| rule.pattern.is_match(&path))
+            .enumerate()
+            .filter(|(_, rule)| rule.pattern.is_match(&path))
             .collect();
         let mut variants: Vec<Option<Variant>> = Vec::new();
-        for variant in rules.iter().filter_map(|rule| variant(rule)) {
+        for variant in rules.iter().filter_map(|(_, rule)| variant(rule)) {
             if !variants.contains(&Some(variant.clone())) {
                 variants.push(Some(variant));
             }
@@ -90,13 +94,21 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
             variants.push(None);
         }
         for chosen in variants {
-            let mut settings = settings.defaults.clone();
-            let mut name = None;
-            let mine = |rule: &&&StackRule| variant(rule).is_none() || variant(rule) == chosen;
-            for rule in rules.iter().filter(mine) {
-                rule.overrides.apply(&mut settings);
-                name = rule.name.clone().or(name);
-            }
+            let mine: Vec<(usize, &StackRule)> = rules
+                .iter()
+                .filter(|(_, rule)| variant(rule).is_none() || variant(rule) == chosen)
+                .copied()
+                .collect();
+            let name = mine.iter().rev().find_map(|(_, rule)| rule.name.clone());
+            let places = mine.iter().map(|(place, _)| *place).collect();
+            let settings = shared.entry(places).or_insert_with(|| {
+                let mut settings = settings.defaults.clone();
+                for (_, rule) in &mine {
+                    rule.overrides.apply(&mut settings);
+                }
+                Arc::new(settings)
+            });
+            let settings = settings.clone();
             if settings.disabled {
                 continue;
             }

@@ -195,6 +195,7 @@ pub(super) async fn put_run(connection: &mut AnyConnection, run: &Run) -> Result
             "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
              started_at, ended_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (id) DO UPDATE SET \
+             trigger_reason = excluded.trigger_reason, \
              state = excluded.state, commit_id = excluded.commit_id, \
              started_at = excluded.started_at, ended_at = excluded.ended_at, \
              outcome = excluded.outcome",

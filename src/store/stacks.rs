@@ -11,6 +11,8 @@ use crate::domain::stack::StackRecord;
 
 const TABLE: &str = "stacks";
 const LEDGER: &str = "ledger";
+/// So many records are read at once when all are gone over.
+const PAGE: i64 = 100;
 
 impl Store {
     /// Every stack ever seen, by id.
@@ -19,6 +21,35 @@ impl Store {
             .fetch_all(&self.reader)
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Goes over every stack ever seen, by id, and keeps what `take` makes of it: only a few records
+    /// are in memory at once.
+    pub async fn each_stack<T>(
+        &self,
+        mut take: impl FnMut(StackRecord) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut taken = Vec::new();
+        let mut last = String::new();
+        loop {
+            let rows =
+                sqlx::query("SELECT id, record FROM stacks WHERE id > $1 ORDER BY id LIMIT $2")
+                    .bind(last)
+                    .bind(PAGE)
+                    .fetch_all(&self.reader)
+                    .await?;
+            let Some(end) = rows.last() else {
+                return Ok(taken);
+            };
+            last = Columns {
+                table: TABLE,
+                row: end,
+            }
+            .text("id")?;
+            for row in &rows {
+                taken.extend(take(read(row)?));
+            }
+        }
     }
 
     /// One stack.

@@ -15,7 +15,7 @@ use crate::domain::alert::AlertKind;
 use crate::domain::channel::Circuit;
 use crate::domain::counts::VerdictCounts;
 use crate::domain::failure::FailureKind;
-use crate::domain::finding::{Finding, Origin, Severity};
+use crate::domain::finding::{Origin, Severity};
 use crate::domain::ids::SourceName;
 use crate::domain::run::{Outcome, Trigger};
 
@@ -210,7 +210,7 @@ pub fn stacks(counts: &VerdictCounts) {
 }
 
 /// The findings of all stacks as they are now; what is not among them is set to nought.
-pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
+pub fn findings(findings: impl IntoIterator<Item = (Origin, Severity)>) {
     const ORIGINS: [Origin; 6] = [
         Origin::Drift,
         Origin::Pending,
@@ -232,10 +232,8 @@ pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
             counts.insert((origin, severity), 0);
         }
     }
-    for finding in findings.into_iter().filter(|f| f.suppressed.is_none()) {
-        *counts
-            .entry((finding.origin, finding.severity))
-            .or_insert(0) += 1;
+    for finding in findings {
+        *counts.entry(finding).or_insert(0) += 1;
     }
     for ((origin, severity), number) in counts {
         gauge!(FINDINGS, "origin" => origin.as_str(), "severity" => severity.as_str())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,13 @@ struct Module {
     dir: String,
 }
 
+/// What init made of a lock file.
+#[derive(Serialize, Deserialize)]
+struct Locked {
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
 impl Workdir {
     /// Whether something that `init` depends on has changed since [`Workdir::init`] last succeeded
     /// here, or never did. Directories initialised by somebody else always need it.
@@ -46,6 +53,8 @@ impl Workdir {
     /// perhaps the lock file, asks nothing, moves no state and creates no workspace.
     pub async fn init(&self, cancel: &CancellationToken) -> Result<(), Failure> {
         self.open_scratch()?;
+        let lock_file = self.dir.join(LOCK_FILE);
+        let before = fs::read(&lock_file).ok();
         // One that dies half-way must not be taken for the one before.
         let _ = fs::remove_file(self.stamp_path());
         let view = self.view().await?;
@@ -63,11 +72,34 @@ impl Workdir {
         if let Some(view) = view {
             self.settle(view).await?;
         }
+        if let Some(before) = before {
+            let path = self.locked_path();
+            let after = fs::read(&lock_file).map_err(|cause| disk_failure(&lock_file, &cause))?;
+            let kept = Locked { before, after };
+            let text = serde_json::to_vec(&kept).unwrap_or_default();
+            fs::write(&path, text).map_err(|cause| disk_failure(&path, &cause))?;
+        }
         if let Some(stamp) = self.stamp() {
             let path = self.stamp_path();
             fs::write(&path, stamp).map_err(|cause| disk_failure(&path, &cause))?;
         }
         Ok(())
+    }
+
+    /// Puts back what the last init added to the lock file: a checkout has it again as Git has it, and
+    /// without the checksums of this platform init would be needed each time.
+    pub fn take_up_lock_file(&self) {
+        let path = self.dir.join(LOCK_FILE);
+        let kept = fs::read(self.locked_path())
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Locked>(&text).ok());
+        let Some(Locked { before, after }) = kept.filter(|kept| kept.before != kept.after) else {
+            return;
+        };
+        if fs::read(&path).is_ok_and(|now| now == before) {
+            // Init does the same again if it cannot be written.
+            let _ = fs::write(&path, after);
+        }
     }
 
     async fn init_in(
@@ -148,8 +180,16 @@ impl Workdir {
     }
 
     fn stamp_path(&self) -> PathBuf {
+        self.beside("init")
+    }
+
+    fn locked_path(&self) -> PathBuf {
+        self.beside("lock")
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
         let key = Sha256::digest(self.dir.as_os_str().as_encoded_bytes());
-        self.scratch.join(format!("{}.init", hex::encode(key)))
+        self.scratch.join(format!("{}.{ending}", hex::encode(key)))
     }
 
     /// A hash over everything that init depends on. None if something of it cannot be read, or a

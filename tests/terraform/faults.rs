@@ -326,3 +326,38 @@ async fn an_engine_must_be_there_and_recent() {
         .unwrap_err();
     assert_eq!(failure.kind, FailureKind::EngineMissing);
 }
+
+#[tokio::test]
+async fn what_init_adds_to_a_lock_file_of_git_is_put_back_and_not_added_again() {
+    let bench = Bench::new("");
+    let path = bench.path("engine");
+    let asked = bench.path("asked");
+    let script = format!(
+        "#!/bin/sh\ncase $1 in\n  version) echo '{{\"terraform_version\":\"1.11.4\"}}';;\n  \
+         init) echo init >> {}; echo '# h1' >> .terraform.lock.hcl;;\nesac\n",
+        asked.display()
+    );
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let workdir = bench.workdir(path.to_str().unwrap()).await;
+    let inits = || std::fs::read_to_string(&asked).unwrap().lines().count();
+    let lock_file = bench.dir().join(".terraform.lock.hcl");
+    bench.write(".terraform.lock.hcl", "# as in Git\n");
+    workdir.init(&bench.cancel).await.unwrap();
+    let after = std::fs::read_to_string(&lock_file).unwrap();
+    assert_eq!(after, "# as in Git\n# h1\n");
+
+    // The next checkout has it as Git has it.
+    bench.write(".terraform.lock.hcl", "# as in Git\n");
+    assert!(workdir.needs_init());
+    workdir.take_up_lock_file();
+    assert!(!workdir.needs_init());
+    assert_eq!(std::fs::read_to_string(&lock_file).unwrap(), after);
+
+    // Another one in Git is left as it is.
+    bench.write(".terraform.lock.hcl", "# another\n");
+    workdir.take_up_lock_file();
+    assert!(workdir.needs_init());
+    assert_eq!(std::fs::read_to_string(&lock_file).unwrap(), "# another\n");
+    assert_eq!(inits(), 1);
+}

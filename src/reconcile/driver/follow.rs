@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::domain::budget::Account;
+use crate::domain::cost::Cost;
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::pause::Scope;
 use crate::domain::run::Trigger;
@@ -15,6 +16,29 @@ use super::super::record::first_record;
 use super::super::resolve::Tracked;
 use super::super::{clock, leave, summary};
 use super::{Driver, Followed};
+
+/// What the driver has to know of a stack from before its start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Remembered {
+    checked_at: Option<Timestamp>,
+    /// Whether a look waits for a second one.
+    unsettled: bool,
+    cost: Option<Cost>,
+    /// When an earlier process said that it decides again.
+    not_before: Option<Timestamp>,
+}
+
+impl Remembered {
+    pub(super) fn of(record: &StackRecord) -> Self {
+        let last = record.last.as_ref();
+        Self {
+            checked_at: record.checked_at,
+            unsettled: record.doubt.unconfirmed.is_some(),
+            cost: record.cost,
+            not_before: last.and_then(|check| check.decision.not_before),
+        }
+    }
+}
 
 impl Driver {
     pub(super) async fn take_source(&mut self, update: SourceUpdate) {
@@ -42,8 +66,8 @@ impl Driver {
         let ids: BTreeSet<StackId> = new.iter().map(|tracked| tracked.id.clone()).collect();
         let remembered = self.remember(&new).await;
         for tracked in new {
-            let record = remembered.get(&tracked.id);
-            self.take_on(tracked, &update.commit, record);
+            let known = remembered.get(&tracked.id);
+            self.take_on(tracked, &update.commit, known);
         }
         let now = self.context.now();
         for touched in &update.touched {
@@ -55,29 +79,25 @@ impl Driver {
         self.tell_baseline(&update.source).await;
     }
 
-    /// Takes up a stack that is not known here yet; `record` is what is remembered of it.
+    /// Takes up a stack that is not known here yet, with what is remembered of it.
     pub(super) fn take_on(
         &mut self,
         tracked: Tracked,
         commit: &CommitId,
-        record: Option<&StackRecord>,
+        known: Option<&Remembered>,
     ) {
         let id = tracked.id.clone();
-        let unsettled = record.is_some_and(|record| record.doubt.unconfirmed.is_some());
-        let checked = record.and_then(|record| record.checked_at);
-        if let Some(cost) = record.and_then(|record| record.cost) {
+        let known = known.copied().unwrap_or_default();
+        if let Some(cost) = known.cost {
             self.context.costs.know(&id, cost);
         }
-        // An earlier process may have said when it decides again.
-        let last = record.and_then(|record| record.last.as_ref());
-        let again = last.and_then(|check| check.decision.not_before);
         let now = self.context.now();
-        let (trigger, due) = match checked {
+        let (trigger, due) = match known.checked_at {
             None => (Trigger::FirstSight, Some(now)),
-            Some(_) if unsettled => (Trigger::Confirmation, Some(now)),
+            Some(_) if known.unsettled => (Trigger::Confirmation, Some(now)),
             Some(at) => {
-                let scheduled = tracked.settings.schedule.next(at, &id);
-                (Trigger::Schedule, scheduled.into_iter().chain(again).min())
+                let scheduled = tracked.settings.schedule.next(at, &id).into_iter();
+                (Trigger::Schedule, scheduled.chain(known.not_before).min())
             }
         };
         let followed = Followed {
@@ -86,7 +106,7 @@ impl Driver {
             commit: commit.clone(),
             due: None,
             trigger,
-            looked: checked.is_some(),
+            looked: known.checked_at.is_some(),
             broken: 0,
         };
         self.stacks.insert(id.clone(), followed);
@@ -116,18 +136,17 @@ impl Driver {
     }
 
     /// Stacks that are new to the database are known from now on, if only as `unknown`.
-    pub(super) async fn remember(&self, new: &[Tracked]) -> BTreeMap<StackId, StackRecord> {
+    pub(super) async fn remember(&self, new: &[Tracked]) -> BTreeMap<StackId, Remembered> {
         if new.is_empty() {
             return BTreeMap::new();
         }
-        let known = self.context.store.stacks().await.unwrap_or_else(|error| {
+        let remembered = |record: StackRecord| Some((record.id.clone(), Remembered::of(&record)));
+        let known = self.context.store.each_stack(remembered).await;
+        let known = known.unwrap_or_else(|error| {
             tracing::error!("cannot read what is remembered of stacks: {error}");
             Vec::new()
         });
-        let known: BTreeMap<StackId, StackRecord> = known
-            .into_iter()
-            .map(|record| (record.id.clone(), record))
-            .collect();
+        let known: BTreeMap<StackId, Remembered> = known.into_iter().collect();
         let now = self.context.now();
         let unknown = new.iter().filter(|stack| !known.contains_key(&stack.id));
         let records: Vec<StackRecord> = unknown.map(|stack| first_record(stack, now)).collect();

@@ -103,7 +103,7 @@ impl Stack {
                 source,
                 dir,
                 workspace: "default".to_owned(),
-                settings,
+                settings: std::sync::Arc::new(settings),
                 reads: Vec::new(),
                 closed_at: None,
                 watch: Vec::new(),

@@ -159,26 +159,9 @@ fn everything_recorded_is_rendered_as_prometheus_reads_it() {
 #[test]
 fn a_finding_that_is_gone_is_not_counted_any_more() {
     let (recorder, metrics) = Metrics::build().unwrap();
-    let finding = Finding {
-        address: crate::domain::ids::Address::new("a.b"),
-        resource_type: "a".to_owned(),
-        mode: crate::domain::plan::Mode::Managed,
-        deposed: None,
-        previous_address: None,
-        importing: false,
-        action: crate::domain::finding::FindingAction::Update,
-        origin: Origin::Drift,
-        severity: Severity::High,
-        severity_reason: String::new(),
-        irreversible: None,
-        suppressed: None,
-        ignored: None,
-        background: crate::domain::place::Background::default(),
-        reason: None,
-        attributes: Vec::new(),
-    };
+    let finding = (Origin::Drift, Severity::High);
     let of = |text: &str| samples(text)[r#"mooring_findings{origin="drift",severity="high"}"#];
-    metrics::with_local_recorder(&recorder, || findings([&finding, &finding]));
+    metrics::with_local_recorder(&recorder, || findings([finding, finding]));
     assert_eq!(of(&metrics.render()), 2.0);
     metrics::with_local_recorder(&recorder, || findings([]));
     assert_eq!(of(&metrics.render()), 0.0);
