@@ -33,9 +33,12 @@ pub(super) fn relative(root: &Path, path: &Path) -> Option<String> {
 
 /// Whether a text may be a path that leads out of its directory.
 pub(super) fn leads_out(text: &str) -> bool {
-    text.len() <= LONGEST_PATH
-        && text.split('/').any(|part| part == "..")
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+    text.len() <= LONGEST_PATH && climbs(text) && !text.contains(char::is_control)
+}
+
+/// Whether a text, or what begins or ends with it, goes to a directory above.
+pub(super) fn climbs(text: &str) -> bool {
+    text.split('/').any(|part| part == "..")
 }
 
 /// The constant beginning of a path whose end is not known: the directory that it names for sure.
@@ -86,6 +89,7 @@ mod tests {
     #[test]
     fn only_what_looks_like_a_path_leads_out() {
         assert!(leads_out("../x") && leads_out("a/../../b") && leads_out(".."));
+        assert!(leads_out("../our files/x"));
         assert!(!leads_out("a..b") && !leads_out("...") && !leads_out("see ../x for more"));
     }
 }

@@ -44,8 +44,7 @@ impl Tracked {
     pub(super) fn recipe(&self) -> Recipe {
         let settings = &self.settings;
         let program = Path::new(&settings.engine).file_name();
-        let backend_config = settings.backend_config.iter();
-        let by_value = |entry: &&String| entry.contains('=');
+        let by_value = settings.backend_files().count() < settings.backend_config.len();
         let environment = settings.plan_env.keys().chain(settings.apply_env.keys());
         let mut matters = environment
             .filter(|name| name.starts_with("TF_VAR_") || name.starts_with("TF_CLI_ARGS"));
@@ -57,8 +56,8 @@ impl Tracked {
             dir: self.dir.clone(),
             workspace: Some(self.workspace.clone()).filter(|name| name != DEFAULT_WORKSPACE),
             var_files: settings.var_files.clone(),
-            complete: matters.next().is_none() && !backend_config.clone().any(|e| by_value(&e)),
-            backend_config: backend_config.filter(|e| !by_value(e)).cloned().collect(),
+            complete: matters.next().is_none() && !by_value,
+            backend_config: settings.backend_files().cloned().collect(),
         }
     }
 }
@@ -120,12 +119,8 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
             );
             let mut reads = found.reads.clone();
             reads.extend(settings.watch.iter().cloned());
-            reads.extend(
-                settings
-                    .var_files
-                    .iter()
-                    .filter_map(|file| in_tree(&found.dir, file)),
-            );
+            let named = settings.var_files.iter().chain(settings.backend_files());
+            reads.extend(named.filter_map(|file| in_tree(&found.dir, file)));
             let stack = Tracked {
                 id: id.clone(),
                 source: source.clone(),
@@ -205,8 +200,30 @@ fn variant(rule: &StackRule) -> Option<Variant> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture;
     use super::*;
     use crate::domain::failure::FailureKind;
+    use crate::notify::settings::NotifySettings;
+
+    #[test]
+    fn a_stack_reads_the_files_that_its_settings_name() {
+        let mut settings = fixture::settings(Path::new("/nowhere"), NotifySettings::default());
+        let files = |files: &[&str]| files.iter().map(|&file| file.to_owned()).collect();
+        settings.defaults.var_files = files(&["../prod.tfvars"]);
+        settings.defaults.backend_config = files(&["../../backend.hcl", "key=../x", "own.hcl"]);
+        let found = Found {
+            dir: "live/web".to_owned(),
+            mark: Mark::Resource,
+            reads: Vec::new(),
+            closed: true,
+            var_files: Vec::new(),
+            problem: None,
+        };
+        let tracked = resolve(&settings, &SourceName::new("infra"), &[found]);
+        let reads = tracked.first().map(|stack| stack.reads.as_slice());
+        let read = ["live/prod.tfvars", "backend.hcl", "live/web/own.hcl"];
+        assert_eq!(reads, Some(read.map(str::to_owned).as_slice()));
+    }
 
     #[test]
     fn remote_execution_is_refused_by_its_text() {

@@ -257,6 +257,14 @@ pub struct StackSettings {
     pub disabled: bool,
 }
 
+impl StackSettings {
+    /// Files with settings of the backend, relative to the stack's directory.
+    pub(super) fn backend_files(&self) -> impl Iterator<Item = &String> {
+        let entries = self.backend_config.iter();
+        entries.filter(|entry| !entry.contains('='))
+    }
+}
+
 /// Policy with its times.
 #[derive(Debug, Clone)]
 pub struct PolicySettings {

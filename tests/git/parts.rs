@@ -31,6 +31,27 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
+fn a_path_through_a_link_needs_the_whole_tree() {
+    let home = tempfile::tempdir().unwrap();
+    let work = Work::new(home.path().join("work"));
+    for path in ["live/web/main.tf", "modules/v2/vpc/main.tf", "README"] {
+        work.write(path, path);
+    }
+    symlink("v2", work.dir.join("modules/current")).unwrap();
+    let commit = work.commit();
+    let location = SourceLocation::Local(work.dir.clone());
+    let mirror = Mirror::open(&home.path().join("unused"), &location, None).unwrap();
+    let dest = home.path().join("checkout");
+    // What a stack reads is named as it writes it, and as it really is.
+    let parts = ["live/web", "modules/current/vpc", "modules/v2/vpc"];
+    mirror
+        .checkout_parts(&commit, &parts.map(str::to_owned), &dest)
+        .unwrap();
+    assert!(dest.join("modules/current/vpc/main.tf").is_file());
+    assert!(dest.join("README").is_file());
+}
+
+#[test]
 fn a_part_is_what_was_asked_for_and_what_rules_over_it() {
     let home = tempfile::tempdir().unwrap();
     let work = Work::new(home.path().join("work"));

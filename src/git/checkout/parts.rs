@@ -13,7 +13,7 @@ const LONGEST_TARGET: usize = 4096;
 
 /// The index of these paths of a tree alone, with what rules over them: files whose names begin with a
 /// dot in the directories above (`.gitattributes`, `.terraform-version`). None if a link in it leads out
-/// of it, so that all of the tree is needed.
+/// of it, or a path through one, so that all of the tree is needed.
 pub(super) fn index(
     repo: &gix::Repository,
     tree: ObjectId,
@@ -32,6 +32,9 @@ pub(super) fn index(
             return Ok(None);
         }
         above.extend(part.ancestors().skip(1));
+        if below_a_link(&root, part)? {
+            return Ok(None);
+        }
         let Some(entry) = root.lookup_entry_by_path(part)? else {
             continue;
         };
@@ -124,6 +127,20 @@ impl Gathered<'_> {
             path.as_bstr(),
         );
     }
+}
+
+/// Whether a path goes through a link, so that what it names is elsewhere.
+fn below_a_link(root: &gix::Tree<'_>, path: &Path) -> Result<bool, gix::Error> {
+    for dir in path.ancestors().skip(1) {
+        let entry = match dir.as_os_str().is_empty() {
+            true => None,
+            false => root.lookup_entry_by_path(dir)?,
+        };
+        if entry.is_some_and(|entry| entry.mode().kind() == EntryKind::Link) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the target of a link is in these parts.
