@@ -98,6 +98,11 @@ pub async fn pass(
         }
         Err(_) => None,
     };
+    // Policies that were cut off in the middle have not answered: that is no reason to tell anybody.
+    if context.stop.plans.is_cancelled() {
+        conclude_run(context, &mut run, Outcome::Cancelled).await?;
+        return Ok(Next::Rest);
+    }
     let known = Facts {
         opinion,
         ..facts(context, tracked, &record, commit).await?

@@ -39,6 +39,37 @@ fn an_approval_that_was_used_is_used_up_whether_its_end_was_recorded_or_not() {
     used(&["before plan 2", "after state-pull 3"]);
 }
 
+/// Policies that are cut off have nothing against it.
+#[test]
+fn an_approval_outlives_the_end_of_the_daemon_while_policies_are_asked() {
+    let Some(lab) = Lab::start("faults::approved") else {
+        return;
+    };
+    let engine = Engine::install(&lab);
+    let policies = lab.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    let never = "package main\n\nimport rego.v1\n\ndeny contains \"no\" if input.nothing\n";
+    std::fs::write(policies.join("main.rego"), never).unwrap();
+    let ask = ASK.replace(" }", ", rego: { policies: [policies] } }");
+    let daemon = storage_in(&lab, &format!("{ask}{}", engine.settings()));
+    lab.by_hand(&["retag-bucket", "demo-uploads", "Walk1", "hacked"]);
+    let stack = daemon.planned(STORAGE);
+    assert_eq!(stack["decision"]["kind"], "ask", "{stack:#}");
+    let id = waiting(&daemon)[0]["short"].as_str().unwrap().to_owned();
+    engine.stop("before show 2");
+    daemon.cli(&["approve", &id, "--by", "ann"]);
+    assert!(daemon.ended().success());
+
+    let daemon = Daemon::restart(&lab);
+    daemon.eventually("the request is used", || {
+        (request(&daemon, &id)["state"] != "approved").then_some(())
+    });
+    assert_eq!(request(&daemon, &id)["state"], "used");
+    daemon.wait_for_verdict(STORAGE, "in_sync");
+    sound(&lab, &daemon);
+    assert!(daemon.stop().success());
+}
+
 /// Up to the intent the yes stands, and is taken up again.
 fn not_yet_used(points: &[&str]) {
     let Some((lab, engine, mut daemon)) = asking() else {

@@ -15,6 +15,8 @@ number=$(grep -cx "$command" "$here/calls")
 killed() {
     [ "$(cat "$here/point" 2>/dev/null)" = "$1 $command $number" ] || return 1
     rm "$here/point"
+    # Whoever is asked to stop interrupts what it waits for.
+    [ ! -e "$here/gently" ] || { kill -TERM "$PPID"; exec sleep 60; }
     kill -KILL "$PPID"
     # Its children have another parent once all of it is dead.
     while grep -qx "PPid:[[:space:]]*$PPID" "/proc/$$/status"; do sleep 0.01; done
@@ -61,6 +63,12 @@ impl Engine {
     pub(super) fn kill(&self, point: &str) {
         std::fs::write(self.dir.join("calls"), "").unwrap();
         std::fs::write(self.dir.join("point"), point).unwrap();
+    }
+
+    /// Asks whoever calls it next at a point to stop, once.
+    pub(super) fn stop(&self, point: &str) {
+        std::fs::write(self.dir.join("gently"), "").unwrap();
+        self.kill(point);
     }
 
     /// How many applies began, and how many of them ended.
