@@ -4,6 +4,7 @@
 mod artifacts;
 mod environment;
 mod heartbeat;
+mod location;
 mod notify;
 mod policy;
 mod policy_rules;
