@@ -5,6 +5,7 @@ mod artifacts;
 mod budgets;
 mod environment;
 mod heartbeat;
+mod location;
 mod notify;
 mod policy;
 mod policy_rules;

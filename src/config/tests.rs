@@ -5,6 +5,7 @@ mod bad_meaning;
 mod good_files;
 mod policy;
 mod repository;
+mod ssh_sources;
 
 use proptest::prelude::*;
 

@@ -149,7 +149,7 @@ pub(super) struct Source {
     /// Its name, the first part of its stacks' ids.
     #[schemars(regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
     pub name: At<String>,
-    /// Its https URL, without credentials.
+    /// Its URL, without credentials: https, or `ssh://git@host/path` or `git@host:path`.
     pub url: Option<At<String>>,
     /// Its path on this machine.
     pub path: Option<At<PathBuf>>,
@@ -162,6 +162,16 @@ pub(super) struct Source {
     pub token_file: Option<At<PathBuf>>,
     /// Environment variable that holds the token.
     pub token_env: Option<At<String>>,
+    /// An installation of a GitHub App, instead of a token.
+    pub github_app: Option<GithubApp>,
+    /// File that holds the private key for ssh, without passphrase and for its owner alone.
+    pub ssh_key_file: Option<At<PathBuf>>,
+    /// File with the host keys that are trusted, as `ssh-keyscan` prints them; needed with
+    /// `ssh_key_file`.
+    pub known_hosts_file: Option<At<PathBuf>>,
+    /// Whether submodules are checked out, those on the same server with the credentials of the source.
+    /// Default: false.
+    pub submodules: Option<bool>,
     /// How often the ref is looked at. Default: 1m.
     pub poll: Option<At<String>>,
     /// Directories that are no stacks (patterns relative to the repository's root).
@@ -169,6 +179,23 @@ pub(super) struct Source {
     pub exclude: Vec<At<String>>,
     /// What may stand in the repository itself.
     pub repository: Option<Repository>,
+}
+
+/// An installation of a GitHub App; its tokens are renewed in time.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GithubApp {
+    /// The id of the app.
+    pub app_id: At<u64>,
+    /// The id of its installation, as the address of the installation's page has it.
+    pub installation_id: At<u64>,
+    /// File that holds the private key of the app, as GitHub offers it for download.
+    pub private_key_file: Option<At<PathBuf>>,
+    /// Environment variable that holds it.
+    pub private_key_env: Option<At<String>>,
+    /// Root of the API. Default: https://api.github.com; GitHub Enterprise Server has it at
+    /// https://HOST/api/v3.
+    pub api_url: Option<At<String>>,
 }
 
 /// What may stand in a repository itself.

@@ -9,6 +9,7 @@ mod json;
 mod owners;
 mod paths;
 mod places;
+mod pointers;
 mod reach;
 mod read;
 mod settings;
@@ -28,6 +29,7 @@ use read::Directory;
 
 pub use owners::{OwnersFile, owners};
 pub use places::places;
+pub use pointers::Pointers;
 pub use reach::{values_in_stay, values_stay};
 pub use settings::{SETTINGS_FILE, read_settings, settings_files};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hcl_edit::structure::Body;
 
 use super::facts::Facts;
-use super::{Mark, hcl, json, paths, reach, text};
+use super::{Mark, hcl, json, paths, pointers, reach, text};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// No larger file is parsed.
@@ -109,7 +109,11 @@ fn is_var_file(name: &str) -> bool {
 }
 
 fn file(path: &Path, shown: &str, syntax: Syntax) -> Facts {
-    let bytes = match content(path) {
+    let content = content(path).and_then(|bytes| match pointers::is_pointer(&bytes) {
+        true => Err("only its pointer of Git LFS is here".to_owned()),
+        false => Ok(bytes),
+    });
+    let bytes = match content {
         Ok(bytes) => bytes,
         Err(cause) => {
             let mut facts = Facts {

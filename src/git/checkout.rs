@@ -5,6 +5,7 @@
 //! under way and lists every path that Git may have put there, so that the next one can clear up
 //! after a crash.
 
+mod objects;
 mod parts;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use gix::worktree::stack::state::attributes::Source;
 
 use super::failure;
 use crate::domain::failure::{Failure, FailureKind};
+use objects::Objects;
 
 /// Files written within one tick of the clock cannot be told apart by time; no filesystem in use
 /// has longer ticks than this.
@@ -63,19 +65,35 @@ pub(super) fn checkout(
     dest: &Path,
 ) -> Result<(), Failure> {
     wanted(repo, tree, parts)
-        .and_then(|index| Place::new(dest)?.bring_to(repo, index))
-        .map_err(|error| match error {
-            CheckoutError::Foreign(_) => Failure::new(
-                FailureKind::Internal,
-                format!("checking out: {error}"),
-                format!(
-                    "look whether anything in {} is worth keeping (errored.tfstate is), then \
-                     remove the directory",
-                    dest.display()
-                ),
+        .and_then(|index| Place::new(dest)?.bring_to(repo, &[], index))
+        .map_err(|error| explained(&error, dest))
+}
+
+/// Brings the directory to an index whose files are in `repo` and in others.
+pub(super) fn of_index(
+    repo: &gix::Repository,
+    others: &[gix::Repository],
+    index: gix::index::File,
+    dest: &Path,
+) -> Result<(), Failure> {
+    Place::new(dest)
+        .and_then(|place| place.bring_to(repo, others, index))
+        .map_err(|error| explained(&error, dest))
+}
+
+fn explained(error: &CheckoutError, dest: &Path) -> Failure {
+    match error {
+        CheckoutError::Foreign(_) => Failure::new(
+            FailureKind::Internal,
+            format!("checking out: {error}"),
+            format!(
+                "look whether anything in {} is worth keeping (errored.tfstate is), then remove the \
+                 directory",
+                dest.display()
             ),
-            other => failure::local(&other, "checking out"),
-        })
+        ),
+        other => failure::local(other, "checking out"),
+    }
 }
 
 fn wanted(
@@ -119,6 +137,7 @@ impl<'a> Place<'a> {
     fn bring_to(
         &self,
         repo: &gix::Repository,
+        others: &[gix::Repository],
         mut new: gix::index::File,
     ) -> Result<(), CheckoutError> {
         let old = self.read_index(repo)?;
@@ -163,7 +182,7 @@ impl<'a> Place<'a> {
         for path in &wrong {
             self.remove(path.as_bstr(), false)?;
         }
-        self.write_files(repo, &mut new)?;
+        self.write_files(repo, others, &mut new)?;
         self.write_index(new)?;
         fs::remove_file(&self.pending).at(&self.pending)
     }
@@ -290,21 +309,17 @@ impl<'a> Place<'a> {
     fn write_files(
         &self,
         repo: &gix::Repository,
+        others: &[gix::Repository],
         index: &mut gix::index::File,
     ) -> Result<(), CheckoutError> {
+        let objects = Objects::of(repo, others)?;
         let mut options = repo.checkout_options(Source::IdMapping)?;
         options.overwrite_existing = true;
         options.filters.options_mut().drivers.clear();
         let outcome = gix::worktree::state::checkout(
             index,
             self.dest,
-            repo.objects
-                .clone()
-                .into_arc()
-                .map_err(|source| CheckoutError::Io {
-                    path: repo.git_dir().to_owned(),
-                    source,
-                })?,
+            objects,
             &gix::progress::Discard,
             &gix::progress::Discard,
             &AtomicBool::new(false),

@@ -1,5 +1,6 @@
-//! One fetch over https: list the refs, and receive a pack only if the commit is not there.
+//! One fetch, over https or ssh: list the refs, and receive a pack only if the commit is not there.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -10,13 +11,14 @@ use gix::credentials::helper::Action;
 use gix::credentials::protocol::Outcome;
 use gix::protocol::transport::client::blocking_io::http;
 use gix::remote::Direction;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 use super::failure::{self, NoCredentials};
 use super::progress::Pulse;
 use super::reference::Wanted;
-use super::remote::Remote;
+use super::remote::{Login, Remote, Way};
+use super::ssh::{self, Leash, Session};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::secret::Masker;
 
@@ -46,22 +48,31 @@ pub(super) fn fetch(
     wanted: Wanted,
     interrupt: &AtomicBool,
 ) -> Result<Fetched, Failure> {
-    let attempt = Attempt {
-        token: remote.token()?,
-        roots: remote.roots()?,
-        remote: remote.clone(),
-        wanted,
-        pulse: Pulse::default(),
-        stop: Arc::new(AtomicBool::new(false)),
-    };
-    let (pulse, stop) = (attempt.pulse.clone(), Arc::clone(&attempt.stop));
+    let (pulse, leash, stop) = (
+        Pulse::default(),
+        Leash::default(),
+        Arc::new(AtomicBool::new(false)),
+    );
     let (answer, answered) = mpsc::sync_channel(1);
+    let make = {
+        let (remote, pulse, leash, stop) = (
+            remote.clone(),
+            pulse.clone(),
+            leash.clone(),
+            Arc::clone(&stop),
+        );
+        move || Attempt::new(remote, wanted, pulse, leash, stop)
+    };
     std::thread::Builder::new()
         .name("git-fetch".to_owned())
         .spawn(move || {
-            let _ = answer.send(attempt.run(&repo.to_thread_local()));
+            let _ = answer.send(make().and_then(|attempt| attempt.run(&repo.to_thread_local())));
         })
         .map_err(|error| failure::local(&error, "starting a fetch"))?;
+    let give_up = || {
+        stop.store(true, Ordering::Relaxed);
+        leash.cut();
+    };
 
     let mut beat = pulse.beat();
     let mut moved = Instant::now();
@@ -80,7 +91,7 @@ pub(super) fn fetch(
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
         if interrupt.load(Ordering::Relaxed) && stopped.is_none() {
-            stop.store(true, Ordering::Relaxed);
+            give_up();
             stopped = Some(Instant::now());
         }
         if stopped.is_some_and(|since| since.elapsed() > GRACE) {
@@ -90,7 +101,7 @@ pub(super) fn fetch(
             beat = pulse.beat();
             moved = Instant::now();
         } else if moved.elapsed() > STALL_LIMIT {
-            stop.store(true, Ordering::Relaxed);
+            give_up();
             return Err(Failure::new(
                 FailureKind::RepositoryUnreachable,
                 format!(
@@ -112,75 +123,115 @@ fn interrupted(url: &str) -> Failure {
     )
 }
 
+type Transport = Box<dyn gix::protocol::transport::client::blocking_io::Transport + Send>;
+type Connection<'a, 'repo> = gix::remote::Connection<'a, 'a, 'repo, Transport>;
+
 /// Everything one fetch needs, owned, so that it can outlive an impatient caller.
 struct Attempt {
     remote: Remote,
-    token: Option<SecretString>,
+    login: Option<Login>,
     roots: Option<Vec<reqwest::Certificate>>,
     wanted: Wanted,
     pulse: Pulse,
     stop: Arc<AtomicBool>,
+    leash: Leash,
+    session: RefCell<Option<Session>>,
 }
 
 impl Attempt {
+    fn new(
+        remote: Remote,
+        wanted: Wanted,
+        pulse: Pulse,
+        leash: Leash,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
+        let roots = remote.roots()?;
+        Ok(Self {
+            login: remote.login(roots.as_deref())?,
+            roots,
+            remote,
+            wanted,
+            pulse,
+            stop,
+            leash,
+            session: RefCell::default(),
+        })
+    }
+
     fn run(&self, repo: &gix::Repository) -> Result<Fetched, Failure> {
-        let refused = |error: gix::Error| failure::remote(&error, &self.remote.url, &self.masker());
+        let fetched = self.fetch(repo);
+        self.leash.cut();
+        if let Err(failure) = &fetched
+            && failure.kind == FailureKind::RepositoryRefused
+        {
+            self.remote.forget_login();
+        }
+        fetched
+    }
+
+    fn fetch(&self, repo: &gix::Repository) -> Result<Fetched, Failure> {
         let specs: Vec<String> = self
             .wanted
             .candidates()
             .iter()
             .map(|name| format!("+{name}:{}", kept_as(name)))
             .collect();
-        let source = self.source(repo, &specs).map_err(refused)?;
+        let source = self.source(repo, &specs)?;
         let prepared = self
-            .connect(&source)
-            .and_then(|connection| {
-                connection
-                    .prepare_fetch(self.pulse.clone(), gix::remote::ref_map::Options::default())
-            })
-            .map_err(refused)?;
+            .connect(&source)?
+            .prepare_fetch(self.pulse.clone(), gix::remote::ref_map::Options::default())
+            .map_err(|error| self.refused(&error))?;
         let Some(commit) = self.pick(&prepared.ref_map().remote_refs) else {
-            return Err(match self.list(repo) {
-                Ok(names) => self.wanted.not_found(names),
-                Err(error) => refused(error),
-            });
+            return Err(self.wanted.not_found(self.list(repo)?));
         };
         let received = !repo.has_object(commit);
         if received {
             prepared
                 .receive(self.pulse.clone(), &self.stop)
-                .map_err(refused)?;
+                .map_err(|error| self.refused(&error))?;
         }
         repo.find_commit(commit)
             .map_err(|_| self.wanted.not_a_commit())?;
         Ok(Fetched { commit, received })
     }
 
+    fn refused(&self, error: &gix::Error) -> Failure {
+        let url = &self.remote.url;
+        if let (Way::Ssh { address, key }, Some(session)) = (&self.remote.way, self.session.take())
+        {
+            return ssh::failure(error, &session.last_words(), url, address, key);
+        }
+        failure::remote(error, url, &self.masker())
+    }
+
     fn source<'repo>(
         &self,
         repo: &'repo gix::Repository,
         specs: &[String],
-    ) -> gix::Result<gix::Remote<'repo>> {
-        let url = gix::url::parse(self.remote.url.as_bytes().as_bstr())?;
-        repo.remote_at_without_url_rewrite(url)?
-            .with_fetch_tags(gix::remote::fetch::Tags::None)
-            .with_refspecs(
-                specs.iter().map(|spec| spec.as_bytes().as_bstr()),
-                Direction::Fetch,
-            )
+    ) -> Result<gix::Remote<'repo>, Failure> {
+        gix::url::parse(self.remote.url.as_bytes().as_bstr())
+            .and_then(|url| repo.remote_at_without_url_rewrite(url))
+            .and_then(|remote| {
+                remote
+                    .with_fetch_tags(gix::remote::fetch::Tags::None)
+                    .with_refspecs(
+                        specs.iter().map(|spec| spec.as_bytes().as_bstr()),
+                        Direction::Fetch,
+                    )
+            })
+            .map_err(|error| self.refused(&error))
     }
 
     fn connect<'a, 'repo>(
         &'a self,
         source: &'a gix::Remote<'repo>,
-    ) -> gix::Result<
-        gix::remote::Connection<
-            'a,
-            'a,
-            'repo,
-            Box<dyn gix::protocol::transport::client::blocking_io::Transport + Send>,
-        >,
-    > {
+    ) -> Result<Connection<'a, 'repo>, Failure> {
+        if let Way::Ssh { address, key } = &self.remote.way {
+            let (session, transport) = Session::start(address, key, &self.leash)?;
+            self.session.replace(Some(session));
+            return Ok(source.to_connection_with_transport(transport));
+        }
         let roots = self.roots.clone();
         let backend = http::reqwest::Options {
             configure_client: Some(Box::new(move |builder| {
@@ -195,8 +246,10 @@ impl Attempt {
             backend: Some(Arc::new(Mutex::new(backend))),
             ..http::Options::default()
         };
-        Ok(source
-            .connect(Direction::Fetch)?
+        let connection = source
+            .connect(Direction::Fetch)
+            .map_err(|error| self.refused(&error))?;
+        Ok(connection
             .with_credentials(|action| self.credentials(action))
             .with_transport_options(Box::new(options)))
     }
@@ -207,7 +260,7 @@ impl Attempt {
         let Action::Get(context) = action else {
             return Ok(None);
         };
-        let Some(token) = &self.token else {
+        let Some(login) = &self.login else {
             return Err(gix::Error::from_error(NoCredentials::NotConfigured));
         };
         let origin = |text: &[u8]| {
@@ -221,8 +274,8 @@ impl Attempt {
         }
         Ok(Some(Outcome {
             identity: gix::sec::identity::Account {
-                username: self.remote.username.clone(),
-                password: token.expose_secret().to_owned(),
+                username: login.username.clone(),
+                password: login.token.expose_secret().to_owned(),
                 oauth_refresh_token: None,
             },
             next: context.into(),
@@ -231,6 +284,9 @@ impl Attempt {
 
     /// The object that the wanted ref leads to, tags peeled.
     fn pick(&self, advertised: &[gix::protocol::handshake::Ref]) -> Option<ObjectId> {
+        if let Some(commit) = self.wanted.id() {
+            return Some(commit);
+        }
         self.wanted.candidates().iter().find_map(|wanted| {
             advertised.iter().find_map(|advertised| {
                 let (name, target, peeled) = advertised.unpack();
@@ -242,12 +298,13 @@ impl Attempt {
     }
 
     /// The names of all branches and tags.
-    fn list(&self, repo: &gix::Repository) -> gix::Result<Vec<String>> {
+    fn list(&self, repo: &gix::Repository) -> Result<Vec<String>, Failure> {
         let specs = ["refs/heads/*:refs/heads/*", "refs/tags/*:refs/tags/*"].map(str::to_owned);
         let source = self.source(repo, &specs)?;
         let (map, _) = self
             .connect(&source)?
-            .ref_map(self.pulse.clone(), gix::remote::ref_map::Options::default())?;
+            .ref_map(self.pulse.clone(), gix::remote::ref_map::Options::default())
+            .map_err(|error| self.refused(&error))?;
         Ok(map
             .remote_refs
             .iter()
@@ -256,7 +313,8 @@ impl Attempt {
     }
 
     fn masker(&self) -> Masker {
-        Masker::new(self.token.as_ref().map(ExposeSecret::expose_secret))
+        let login = self.login.as_ref();
+        Masker::new(login.map(|login| login.token.expose_secret()))
     }
 }
 
@@ -269,27 +327,27 @@ fn kept_as(name: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::settings::Access;
     use super::*;
-
-    fn remote(url: &str) -> Remote {
-        Remote {
-            url: url.to_owned(),
-            username: "mooring".to_owned(),
-            token: None,
-            ca_file: None,
-        }
-    }
+    use crate::secret::SecretSource;
 
     #[test]
     fn the_token_goes_to_the_configured_host_only() {
-        let attempt = Attempt {
-            remote: remote("https://git.example/x.git"),
-            token: Some("tok-0123456789".into()),
-            roots: None,
-            wanted: Wanted::parse(None).unwrap(),
-            pulse: Pulse::default(),
-            stop: Arc::default(),
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "tok-0123456789").unwrap();
+        let access = Access::Token {
+            username: "mooring".to_owned(),
+            token: SecretSource::File(file),
         };
+        let attempt = Attempt::new(
+            Remote::new("https://git.example/x.git", &access, None).unwrap(),
+            Wanted::parse(None).unwrap(),
+            Pulse::default(),
+            Leash::default(),
+            Arc::default(),
+        )
+        .unwrap();
         let asked = |url: &str| attempt.credentials(Action::get_for_url(url));
         let given = asked("https://git.example/x.git").ok().flatten();
         assert_eq!(

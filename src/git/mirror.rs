@@ -1,9 +1,6 @@
 //! A repository that Mooring follows: a mirror of a remote one, or one on this machine as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -13,13 +10,16 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::authors;
+use super::bare::{REPO, init, open_local, open_mirror, packs, reopen, swap};
 use super::blame::{self, Limits};
 use super::checkout;
 use super::failure;
 use super::fetch::{self, Fetched};
+use super::gitlinks;
 use super::reference::{self, Wanted};
 use super::remote::Remote;
 use super::settings::SourceLocation;
+use super::submodule::Modules;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::CommitId;
 use crate::domain::place::{BlockPlace, LastChange};
@@ -27,10 +27,15 @@ use crate::domain::place::{BlockPlace, LastChange};
 /// Every fetch adds a pack. With more than this the mirror is made anew.
 const MOST_PACKS: usize = 200;
 
+/// How servers say that they do not give a commit by its id alone.
+const NOT_OFFERED: [&str; 2] = ["not our ref", "unadvertised object"];
+
 /// One source. All methods block; they may be called from several threads at once.
 pub struct Mirror {
     repo: RwLock<gix::ThreadSafeRepository>,
     origin: Origin,
+    /// None if submodules are left as empty places.
+    modules: Option<Modules>,
     fetching: Mutex<()>,
 }
 
@@ -59,36 +64,47 @@ impl Mirror {
     /// `dir` is not used. `ca_file` names further roots, in PEM form, that https trusts.
     ///
     /// # Errors
-    /// `InvalidConfiguration` for a URL that is not http(s) or holds credentials,
+    /// `InvalidConfiguration` for a URL that does not go with its access or holds credentials,
     /// `RepositoryUnreachable` when a local path is no repository, `OutOfDisk`, `Internal`.
     pub fn open(
         dir: &Path,
         location: &SourceLocation,
         ca_file: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let (repo, origin) = match location {
-            SourceLocation::Remote {
-                url,
-                username,
-                token,
-            } => {
-                let remote = Remote {
-                    url: url.clone(),
-                    username: username.clone(),
-                    token: token.clone(),
-                    ca_file: ca_file.map(Path::to_owned),
-                };
-                remote.validate()?;
-                let dir = dir.to_owned();
-                (open_mirror(&dir)?, Origin::Remote { remote, dir })
+        match location {
+            SourceLocation::Remote { url, access } => {
+                Self::of_remote(dir, Remote::new(url, access, ca_file)?)
             }
-            SourceLocation::Local(path) => (open_local(path)?, Origin::Local(path.clone())),
-        };
+            SourceLocation::Local(path) => Ok(Self {
+                repo: RwLock::new(open_local(path)?),
+                origin: Origin::Local(path.clone()),
+                modules: None,
+                fetching: Mutex::default(),
+            }),
+        }
+    }
+
+    pub(super) fn of_remote(dir: &Path, remote: Remote) -> Result<Self, Failure> {
+        let dir = dir.to_owned();
         Ok(Self {
-            repo: RwLock::new(repo),
-            origin,
+            repo: RwLock::new(open_mirror(&dir)?),
+            origin: Origin::Remote { remote, dir },
+            modules: None,
             fetching: Mutex::default(),
         })
+    }
+
+    /// From now on fetches bring submodules along, and checkouts have them in their places. Their
+    /// mirrors are kept below `dir`, that of a source on this machine too. One on the source's own
+    /// server is reached as the source is, with its credentials; any other over https without.
+    #[must_use]
+    pub fn with_submodules(mut self, dir: &Path, ca_file: Option<&Path>) -> Self {
+        let source = match &self.origin {
+            Origin::Remote { remote, .. } => Some(remote.clone()),
+            Origin::Local(_) => None,
+        };
+        self.modules = Some(Modules::new(source, dir, ca_file));
+        self
     }
 
     /// Finds the commit of a branch, tag (peeled) or full ref name, or of the remote's `HEAD`, and
@@ -113,7 +129,41 @@ impl Mirror {
                 resolve(&self.repo(), &wanted)?
             }
         };
-        Ok(CommitId::new(commit.to_string()))
+        let commit = CommitId::new(commit.to_string());
+        if let Some(modules) = &self.modules {
+            let repo = self.repo();
+            modules.bring(&repo, tree_of(&repo, &commit)?, interrupt)?;
+        }
+        Ok(commit)
+    }
+
+    /// Brings a commit of a remote source here, unless it is here already.
+    pub(super) fn fetch_commit(
+        &self,
+        commit: &CommitId,
+        interrupt: &AtomicBool,
+    ) -> Result<(), Failure> {
+        let _one_at_a_time = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        let Origin::Remote { remote, dir } = &self.origin else {
+            return Ok(());
+        };
+        if self.has(commit) {
+            return Ok(());
+        }
+        let asked = self.fetch_remote(remote, dir, Wanted::commit(commit)?, interrupt);
+        match asked {
+            Ok(_) => Ok(()),
+            // Servers of an old protocol give only what a ref leads to.
+            Err(failure)
+                if NOT_OFFERED
+                    .iter()
+                    .any(|words| failure.message.contains(words)) =>
+            {
+                self.fetch_remote(remote, dir, Wanted::parse(None)?, interrupt)?;
+                tree_of(&self.repo(), commit).map(drop)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     fn fetch_remote(
@@ -150,14 +200,13 @@ impl Mirror {
     /// `RefNotFound` when the commit is not here, `OutOfDisk`, `Internal` (also when `dest` has
     /// files and was not made by this).
     pub fn checkout(&self, commit: &CommitId, dest: &Path) -> Result<(), Failure> {
-        let repo = self.repo();
-        let tree = tree_of(&repo, commit)?;
-        checkout::checkout(&repo, tree, None, dest)
+        self.bring_to(commit, None, dest)
     }
 
     /// As [`Self::checkout`], but of these paths alone (files and directories, relative to the root)
     /// and of the files above them whose names begin with a dot. If a link in them leads elsewhere,
-    /// everything is checked out. A path that the commit lacks is left out.
+    /// everything is checked out, and so it is if submodules are followed and there are any. A path
+    /// that the commit lacks is left out.
     ///
     /// # Errors
     /// As [`Self::checkout`].
@@ -167,26 +216,52 @@ impl Mirror {
         parts: &[String],
         dest: &Path,
     ) -> Result<(), Failure> {
-        let repo = self.repo();
-        let tree = tree_of(&repo, commit)?;
-        checkout::checkout(&repo, tree, Some(parts), dest)
+        self.bring_to(commit, Some(parts), dest)
     }
 
-    /// The id of the tree or blob at a path of a commit, `None` if the commit has nothing there.
-    /// Empty and `.` mean the root. Two equal ids mean equal content.
+    fn bring_to(
+        &self,
+        commit: &CommitId,
+        parts: Option<&[String]>,
+        dest: &Path,
+    ) -> Result<(), Failure> {
+        let repo = self.repo();
+        let tree = tree_of(&repo, commit)?;
+        let expanded = match &self.modules {
+            Some(modules) => modules.expanded(&repo, tree)?,
+            None => None,
+        };
+        match expanded {
+            Some((index, others)) => checkout::of_index(&repo, &others, index, dest),
+            None => checkout::checkout(&repo, tree, parts, dest),
+        }
+    }
+
+    /// The paths of submodules that checkouts of the commit leave as empty places, sorted.
+    ///
+    /// # Errors
+    /// `RefNotFound` when the commit is not here, `Internal`.
+    pub fn unfollowed(&self, commit: &CommitId) -> Result<Vec<String>, Failure> {
+        match self.modules {
+            Some(_) => Ok(Vec::new()),
+            None => {
+                let repo = self.repo();
+                gitlinks::paths(&repo, tree_of(&repo, commit)?)
+            }
+        }
+    }
+
+    /// The id of the tree or blob at a path of a commit, `None` if the commit has nothing there; of a
+    /// path in a submodule that submodule's commit. Empty and `.` mean the root. Two equal ids mean
+    /// equal content.
     ///
     /// # Errors
     /// `RefNotFound` when the commit is not here, `Internal`.
     pub fn subtree(&self, commit: &CommitId, path: &str) -> Result<Option<String>, Failure> {
         let repo = self.repo();
         let tree = tree_of(&repo, commit)?;
-        let path = path.trim_matches('/');
-        if matches!(path, "" | ".") {
-            return Ok(Some(tree.to_string()));
-        }
-        repo.find_tree(tree)
-            .and_then(|tree| tree.lookup_entry_by_path(path))
-            .map(|entry| entry.map(|entry| entry.object_id().to_string()))
+        gitlinks::at_path(&repo, tree, path)
+            .map(|id| id.map(|id| id.to_string()))
             .map_err(|error| failure::local(&error, "reading a commit"))
     }
 
@@ -245,110 +320,13 @@ impl Mirror {
             .clone()
     }
 
-    fn repo(&self) -> gix::Repository {
+    pub(super) fn repo(&self) -> gix::Repository {
         self.shared().to_thread_local()
     }
 
     fn replace(&self, repo: gix::ThreadSafeRepository) {
         *self.repo.write().unwrap_or_else(PoisonError::into_inner) = repo;
     }
-}
-
-const REPO: &str = "repo.git";
-const RETIRED: &str = "retired.git";
-
-/// Nothing but the repository itself has a say in how it is read, and it has none in how files
-/// are written: what is checked out depends on the commit alone.
-fn options() -> gix::open::Options {
-    gix::open::Options::isolated().config_overrides([
-        "core.autocrlf=false",
-        "core.eol=lf",
-        "core.symlinks=true",
-        "core.fileMode=true",
-        "core.ignoreCase=false",
-    ])
-}
-
-fn reopen(path: &Path) -> Result<gix::ThreadSafeRepository, Failure> {
-    options()
-        .open_path_as_is(true)
-        .open(path)
-        .map_err(|error| failure::local(&error, "opening a mirror"))
-}
-
-fn open_mirror(dir: &Path) -> Result<gix::ThreadSafeRepository, Failure> {
-    let repo = dir.join(REPO);
-    if let Ok(opened) = reopen(&repo) {
-        return Ok(opened);
-    }
-    let doing = format!("making the mirror in {}", dir.display());
-    let fault = |error: std::io::Error| failure::local(&error, &doing);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(fault)?;
-    swap(dir, init(dir)?)?;
-    reopen(&repo)
-}
-
-/// A new empty mirror beside the current one.
-fn init(dir: &Path) -> Result<tempfile::TempDir, Failure> {
-    let fresh = tempfile::Builder::new()
-        .prefix("new-")
-        .tempdir_in(dir)
-        .map_err(|error| failure::local(&error, "making a mirror"))?;
-    gix::ThreadSafeRepository::init_opts(
-        fresh.path(),
-        gix::create::Kind::Bare,
-        gix::create::Options::default(),
-        options(),
-    )
-    .map_err(|error| failure::local(&error, "making a mirror"))?;
-    Ok(fresh)
-}
-
-/// Puts a new mirror in the place of the current one. That one stays, until the next time, for
-/// whoever is reading it.
-fn swap(dir: &Path, fresh: tempfile::TempDir) -> Result<(), Failure> {
-    let (repo, retired) = (dir.join(REPO), dir.join(RETIRED));
-    let exchange = || {
-        absent_is_fine(fs::remove_dir_all(&retired))?;
-        absent_is_fine(fs::rename(&repo, &retired))?;
-        fs::rename(fresh.path(), &repo)
-    };
-    exchange().map_err(|error| failure::local(&error, "replacing a mirror"))?;
-    let _ = fresh.keep();
-    Ok(())
-}
-
-fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-fn packs(objects: &Path) -> usize {
-    fs::read_dir(objects.join("pack")).map_or(0, |entries| {
-        entries
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().extension().is_some_and(|ext| ext == "pack"))
-            .count()
-    })
-}
-
-/// Somebody else may own it: it is only read, its settings do not count then, and no program that
-/// it names is ever run.
-fn open_local(path: &Path) -> Result<gix::ThreadSafeRepository, Failure> {
-    options().open(path).map_err(|error| {
-        let failed = failure::local(&error, &format!("cannot open {}", path.display()));
-        Failure::new(
-            FailureKind::RepositoryUnreachable,
-            failed.message,
-            "give the path of a Git repository that Mooring may read",
-        )
-    })
 }
 
 fn resolve(repo: &gix::Repository, wanted: &Wanted) -> Result<ObjectId, Failure> {
@@ -380,7 +358,7 @@ fn resolve(repo: &gix::Repository, wanted: &Wanted) -> Result<ObjectId, Failure>
     Err(wanted.not_found(known))
 }
 
-fn tree_of(repo: &gix::Repository, commit: &CommitId) -> Result<ObjectId, Failure> {
+pub(super) fn tree_of(repo: &gix::Repository, commit: &CommitId) -> Result<ObjectId, Failure> {
     ObjectId::from_hex(commit.as_str().as_bytes())
         .ok()
         .and_then(|id| repo.find_commit(id).ok())

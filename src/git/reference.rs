@@ -42,6 +42,7 @@ pub(super) fn commit_before(
 pub(super) struct Wanted {
     asked: Option<String>,
     candidates: Vec<String>,
+    commit: Option<ObjectId>,
 }
 
 impl Wanted {
@@ -67,7 +68,29 @@ impl Wanted {
         Ok(Self {
             asked: reference.map(str::to_owned),
             candidates,
+            commit: None,
         })
+    }
+
+    /// A commit by its id, whatever leads to it.
+    pub(super) fn commit(id: &CommitId) -> Result<Self, Failure> {
+        let commit = ObjectId::from_hex(id.as_str().as_bytes()).map_err(|_| {
+            Failure::new(
+                FailureKind::RefNotFound,
+                format!("{id} is no id of a commit"),
+                "this is a defect in Mooring: please report it",
+            )
+        })?;
+        Ok(Self {
+            asked: Some(id.to_string()),
+            candidates: vec![id.to_string()],
+            commit: Some(commit),
+        })
+    }
+
+    /// The id, if a commit is meant and no ref.
+    pub(super) const fn id(&self) -> Option<ObjectId> {
+        self.commit
     }
 
     /// Full names, the first that exists is meant.

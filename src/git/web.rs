@@ -2,6 +2,8 @@
 
 use reqwest::Url;
 
+use super::settings::SshAddress;
+use super::submodule_url::translated;
 use crate::domain::ids::CommitId;
 use crate::domain::place::BlockPlace;
 
@@ -54,7 +56,11 @@ impl Forge {
 /// The address of the lines of a block at a commit, if the repository is on a service that is known.
 /// Whatever else its URL holds, user and password among it, is not in the answer.
 pub fn permalink(repository: &str, commit: &CommitId, place: &BlockPlace) -> Option<String> {
-    let mut url = Url::parse(repository).ok()?;
+    let mut url = match SshAddress::parse(repository) {
+        Some(address) if address.port.is_none() => Url::parse(&translated(&address)).ok()?,
+        Some(_) => return None,
+        None => Url::parse(repository).ok()?,
+    };
     if !matches!(url.scheme(), "http" | "https") {
         return None;
     }
@@ -100,6 +106,14 @@ mod tests {
                 "https://github.example.com:8443/acme/infra/blob/c0ffee/live/main.tf#L3-L9",
             ),
             (
+                "git@github.com:acme/infra.git",
+                "https://github.com/acme/infra/blob/c0ffee/live/main.tf#L3-L9",
+            ),
+            (
+                "ssh://git@gitlab.com/acme/infra.git",
+                "https://gitlab.com/acme/infra/-/blob/c0ffee/live/main.tf#L3-9",
+            ),
+            (
                 "https://gitlab.com/acme/platform/infra.git",
                 "https://gitlab.com/acme/platform/infra/-/blob/c0ffee/live/main.tf#L3-9",
             ),
@@ -125,8 +139,8 @@ mod tests {
         for elsewhere in [
             "https://git.example.com/acme/infra.git",
             "https://notgithub.com/acme/infra",
-            "ssh://git@github.com/acme/infra",
-            "git@github.com:acme/infra.git",
+            "ssh://git@github.example.com:2222/acme/infra",
+            "git@git.example.com:acme/infra.git",
             "/srv/git/infra.git",
         ] {
             assert_eq!(link(elsewhere, "main.tf", 1, 2), None, "{elsewhere}");

@@ -8,16 +8,20 @@ use crate::domain::ids::SourceName;
 use crate::git::Mirror;
 
 use super::context::Context;
+use super::turns::Turns;
 
-/// What was opened.
+/// What was opened, and whose turn it is to fetch.
 #[derive(Debug, Default)]
-pub struct Mirrors(Mutex<BTreeMap<SourceName, Arc<Mirror>>>);
+pub struct Mirrors {
+    opened: Mutex<BTreeMap<SourceName, Arc<Mirror>>>,
+    pub(super) turns: Turns,
+}
 
 /// The repository of a source. The first time it is opened, which reads a few small files.
 pub(super) fn mirror(context: &Context, source: &SourceName) -> Result<Arc<Mirror>, Failure> {
     let mut known = context
         .mirrors
-        .0
+        .opened
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     if let Some(mirror) = known.get(source) {
@@ -28,7 +32,11 @@ pub(super) fn mirror(context: &Context, source: &SourceName) -> Result<Arc<Mirro
     let settings = settings.ok_or_else(|| unconfigured(source))?;
     let dir = context.layout.mirror(source);
     let ca = context.settings.ca_file.as_deref();
-    let mirror = Arc::new(Mirror::open(&dir, &settings.location, ca)?);
+    let mut mirror = Mirror::open(&dir, &settings.location, ca)?;
+    if settings.submodules {
+        mirror = mirror.with_submodules(&dir, ca);
+    }
+    let mirror = Arc::new(mirror);
     known.insert(source.clone(), mirror.clone());
     Ok(mirror)
 }

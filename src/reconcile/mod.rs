@@ -3,6 +3,7 @@
 //! [`driver`] decides when, [`pass`] takes one stack through sync → plan → read → decide → act →
 //! verify, [`conclude`] remembers and tells. [`look`] is the part that `check` shares.
 
+mod absent;
 mod acknowledge;
 pub mod act;
 pub mod asking;
@@ -70,6 +71,7 @@ pub mod summary;
 pub mod time;
 mod tokens;
 mod tree_copy;
+mod turns;
 mod undelivered;
 pub mod uploads;
 mod verify;

@@ -136,6 +136,8 @@ pub struct SourceSettings {
     pub poll: Duration,
     /// Directories that are no stacks.
     pub exclude: GlobSet,
+    /// Whether submodules are checked out.
+    pub submodules: bool,
     /// How the settings that stand in the repository are read; none if they do not count.
     pub repository: Option<ReadSettings>,
 }

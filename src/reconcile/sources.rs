@@ -18,6 +18,7 @@ use crate::git::Mirror;
 use crate::store::StoreError;
 use crate::telemetry::metrics;
 
+use super::absent::absent;
 use super::command::{Command, SourceUpdate};
 use super::context::Context;
 use super::history::{any_moved, moved};
@@ -132,11 +133,16 @@ async fn read(
 ) -> Result<Option<SourceUpdate>, Failure> {
     let interrupt = Arc::new(AtomicBool::new(false));
     let (known, stored) = (known.cloned(), stored.cloned());
+    let turn = tokio::select! {
+        turn = context.mirrors.turns.of(&source.location) => turn,
+        () = context.stop.plans.cancelled() => return Err(stopped()),
+    };
     let work = {
         let (context, source, interrupt) = (context.clone(), source.clone(), interrupt.clone());
         tokio::task::spawn_blocking(move || {
             let mirror = mirror(&context, &source.name)?;
             let commit = mirror.fetch(source.reference.as_deref(), &interrupt)?;
+            drop(turn);
             if known.as_ref() == Some(&commit) {
                 return Ok(None);
             }
@@ -144,13 +150,9 @@ async fn read(
             at_commit(&context, &source, &mirror, commit, before.as_ref()).map(Some)
         })
     };
-    let stopped = tokio::select! {
+    let given_up = tokio::select! {
         read = work => return read.unwrap_or_else(|_| Err(broken())),
-        () = context.stop.plans.cancelled() => Failure::new(
-            FailureKind::Interrupted,
-            "stopped while reading the source",
-            "it is read again after the start",
-        ),
+        () = context.stop.plans.cancelled() => stopped(),
         () = tokio::time::sleep(FETCH_LIMIT) => Failure::new(
             FailureKind::RepositoryUnreachable,
             format!("the repository was not read within {} minutes", FETCH_LIMIT.as_secs() / 60),
@@ -158,7 +160,15 @@ async fn read(
         ),
     };
     interrupt.store(true, Ordering::Relaxed);
-    Err(stopped)
+    Err(given_up)
+}
+
+fn stopped() -> Failure {
+    Failure::new(
+        FailureKind::Interrupted,
+        "stopped while reading the source",
+        "it is read again after the start",
+    )
 }
 
 /// While the Git server is away, the stacks are those of the last commit that was read.
@@ -210,6 +220,7 @@ fn at_commit(
             stack.closed_at = Some(commit.clone());
         }
     }
+    absent(mirror, &commit, &tree, &mut stacks)?;
     let dirs = stacks.iter().map(|stack| stack.dir.as_str());
     let repository = Repository::read(&tree, source.repository, dirs);
     for stack in &mut stacks {
@@ -356,6 +367,7 @@ mod tests {
             reference: None,
             poll: Duration::from_secs(1),
             exclude: GlobSet::empty(),
+            submodules: false,
             repository: Some(observes),
         };
         let mut settings = fixture::settings(root.path(), NotifySettings::default());

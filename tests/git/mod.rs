@@ -4,8 +4,13 @@
 
 mod blame;
 mod checkout;
+mod github;
 mod parts;
+mod proxy;
 mod remote;
+mod server;
+mod ssh;
+mod submodules;
 
 use std::fs;
 use std::path::{Path, PathBuf};

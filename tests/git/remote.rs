@@ -1,117 +1,18 @@
 //! A real Git server over TLS, and what can go wrong with one.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mooring::domain::failure::FailureKind;
-use mooring::git::Mirror;
-use mooring::git::settings::SourceLocation;
-use mooring::secret::SecretSource;
-use tempfile::TempDir;
+use mooring::git::settings::{Access, SourceLocation};
+use mooring::git::{Mirror, STALL_LIMIT};
 
-use super::{TOKEN, Work, fails, fetch, git};
-
-struct Server {
-    process: Child,
-    root: TempDir,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Server {
-    fn start() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let at = |name: &str| root.path().join(name);
-        let openssl = |args: &[&str]| {
-            let done = Command::new("openssl")
-                .args(args)
-                .current_dir(root.path())
-                .output()
-                .unwrap();
-            assert!(done.status.success(), "openssl {args:?}: {done:?}");
-        };
-        let key = [
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ];
-        openssl(
-            &[
-                &["req", "-x509", "-subj", "/CN=Lab CA", "-days", "2"][..],
-                &["-keyout", "ca.key", "-out", "ca.pem"],
-                &key,
-            ]
-            .concat(),
-        );
-        openssl(
-            &[
-                &["req", "-x509", "-subj", "/CN=git", "-days", "2"][..],
-                &["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-                &["-addext", "basicConstraints=critical,CA:FALSE"],
-                &["-CA", "ca.pem", "-CAkey", "ca.key"],
-                &["-keyout", "git.key", "-out", "git.pem"],
-                &key,
-            ]
-            .concat(),
-        );
-        fs::write(at("token"), format!("{TOKEN}\n")).unwrap();
-        let mut process = Command::new("python3")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/githttp.py"))
-            .args([&at("repos"), &at("git.pem"), &at("git.key")])
-            .arg("mooring")
-            .arg(at("token"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Self {
-            process,
-            port: line.trim().parse().unwrap(),
-            root,
-        }
-    }
-
-    fn work(&self, name: &str) -> Work {
-        Work::new(self.root.path().join("repos").join(name))
-    }
-
-    fn ca(&self) -> PathBuf {
-        self.root.path().join("ca.pem")
-    }
-
-    fn token(&self) -> PathBuf {
-        self.root.path().join("token")
-    }
-
-    fn location(&self, path: &str) -> SourceLocation {
-        SourceLocation::Remote {
-            url: format!("https://localhost:{}/{path}/.git", self.port),
-            username: "mooring".to_owned(),
-            token: Some(SecretSource::File(self.token())),
-        }
-    }
-
-    fn mirror(&self, dir: &Path, path: &str) -> Mirror {
-        Mirror::open(dir, &self.location(path), Some(&self.ca())).unwrap()
-    }
-}
+use super::server::{Server, access};
+use super::{TOKEN, fails, fetch, git};
 
 /// Every file under a directory, read.
 fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -190,6 +91,25 @@ fn what_is_there_already_is_not_transferred_again() {
         fetch(&mirror, Some("refs/heads/main")).unwrap();
     }
     assert_eq!(contents(home.path()).len(), before);
+}
+
+#[test]
+fn nothing_but_the_ref_that_is_followed_is_fetched() {
+    let server = Server::start();
+    let work = server.work("infra");
+    work.write("main.tf", "# main\n");
+    let main = work.commit();
+    git(&work.dir, &["checkout", "-q", "-b", "other"]);
+    work.write("main.tf", "# other\n");
+    let other = work.commit();
+    git(&work.dir, &["tag", "v1"]);
+    git(&work.dir, &["checkout", "-q", "main"]);
+    let home = tempfile::tempdir().unwrap();
+    let mirror = server.mirror(home.path(), "infra");
+    assert_eq!(fetch(&mirror, Some("main")).unwrap(), main);
+    assert!(mirror.has(&main) && !mirror.has(&other));
+    let refs = git(&home.path().join("repo.git"), &["for-each-ref"]);
+    assert_eq!(refs.lines().count(), 1, "{refs}");
 }
 
 #[test]
@@ -290,12 +210,15 @@ fn refusals_say_what_to_check_and_keep_the_token_to_themselves() {
     );
 
     let good = fs::read(server.token()).unwrap();
-    let mut location = server.location("infra");
     let wrong = home.path().join("wrong");
     fs::write(&wrong, "another-wrong-token").unwrap();
-    if let SourceLocation::Remote { token, .. } = &mut location {
-        *token = Some(SecretSource::File(wrong.clone()));
-    }
+    let SourceLocation::Remote { url, .. } = server.location("infra") else {
+        panic!("a server's repository is remote");
+    };
+    let location = SourceLocation::Remote {
+        url: url.clone(),
+        access: access(wrong.clone()),
+    };
     let refused = Mirror::open(&home.path().join("m"), &location, Some(&server.ca())).unwrap();
     let failure = fails(&refused, None);
     assert_eq!(failure.kind, FailureKind::RepositoryRefused);
@@ -308,9 +231,10 @@ fn refusals_say_what_to_check_and_keep_the_token_to_themselves() {
     let unreadable = fails(&refused, None);
     assert!(unreadable.message.contains("cannot read the secret file"));
 
-    if let SourceLocation::Remote { token, .. } = &mut location {
-        *token = None;
-    }
+    let location = SourceLocation::Remote {
+        url,
+        access: Access::Public,
+    };
     let bare = Mirror::open(&home.path().join("n"), &location, Some(&server.ca())).unwrap();
     let failure = fails(&bare, None);
     assert_eq!(failure.kind, FailureKind::RepositoryRefused);
@@ -344,8 +268,7 @@ fn a_server_that_cannot_be_reached_or_trusted_is_unreachable() {
     drop(closed);
     let location = SourceLocation::Remote {
         url: format!("https://127.0.0.1:{port}/infra"),
-        username: "mooring".to_owned(),
-        token: Some(SecretSource::File(server.token())),
+        access: access(server.token()),
     };
     let away = Mirror::open(&home.path().join("away"), &location, None).unwrap();
     let failure = fails(&away, None);
@@ -394,8 +317,7 @@ fn credentials_are_never_sent_in_the_clear() {
     fs::write(&token, TOKEN).unwrap();
     let location = SourceLocation::Remote {
         url: format!("http://127.0.0.1:{port}/infra"),
-        username: "mooring".to_owned(),
-        token: Some(SecretSource::File(token)),
+        access: access(token),
     };
     let mirror = Mirror::open(&home.path().join("m"), &location, None).unwrap();
     let failure = fails(&mirror, None);
@@ -403,4 +325,40 @@ fn credentials_are_never_sent_in_the_clear() {
     assert!(failure.hint.contains("https"), "{failure:?}");
     let heard = String::from_utf8(heard.join().unwrap()).unwrap();
     assert!(!heard.to_lowercase().contains("authorization"));
+}
+
+#[test]
+fn a_server_that_does_not_get_on_is_cut_off_while_it_lists_refs() {
+    let server = Server::start();
+    let home = tempfile::tempdir().unwrap();
+    let silent = server.mirror(&home.path().join("silent"), "slow/infra");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // A byte each second, for ever.
+    std::thread::spawn(move || {
+        use std::io::Write;
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\
+                    Content-Type: application/x-git-upload-pack-advertisement\r\n\r\nffff";
+        let mut next = head.as_bytes().to_vec();
+        while stream.write_all(&next).is_ok() {
+            next = b"x".to_vec();
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    });
+    let location = SourceLocation::Remote {
+        url: format!("http://127.0.0.1:{port}/infra"),
+        access: Access::Public,
+    };
+    let slow = Mirror::open(&home.path().join("slow"), &location, None).unwrap();
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for mirror in [&silent, &slow] {
+            scope.spawn(|| {
+                let failure = fails(mirror, None);
+                assert_eq!(failure.kind, FailureKind::RepositoryUnreachable);
+                assert!(started.elapsed() < STALL_LIMIT + Duration::from_secs(20));
+            });
+        }
+    });
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a small Debian image with Git for docker/Dockerfile, without any image registry:
+# Makes a small Debian image with Git and ssh for docker/Dockerfile, without any image registry:
 # base-image.sh TAG. Needs root, Docker and the network once; the packed system is kept in
 # target/lab. DEBIAN_MIRROR names the mirror; else the one in the apt sources is used.
 set -euo pipefail
@@ -8,7 +8,7 @@ tag=${1:?usage: base-image.sh TAG}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${MOORING_LAB:-$here/../../target/lab}
 suite=bookworm
-packages=git,ca-certificates
+packages=git,openssh-client,ca-certificates
 
 fail() {
   printf 'base-image.sh: %s\n  remedy: %s\n' "$1" "$2" >&2

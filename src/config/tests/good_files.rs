@@ -6,7 +6,7 @@ use crate::domain::finding::{FindingAction, Origin, Severity};
 use crate::domain::ids::StackId;
 use crate::domain::policy::PolicyMode;
 use crate::domain::report::Each;
-use crate::git::settings::SourceLocation;
+use crate::git::settings::{Access, SourceLocation};
 use crate::notify::settings::SmtpTls;
 use crate::reconcile::settings::EnvValue;
 use crate::secret::SecretSource;
@@ -119,8 +119,10 @@ smtp: { host: smtp.example.com, port: 587, from: mooring@example.com, username: 
         source.location,
         SourceLocation::Remote {
             url: "https://git.example.com/acme/infra.git".into(),
-            username: "git".into(),
-            token: Some(SecretSource::File("/run/secrets/git-token".into())),
+            access: Access::Token {
+                username: "git".into(),
+                token: SecretSource::File("/run/secrets/git-token".into()),
+            },
         }
     );
     let [oncall, team] = settings.notify.notifiers.as_slice() else {
