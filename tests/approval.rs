@@ -275,6 +275,40 @@ fn a_stack_goes_back_to_an_earlier_commit_when_people_say_so() {
 }
 
 #[test]
+fn a_way_back_waits_for_the_end_of_a_freeze() {
+    let Some((lab, repository, daemon, _)) = asked("approval", "") else {
+        return;
+    };
+    assert!(daemon.stop().success());
+    let first = repository.head();
+    let two = "resource \"terraform_data\" \"it\" {\n  input = \"two\"\n}\n";
+    repository.write("db/main.tf", two);
+    repository.push("Two");
+    lab.apply(&repository.work.join("db"), &[]);
+    let frozen = "policy:\n  mode: heal\n  confirm_after: 1s\n  freezes: [{ from: 2020-01-01, to: \
+                  2099-12-31, reason: a big sale }]\n";
+    let daemon = Daemon::start(&lab, &Daemon::configuration(&lab, &repository, frozen));
+    daemon.planned_once_known(OTHER);
+    daemon.wait_for_verdict(OTHER, "in_sync");
+    let said = daemon.cli(&["rollback", OTHER, "--to", &first[..12], "--by", "ann"]);
+    assert!(said.contains("a big sale"), "{said}");
+    daemon.settled(OTHER);
+    let of_stack = |request: &Value| request["stack"] == OTHER;
+    let asked = waiting(&daemon).into_iter().find(of_stack).unwrap();
+    let asked = asked["short"].as_str().unwrap();
+    daemon.cli(&["approve", asked, "--by", "bob"]);
+    daemon.planned(OTHER);
+    assert_eq!(request(&daemon, asked)["state"], "approved");
+    assert_eq!(daemon.stack(OTHER)["verdict"], "in_sync");
+    assert!(daemon.stop().success());
+
+    let daemon = Daemon::start(&lab, &Daemon::configuration(&lab, &repository, ASK));
+    daemon.wait_for_verdict(OTHER, "pending");
+    assert_eq!(request(&daemon, asked)["state"], "used");
+    assert!(daemon.stop().success());
+}
+
+#[test]
 fn what_was_approved_is_void_once_policy_wants_other_approvals() {
     let Some((lab, _, daemon, first)) = asked("approval", "") else {
         return;

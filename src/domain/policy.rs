@@ -25,7 +25,7 @@ pub use decision::{About, Approvable, By, Decision, DecisionKind, Reason, Requir
 pub use demand::{Demand, demand};
 pub use facts::{Applies, CodeSince, Facts, Guard};
 pub use ignore::ignore;
-pub use not_now::{ApplyLimit, Freeze, Limits};
+pub use not_now::{ApplyLimit, Freeze, Limits, not_now};
 pub use rule::{Conditions, Effect, EffectKind, Ignore, Rule};
 pub use tightening::{Loosens, Restriction, Tightening};
 

@@ -6,7 +6,7 @@ use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{CommitId, StackId};
 use crate::domain::policy::{
-    Applies, ApplyLimit, CodeSince, Decided, DecisionKind, Facts, Inputs, PolicyMode,
+    Applies, ApplyLimit, CodeSince, Decided, DecisionKind, Facts, Inputs, PolicyMode, not_now,
 };
 use crate::domain::run::Run;
 use crate::domain::stack::StackRecord;
@@ -23,18 +23,35 @@ pub(super) async fn facts(
     record: &StackRecord,
     commit: &CommitId,
 ) -> Result<Facts, StoreError> {
-    let now = context.now();
-    let policy = &tracked.settings.policy.policy;
-    let code = match policy.furthest() {
+    let code = match tracked.settings.policy.policy.furthest() {
         PolicyMode::Sync => code_since(context, tracked, record, commit).await,
         PolicyMode::Observe | PolicyMode::Heal => CodeSince::Unknown,
     };
+    Ok(Facts {
+        code,
+        ..of_now(context, tracked).await?
+    })
+}
+
+/// What keeps anything from being applied now, whoever said yes to it: pauses, freezes, windows and
+/// limits. None if nothing does.
+pub(super) async fn waits(
+    context: &Context,
+    tracked: &Tracked,
+) -> Result<Option<String>, StoreError> {
+    let facts = of_now(context, tracked).await?;
+    Ok(not_now(&tracked.settings.policy.policy, &facts))
+}
+
+/// The time, and what was applied or paused until then.
+async fn of_now(context: &Context, tracked: &Tracked) -> Result<Facts, StoreError> {
+    let now = context.now();
+    let policy = &tracked.settings.policy.policy;
     let stack = policy.stack_limits().map(|(limit, _)| limit);
     let stack = stack.reduce(ApplyLimit::over_both);
     let fleet = policy.limits.fleet;
     Ok(Facts {
         now,
-        code,
         applies: Applies {
             stack: applies(context, stack, Some(&tracked.id), now).await?,
             fleet: applies(context, fleet, None, now).await?,

@@ -7,7 +7,7 @@ use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
 use crate::domain::notice::RequestNews;
 use crate::domain::policy::{
-    Approvable, Decision, DecisionKind, Demand, Facts, PolicyMode, Reason, demand,
+    Approvable, Decision, DecisionKind, Demand, Facts, Policy, PolicyMode, Reason, demand,
 };
 use crate::domain::request::{Request, Rollback};
 use crate::domain::run::{Outcome, Run, RunState};
@@ -20,7 +20,7 @@ use super::attempt::Attempt;
 use super::command::Refusal;
 use super::conclude::conclude_run;
 use super::context::Context;
-use super::facts::of_stack;
+use super::facts::{of_stack, waits};
 use super::history::{compared, history};
 use super::look::Sighting;
 use super::mirrors::mirror;
@@ -56,22 +56,24 @@ pub(super) async fn commit_named(
     Ok(found)
 }
 
-/// The rollback of a stack that people have approved, unless the stack is paused.
+/// The rollback of a stack that people have approved, unless nothing may be applied to it now.
 pub(super) async fn approved(
     context: &Context,
     tracked: &Tracked,
 ) -> Result<Option<Request>, StoreError> {
     let now = context.now();
-    if context
-        .pauses
-        .of(&tracked.id, &tracked.source, now)
-        .is_some()
-    {
-        return Ok(None);
-    }
     let known = context.store.last_request(&tracked.id).await?;
     let is_it = |r: &Request| r.asked.rollback.is_some() && r.is_live(now);
-    Ok(known.filter(is_it))
+    let Some(approved) = known.filter(is_it) else {
+        return Ok(None);
+    };
+    Ok(match waits(context, tracked).await? {
+        Some(why) => {
+            tracing::info!("not rolled back yet: {why}");
+            None
+        }
+        None => Some(approved),
+    })
 }
 
 /// Plans the stack at an earlier commit and asks people about that, or carries out what they
@@ -114,13 +116,13 @@ pub(super) async fn pass(
     };
     let policy = &tracked.settings.policy.policy;
     let demand = demand(&check.findings, policy, &of_stack(tracked, now));
-    check.decision = decision(
-        policy.furthest(),
-        &record,
-        &check,
-        (&rollback, commit),
-        demand,
-    );
+    check.decision = decision(policy, &record, &check, (&rollback, commit), demand);
+    if check.decision.kind == DecisionKind::Ask
+        && let Some(why) = waits(context, tracked).await?
+    {
+        let text = format!("it waits until it may, also once it is approved: {why}");
+        check.decision.reasons.push(Reason::from(text));
+    }
     let attempt = Attempt {
         context,
         tracked,
@@ -136,7 +138,7 @@ pub(super) async fn pass(
 /// A way back is never gone by itself; what forbids every apply forbids this one, and whose yes rules ask
 /// for is asked here too.
 fn decision(
-    mode: PolicyMode,
+    policy: &Policy,
     record: &StackRecord,
     check: &StackCheck,
     (rollback, commit): (&Rollback, &CommitId),
@@ -148,9 +150,13 @@ fn decision(
             DecisionKind::Refuse,
             format!("{held}; look at the stack and say `mooring resume` first"),
         ),
-        (None, _) if mode == PolicyMode::Observe => (
+        (None, _) if policy.furthest() == PolicyMode::Observe => (
             DecisionKind::Refuse,
             "mode is observe: Mooring applies nothing here".to_owned(),
+        ),
+        (None, _) if policy.shadow => (
+            DecisionKind::Refuse,
+            "policy is in shadow: Mooring applies nothing here".to_owned(),
         ),
         (None, Verdict::InSync) => (
             DecisionKind::Nothing,
@@ -310,7 +316,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::{SourceName, StackId};
-    use crate::domain::policy::{Conditions, Effect, Policy, Requirement, Rule};
+    use crate::domain::policy::{Conditions, Effect, Requirement, Rule};
     use crate::domain::requirement::Voter;
     use crate::domain::testing::{check, pending};
 
@@ -329,7 +335,11 @@ mod tests {
 
     /// What is decided of a way back that one rule is about.
     fn decided(effect: Effect, rollback: &Rollback) -> Decision {
-        let policy = Policy {
+        decided_under(&policy(effect), rollback)
+    }
+
+    fn policy(effect: Effect) -> Policy {
+        Policy {
             mode: PolicyMode::Heal,
             rules: vec![Rule {
                 name: "tags".to_owned(),
@@ -337,7 +347,10 @@ mod tests {
                 effect,
             }],
             ..Policy::default()
-        };
+        }
+    }
+
+    fn decided_under(policy: &Policy, rollback: &Rollback) -> Decision {
         let (id, source) = (StackId::new("infra/a"), SourceName::new("infra"));
         let (dir, workspace) = ("a".to_owned(), "default".to_owned());
         let record = StackRecord::new(
@@ -349,9 +362,9 @@ mod tests {
             Timestamp::UNIX_EPOCH,
         );
         let look = check(vec![pending("aws_sqs_queue.jobs", "tags.Env", "new")]);
-        let demand = demand(&look.findings, &policy, &Facts::default());
+        let demand = demand(&look.findings, policy, &Facts::default());
         let back = (rollback, &CommitId::new("0123456789abcdef"));
-        decision(policy.mode, &record, &look, back, demand)
+        decision(policy, &record, &look, back, demand)
     }
 
     #[test]
@@ -372,6 +385,17 @@ mod tests {
         let safe = decided(Effect::Safe, &asked_by(false));
         assert_eq!(safe.requirement, Requirement::default());
         assert!(safe.is_approvable());
+    }
+
+    #[test]
+    fn in_shadow_there_is_no_way_back() {
+        let shadow = Policy {
+            shadow: true,
+            ..policy(Effect::Safe)
+        };
+        let refused = decided_under(&shadow, &asked_by(true));
+        assert_eq!(refused.kind, DecisionKind::Refuse);
+        assert!(!refused.is_approvable());
     }
 
     #[test]

@@ -108,6 +108,13 @@ pub(super) fn waits(policy: &Policy, facts: &Facts) -> Vec<Wait> {
     waits
 }
 
+/// What says later to a plan that is to be applied now, whoever said yes to it; none if nothing does.
+pub fn not_now(policy: &Policy, facts: &Facts) -> Option<String> {
+    let waits = waits(policy, facts).into_iter();
+    let texts: Vec<String> = waits.map(|wait| wait.reason.text).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
 /// A reason, with the file of the repository that it comes from, if it does.
 fn said_by(text: String, file: Option<&str>) -> String {
     match file {
