@@ -261,6 +261,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         pauses,
         policies,
         time: Time::default(),
+        applying: tokio::sync::Mutex::new(()),
         telling: tokio::sync::Mutex::new(()),
         settings,
     })

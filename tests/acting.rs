@@ -255,6 +255,55 @@ fn in_a_freeze_nothing_is_applied_and_after_it_it_is() {
 }
 
 #[test]
+fn of_repairs_that_begin_at_once_the_fleets_limit_lets_no_more_pass() {
+    let policy = "mode: heal\n  limits: { fleet: { applies: 1, within: 1h } }";
+    let settings = settings(policy, "ann");
+    let Some(scene) = Scene::start(&settings.replace(&format!("match: {ID}"), "match: infra/*"))
+    else {
+        return;
+    };
+    let ids = ["infra/one", "infra/two", "infra/three"];
+    for id in ids {
+        let dir = id.trim_start_matches("infra/");
+        let code = code("one").replace(BUCKET, &format!("{BUCKET}-{dir}"));
+        let backend = &scene.repository;
+        backend.write_stack(dir, &code);
+        let provider = std::fs::read_to_string("examples/demo/estate/live/storage/provider.tf");
+        backend.write(&format!("{dir}/providers.tf"), &provider.unwrap());
+        scene
+            .lab
+            .apply(&backend.work.join(dir), &[("TF_VAR_owner", "ann")]);
+    }
+    scene.repository.push("Three more");
+    for id in ids {
+        scene.daemon.wait_for_verdict(id, "in_sync");
+        scene.daemon.settled(id);
+    }
+    for id in ids {
+        let bucket = id.replace("infra/", &format!("{BUCKET}-"));
+        scene
+            .lab
+            .by_hand(&["retag-bucket", &bucket, "Owner", "hacked"]);
+    }
+    assert!(ids.iter().all(|id| scene.daemon.ask_for_plan(id)));
+    for id in ids {
+        scene.daemon.eventually("it was decided", || {
+            let stack = scene.daemon.stack(id);
+            let runs = scene.daemon.runs(id);
+            let repaired = runs.iter().any(|run| run["outcome"]["kind"] == "repaired");
+            let waits = stack["decision"]["reasons"]
+                .to_string()
+                .contains("applies within");
+            (repaired || waits).then_some(())
+        });
+    }
+    let log = scene.daemon.get("audit?after=0");
+    let entries = log["entries"].as_array().unwrap();
+    let begun = entries.iter().filter(|e| e["action"] == "apply_started");
+    assert_eq!(begun.count(), 1, "{}", scene.daemon.log());
+}
+
+#[test]
 fn drift_that_comes_back_after_its_repair_is_asked_about_with_who_else_may_write_it() {
     let Some(scene) = Scene::start(&settings("mode: heal", "ann")) else {
         return;

@@ -116,17 +116,19 @@ impl Opinion {
         entries.find(|entry| entry.address == *address)
     }
 
-    /// Why nothing may be applied automatically, one sentence each.
-    pub fn objections(&self) -> Vec<String> {
-        let denials = self
-            .denials
+    /// What policies have against applying it automatically, one sentence each.
+    pub fn denied(&self) -> impl Iterator<Item = String> {
+        self.denials
             .iter()
-            .map(|denial| format!("policy {} denies it: {}", denial.rule, denial.message));
-        let failures = self.failures.iter().map(|failure| match &failure.rule {
+            .map(|denial| format!("policy {} denies it: {}", denial.rule, denial.message))
+    }
+
+    /// What may be against it too, since a policy gave no answer, one sentence each.
+    pub fn unanswered(&self) -> impl Iterator<Item = String> {
+        self.failures.iter().map(|failure| match &failure.rule {
             Some(rule) => format!("policy {rule} gave no answer: {}", failure.message),
             None => format!("the policies gave no answer: {}", failure.message),
-        });
-        denials.chain(failures).collect()
+        })
     }
 }
 
@@ -171,7 +173,7 @@ mod tests {
         let jobs = Address::new("aws_sqs_queue.jobs");
         assert_eq!(opinion.calls_safe(&jobs), None);
         assert_eq!(
-            opinion.objections(),
+            opinion.unanswered().collect::<Vec<_>>(),
             ["policy main.warn gave no answer: main.rego:3:1: rule conflicts"]
         );
     }
@@ -188,7 +190,7 @@ mod tests {
             ..Opinion::default()
         };
         assert_eq!(
-            opinion.sorted().objections(),
+            opinion.sorted().denied().collect::<Vec<_>>(),
             [
                 "policy main.deny_public denies it: a",
                 "policy main.deny_public denies it: b"
@@ -196,7 +198,7 @@ mod tests {
         );
         let failed = Opinion::failed(PolicyFailureKind::TimedOut, "no end after 5 s");
         assert_eq!(
-            failed.objections(),
+            failed.unanswered().collect::<Vec<_>>(),
             ["the policies gave no answer: no end after 5 s"]
         );
     }

@@ -278,13 +278,16 @@ fn whole_plan(
     for text in besides(findings) {
         tally.object(text.into());
     }
-    for text in facts.opinion.iter().flat_map(Opinion::objections) {
+    for text in facts.opinion.iter().flat_map(Opinion::denied) {
         let rego = By::Rule {
             name: "Rego".to_owned(),
             effect: EffectKind::Ask,
             file: None,
         };
         tally.object(Reason::plan(rego, text));
+    }
+    for text in facts.opinion.iter().flat_map(Opinion::unanswered) {
+        tally.object(Reason::plan(By::Guard(Guard::PolicyFailed), text));
     }
     tally.decision(policy, facts, holds_code, later)
 }

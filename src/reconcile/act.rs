@@ -21,6 +21,7 @@ use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude, conclude_run, keep};
 use super::context::Context;
 use super::examine::{forget_trace, look_back};
+use super::facts::waits;
 use super::history::is_same;
 use super::inputs::inputs;
 use super::look::{SavedPlan, Sighting};
@@ -108,12 +109,10 @@ pub async fn act(
         Ok(used) => used,
         Err(unfit) => return late(context, &mut run, &unfit).await,
     };
-    // Whoever paused it while the way back was being kept has been told that nothing begins.
-    let paused = context
-        .pauses
-        .of(&tracked.id, &tracked.source, context.now());
-    if let Some(pause) = paused {
-        return late(context, &mut run, &pause.words()).await;
+    // It was decided a while ago: it may be paused by now, and others may have used up a limit.
+    let turn = context.applying.lock().await;
+    if let Some(why) = waits(context, tracked).await? {
+        return late(context, &mut run, &why).await;
     }
     let recorded = context
         .store
@@ -123,6 +122,7 @@ pub async fn act(
         Err(moved @ StoreError::Moved(_)) => return late(context, &mut run, &moved).await,
         recorded => recorded?,
     }
+    drop(turn);
     let run = applying;
     if let Some(request) = &used {
         check.decision = approved_by(request);

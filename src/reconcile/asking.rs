@@ -36,13 +36,16 @@ pub struct Asking {
     pub(super) news: Vec<Notice>,
     /// The request that stands.
     pub(super) stands: Option<Request>,
+    /// Whether nothing is to be done about it for now: a policy gave no answer.
+    pub(super) held_back: bool,
 }
 
 impl Asking {
     /// The request that people approved and that the plan at hand is exactly the plan of.
     pub(super) fn granted(&self, context: &Context) -> Option<Request> {
         let stands = self.stands.clone();
-        stands.filter(|request| request.is_live(context.now()) && self.changed.is_empty())
+        let may = self.changed.is_empty() && !self.held_back;
+        stands.filter(|request| request.is_live(context.now()) && may)
     }
 
     /// The question as it is, whatever a look saw.
@@ -111,6 +114,8 @@ pub(super) async fn ask(
         (Some(request), Some(present)) if !request.state.is_over() => {
             let differs = another(attempt, &request, present, check).await;
             if differs.is_empty() {
+                let seen = &request.asked.check.decision;
+                asking.held_back = check.decision.is_unanswered(seen);
                 asking.stands = Some(request);
                 return Ok(asking);
             }

@@ -66,6 +66,9 @@ pub struct Context {
     pub policies: Option<Policies>,
     /// What time it is.
     pub time: Time,
+    /// Held from when applies are counted until the next is recorded, so that no two of them are within
+    /// a limit that lets one pass.
+    pub applying: tokio::sync::Mutex<()>,
     /// Held while it is decided who is told what, so that a baseline and a look never pass each
     /// other.
     pub telling: tokio::sync::Mutex<()>,

@@ -120,7 +120,7 @@ impl Driver {
         loop {
             self.context.pulse.beat(Part::Driver);
             self.settle();
-            self.start_runs();
+            self.start_runs().await;
             let sleep = self.until_due();
             tokio::select! {
                 () = stop.cancelled() => break,

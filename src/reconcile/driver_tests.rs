@@ -36,6 +36,30 @@ async fn due(not_before: Option<Timestamp>) -> Option<Timestamp> {
 }
 
 #[tokio::test]
+async fn who_asks_when_a_run_has_just_begun_gets_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let (context, _clock) = paused(directory.path(), at("10:00")).await;
+    let tracked = tracked();
+    context.heads.set(&tracked.source, CommitId::new("c"));
+    let mut driver = Driver::new(Arc::clone(&context), LeftOver::default());
+    let record = first_record(&tracked, at("09:00"));
+    let known = Remembered::of(&record);
+    driver.take_on(tracked.clone(), &CommitId::new("c"), Some(&known));
+    let stack = &tracked.id;
+    let first = driver.enqueue(stack, Trigger::Schedule, None).await;
+    let first = first.unwrap();
+    driver.start_runs().await;
+    assert!(driver.queue.is_empty());
+    let second = driver.enqueue(stack, Trigger::Git, None).await.unwrap();
+    assert_ne!(first, second);
+    // One that waits is shared, and the more urgent reason for it is kept.
+    let third = driver.enqueue(stack, Trigger::Person, None).await.unwrap();
+    assert_eq!(third, second);
+    let stored = context.store.run(&second).await.unwrap().unwrap();
+    assert_eq!(stored.trigger, Trigger::Person);
+}
+
+#[tokio::test]
 async fn what_was_to_be_decided_again_is_after_a_restart() {
     let scheduled = due(None).await.unwrap();
     assert!(at("10:00") <= scheduled && scheduled <= at("10:30"));

@@ -203,6 +203,7 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,
         time,
+        applying: tokio::sync::Mutex::new(()),
         telling: tokio::sync::Mutex::new(()),
         settings,
     })

@@ -29,7 +29,7 @@ use super::rollback;
 use super::sight::{check_of, see};
 use super::step::{Next, duration, finish, step};
 
-/// Takes a queued run through the whole pass. An error is the store's: nothing else escapes.
+/// Takes a run that was started through the whole pass. An error is the store's: nothing else escapes.
 pub async fn pass(
     context: &Context,
     tracked: &Tracked,
@@ -48,7 +48,6 @@ pub async fn pass(
     let mut record = record_of(context, tracked).await?;
     let commit = &asking::commit_of(context, tracked, commit).await?;
     run.commit = Some(commit.clone());
-    step(context, &mut run, RunState::Syncing).await?;
     let prepared = prepare(context, tracked, commit).await;
     step(context, &mut run, RunState::Planning).await?;
     let seen = match &prepared {

@@ -88,7 +88,6 @@ pub(super) async fn pass(
 ) -> Result<Next, StoreError> {
     let record = record_of(context, tracked).await?;
     run.commit = Some(commit.clone());
-    step(context, &mut run, RunState::Syncing).await?;
     let prepared = prepare(context, tracked, commit).await;
     step(context, &mut run, RunState::Planning).await?;
     let workdir = match prepared {

@@ -311,6 +311,14 @@ impl Decision {
             .filter(move |reason| !known(reason))
     }
 
+    /// Whether a policy gave no answer that had given one before, or the other way of failing: whoever
+    /// said yes then does not know what it would have said.
+    pub fn is_unanswered(&self, before: &Self) -> bool {
+        let failed = |reason: &&Reason| reason.by == By::Guard(Guard::PolicyFailed);
+        let known = |reason: &Reason| before.explained().any(|other| other == reason);
+        self.explained().filter(failed).any(|reason| !known(reason))
+    }
+
     /// Everything that was decided, the reasons first.
     pub fn explained(&self) -> impl Iterator<Item = &Reason> {
         self.reasons.iter().chain(&self.details)
@@ -359,6 +367,19 @@ mod tests {
             .collect();
         assert_eq!(new, ["c"]);
         assert_eq!(before.new_objections(&now).count(), 0);
+    }
+
+    #[test]
+    fn a_policy_that_gave_no_answer_is_no_objection_but_holds_back_until_it_does() {
+        let failed = |text: &str| Decision {
+            reasons: vec![Reason::plan(By::Guard(Guard::PolicyFailed), text)],
+            ..Decision::new(DecisionKind::Ask)
+        };
+        let answered = Decision::new(DecisionKind::Ask);
+        assert_eq!(failed("too slow").new_objections(&answered).count(), 0);
+        assert!(failed("too slow").is_unanswered(&answered));
+        assert!(!answered.is_unanswered(&failed("too slow")));
+        assert!(!failed("too slow").is_unanswered(&failed("too slow")));
     }
 
     #[test]

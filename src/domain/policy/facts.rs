@@ -36,6 +36,8 @@ pub enum Guard {
     Unstable,
     /// The plan changes more than may be changed at once.
     TooManyChanges,
+    /// A policy in Rego gave no answer.
+    PolicyFailed,
     /// Code is applied by itself only where it came after the stack was last in sync.
     NotAhead,
     /// It is none of the times in which Mooring may apply.
@@ -65,6 +67,7 @@ impl Guard {
             Self::DirtyTree => "dirty_tree",
             Self::Unstable => "unstable",
             Self::TooManyChanges => "too_many_changes",
+            Self::PolicyFailed => "policy_failed",
             Self::NotAhead => "not_ahead",
             Self::Window => "window",
             Self::Freeze => "freeze",
@@ -92,6 +95,7 @@ impl Guard {
             Self::DirtyTree => "the tree has uncommitted changes",
             Self::Unstable => "two plans of the same commit differ: the plan cannot be approved",
             Self::TooManyChanges => "the plan changes more than may be changed at once",
+            Self::PolicyFailed => "a policy gave no answer: nothing is safe",
             Self::NotAhead => "somebody may have applied this already or wants it otherwise",
             Self::Window => "it is none of the times in which Mooring may apply",
             Self::Freeze => "nothing is applied for the time being",
@@ -118,6 +122,7 @@ impl Guard {
             | Self::Contested
             | Self::HoldOff
             | Self::TooManyChanges
+            | Self::PolicyFailed
             | Self::NotAhead
             | Self::Window
             | Self::Freeze

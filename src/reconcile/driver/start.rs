@@ -6,16 +6,18 @@ use crate::domain::cost::Cost;
 use crate::domain::ids::StackId;
 use crate::domain::outlook::Outlook;
 use crate::domain::queue::Room;
-use crate::domain::run::Run;
+use crate::domain::run::{Run, RunState};
+use crate::store::StoreError;
 use crate::telemetry::{metrics, run_span};
 
 use super::super::pass::pass;
 use super::super::rollback;
+use super::super::step::step;
 use super::{Broken, Driver};
 
 impl Driver {
     /// Starts what fits: no more than configured, never two runs of one stack.
-    pub(super) fn start_runs(&mut self) {
+    pub(super) async fn start_runs(&mut self) {
         loop {
             let now = self.context.now();
             let room = Room {
@@ -43,7 +45,13 @@ impl Driver {
             };
             let needs = |stack: &StackId| Cost::memory(self.context.costs.of(stack));
             match self.queue.next(&room, now, may, needs) {
-                Some(run) => self.start(&run),
+                Some(run) => {
+                    if let Err(error) = self.start(&run).await {
+                        tracing::error!(run = %run.id, "cannot start it: {error}");
+                        self.queue.push(run);
+                        break;
+                    }
+                }
                 None => break,
             }
         }
@@ -67,13 +75,14 @@ impl Driver {
         Outlook::of(waiting, under_way, places, now)
     }
 
-    pub(super) fn start(&mut self, run: &Run) {
-        let Some(followed) = self.stacks.get(&run.stack) else {
-            return;
+    /// Starts a run. From then on it is none of those that wait, in the database too: who wants the
+    /// stack looked at from now on gets another.
+    pub(super) async fn start(&mut self, queued: &Run) -> Result<(), StoreError> {
+        let Some(followed) = self.stacks.get(&queued.stack) else {
+            return Ok(());
         };
-        if self.context.heads.get(&followed.tracked.source).is_none() {
-            return;
-        }
+        let mut run = queued.clone();
+        step(&self.context, &mut run, RunState::Syncing).await?;
         let (context, tracked) = (self.context.clone(), followed.tracked.clone());
         // Not the head: what the repository says of policy is known as of this commit.
         let commit = followed.commit.clone();
@@ -87,7 +96,7 @@ impl Driver {
             .insert(run.stack.clone(), followed.budgets.clone());
         let span = run_span(&run.id, &run.stack);
         self.active.insert(run.stack.clone());
-        let (run, span_of_pass) = (run.clone(), span.clone());
+        let span_of_pass = span.clone();
         let wanted = self.wanted.remove(&run.id);
         let work = async move {
             let (pass_run, commit) = (run.clone(), commit);
@@ -109,5 +118,6 @@ impl Driver {
             )
         };
         self.running.spawn(work.instrument(span));
+        Ok(())
     }
 }
