@@ -384,13 +384,17 @@ mod tests {
             (stack, touched)
         };
         let (stack, touched) = read(&second, &first);
-        assert_eq!(touched, [web.clone()], "not the one beside");
+        assert_eq!(touched, std::slice::from_ref(&web), "not the one beside");
         let policy = &stack.settings.policy.policy;
         assert_eq!(policy.repository.len(), 1);
         assert!(!moved(&mirror, &stack, &first, &second).unwrap());
         assert!(!is_same(&context, &stack, &first, &second).await);
         let (stack, touched) = read(&third, &second);
-        assert_eq!(touched, [web.clone()], "what is watched wakes it");
+        assert_eq!(
+            touched,
+            std::slice::from_ref(&web),
+            "what is watched wakes it"
+        );
         assert!(!moved(&mirror, &stack, &second, &third).unwrap());
         assert!(is_same(&context, &stack, &second, &third).await);
     }

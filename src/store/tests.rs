@@ -148,7 +148,10 @@ async fn many_runs_are_queued_at_once_and_none_twice() {
         trigger: Trigger::Git,
         ..waiting.clone()
     };
-    let stored = store.enqueue_all(&new, &[hastened.clone()]).await.unwrap();
+    let stored = store
+        .enqueue_all(&new, std::slice::from_ref(&hastened))
+        .await
+        .unwrap();
     assert_eq!(stored, BTreeSet::from([run_id(3)]));
     assert_eq!(store.run(&run_id(1)).await.unwrap(), Some(hastened));
     assert_eq!(store.run(&run_id(2)).await.unwrap(), None);

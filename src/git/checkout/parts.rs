@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::{BStr, BString, ByteSlice};
 use gix::index::entry::{Flags, Mode, Stat};
 use gix::objs::tree::EntryKind;
 
@@ -42,7 +42,7 @@ pub(super) fn index(
         let path = gix::path::into_bstr(part.as_path())?.into_owned();
         match kind {
             EntryKind::Tree => gathered.below(id, &path)?,
-            kind => gathered.one(id, kind, path),
+            kind => gathered.one(id, kind, path.as_bstr()),
         }
     }
     for dir in above {
@@ -80,12 +80,12 @@ impl Gathered<'_> {
             let mut path = dir.clone();
             path.push(b'/');
             path.extend_from_slice(entry.path(&index));
-            self.put(entry.id, entry.mode, path);
+            self.put(entry.id, entry.mode, path.as_bstr());
         }
         Ok(())
     }
 
-    fn one(&mut self, id: ObjectId, kind: EntryKind, path: BString) {
+    fn one(&mut self, id: ObjectId, kind: EntryKind, path: &BStr) {
         let mode = match kind {
             EntryKind::Blob => Mode::FILE,
             EntryKind::BlobExecutable => Mode::FILE_EXECUTABLE,
@@ -109,23 +109,18 @@ impl Gathered<'_> {
                     path.push(b'/');
                 }
                 path.extend_from_slice(entry.filename());
-                self.one(entry.object_id(), kind, path);
+                self.one(entry.object_id(), kind, path.as_bstr());
             }
         }
         Ok(())
     }
 
-    fn put(&mut self, id: ObjectId, mode: Mode, path: BString) {
+    fn put(&mut self, id: ObjectId, mode: Mode, path: &BStr) {
         if mode == Mode::SYMLINK {
-            self.links.push((path.clone(), id));
+            self.links.push((path.to_owned(), id));
         }
-        self.state.dangerously_push_entry(
-            Stat::default(),
-            id,
-            Flags::empty(),
-            mode,
-            path.as_bstr(),
-        );
+        self.state
+            .dangerously_push_entry(Stat::default(), id, Flags::empty(), mode, path);
     }
 }
 
