@@ -1,5 +1,11 @@
 //! What Mooring itself costs around Terraform, with a stand-in for Terraform that costs nothing.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "figures are for whoever runs it"
+)]
+
 mod daemon;
 mod stub;
 

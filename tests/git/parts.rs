@@ -39,7 +39,7 @@ fn a_path_through_a_link_needs_the_whole_tree() {
     }
     symlink("v2", work.dir.join("modules/current")).unwrap();
     let commit = work.commit();
-    let location = SourceLocation::Local(work.dir.clone());
+    let location = SourceLocation::Local(work.dir);
     let mirror = Mirror::open(&home.path().join("unused"), &location, None).unwrap();
     let dest = home.path().join("checkout");
     // What a stack reads is named as it writes it, and as it really is.
