@@ -193,8 +193,7 @@ pub(super) struct GithubApp {
     pub private_key_file: Option<At<PathBuf>>,
     /// Environment variable that holds it.
     pub private_key_env: Option<At<String>>,
-    /// Root of the API. Default: https://api.github.com; GitHub Enterprise Server has it at
-    /// https://HOST/api/v3.
+    /// Root of the API. Default: that of github.com; GitHub Enterprise Server has it at `/api/v3`.
     pub api_url: Option<At<String>>,
 }
 
