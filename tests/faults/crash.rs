@@ -260,8 +260,9 @@ pub(super) fn held(lab: &Lab, daemon: &Daemon, cut_off: &Value) -> String {
     let apply: Vec<&Value> = alerts.iter().filter(|a| a["kind"] == "apply").collect();
     assert_eq!(apply.len(), 1, "{stack:#}");
     assert_eq!(apply[0]["severity"], "critical");
-    told(lab, daemon, HELD);
-    assert!(!lab.mails_with(&[HELD, path]).is_empty());
+    daemon.eventually("people are told where the way back is", || {
+        (!lab.mails_with(&[HELD, path]).is_empty()).then_some(())
+    });
     reason.to_owned()
 }
 
