@@ -16,6 +16,8 @@ use super::paths;
 const HARMLESS: [&str; 1] = ["basename"];
 /// Functions that make one path of another, of whatever they are given.
 const PATH_FUNCTIONS: [&str; 3] = ["abspath", "dirname", "pathexpand"];
+/// What a template names is not looked into.
+const TEMPLATES: [&str; 2] = ["templatefile", "templatestring"];
 /// Data sources that run a program: what it reads is its own affair.
 const PROGRAMS: [&str; 2] = ["external", "local_command"];
 
@@ -129,7 +131,7 @@ impl Visit for Reach {
         } else if !HARMLESS.contains(&name) {
             self.open |= arguments.any(|argument| path_of(argument).is_some());
         }
-        self.open |= PATH_FUNCTIONS.contains(&name);
+        self.open |= PATH_FUNCTIONS.contains(&name) || TEMPLATES.contains(&name);
         visit_func_call(self, call);
     }
 }
@@ -208,6 +210,7 @@ mod tests {
             "x = fileset(\"${path.module}/a\", var.pattern)\n",
             "x = fileexists(\"${path.module}/a/${each.value}\")\n",
             "x = templatefile(\"${path.module}/a/${var.name}.tpl\", {})\n",
+            "x = templatefile(\"${path.module}/a.tpl\", {})\n",
             "x = \"${path.module}/..${var.a}\"\n",
             "x = \"${path.root}/${path.module}/../shared\"\n",
             "x = \"${path.module}/%{ if var.a }../shared%{ endif }/a.json\"\n",

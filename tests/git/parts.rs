@@ -58,6 +58,7 @@ fn a_part_is_what_was_asked_for_and_what_rules_over_it() {
     for path in [
         "README",
         ".terraform-version",
+        "mise.toml",
         "live/web/main.tf",
         "live/web/files/a.json",
         "live/web-2/main.tf",
@@ -89,6 +90,7 @@ fn a_part_is_what_was_asked_for_and_what_rules_over_it() {
     let rules = [
         ".gitattributes",
         ".terraform-version",
+        "mise.toml",
         "live/.tool-versions",
     ];
     let of = |more: &[&str]| names(&[&rules[..], more].concat());
@@ -124,7 +126,7 @@ fn a_part_is_what_was_asked_for_and_what_rules_over_it() {
         of(&[&web[..], &[own]].concat())
     );
     mirror.checkout(&first, &dest).unwrap();
-    assert_eq!(files(&dest).len(), 13);
+    assert_eq!(files(&dest).len(), 14);
     assert_eq!(
         take(&mirror, &first, &["live/web"]),
         of(&[&web[..], &[own]].concat())
@@ -143,7 +145,7 @@ fn a_part_is_what_was_asked_for_and_what_rules_over_it() {
     mirror
         .fetch(None, &std::sync::atomic::AtomicBool::new(false))
         .unwrap();
-    assert_eq!(take(&mirror, &third, &["live/web"]).len(), 15);
+    assert_eq!(take(&mirror, &third, &["live/web"]).len(), 16);
     assert_eq!(
         take(&mirror, &third, &["live/web", "shared"]),
         of(&[
@@ -152,5 +154,5 @@ fn a_part_is_what_was_asked_for_and_what_rules_over_it() {
         ]
         .concat())
     );
-    assert_eq!(take(&mirror, &third, &["."]).len(), 15);
+    assert_eq!(take(&mirror, &third, &["."]).len(), 16);
 }

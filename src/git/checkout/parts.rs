@@ -12,7 +12,7 @@ use gix::objs::tree::EntryKind;
 const LONGEST_TARGET: usize = 4096;
 
 /// The index of these paths of a tree alone, with what rules over them: files whose names begin with a
-/// dot in the directories above (`.gitattributes`, `.terraform-version`). None if a link in it leads out
+/// dot in the directories above (`.gitattributes`, `.terraform-version`) and `mise.toml`. None if a link in it leads out
 /// of it, or a path through one, so that all of the tree is needed.
 pub(super) fn index(
     repo: &gix::Repository,
@@ -103,7 +103,8 @@ impl Gathered<'_> {
             let entry = entry?;
             let kind = entry.mode().kind();
             let is_file = matches!(kind, EntryKind::Blob | EntryKind::BlobExecutable);
-            if is_file && entry.filename().starts_with(b".") {
+            let rules = entry.filename().starts_with(b".") || entry.filename() == "mise.toml";
+            if is_file && rules {
                 let mut path = gix::path::into_bstr(dir)?.into_owned();
                 if !path.is_empty() {
                     path.push(b'/');
