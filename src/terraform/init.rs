@@ -96,7 +96,9 @@ impl Workdir {
         let Some(Locked { before, after }) = kept.filter(|kept| kept.before != kept.after) else {
             return;
         };
-        if fs::read(&path).is_ok_and(|now| now == before) {
+        // Never through a link: where it leads is the repository's word.
+        let is_file = fs::symlink_metadata(&path).is_ok_and(|about| about.is_file());
+        if is_file && fs::read(&path).is_ok_and(|now| now == before) {
             // Init does the same again if it cannot be written.
             let _ = fs::write(&path, after);
         }
