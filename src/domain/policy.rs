@@ -278,18 +278,26 @@ fn whole_plan(
     for text in besides(findings) {
         tally.object(text.into());
     }
-    for text in facts.opinion.iter().flat_map(Opinion::denied) {
+    for reason in facts.opinion.iter().flat_map(heard) {
+        tally.object(reason);
+    }
+    tally.decision(policy, facts, holds_code, later)
+}
+
+/// What people's policies in Rego have against a plan, or may have: one reason each.
+pub fn heard(opinion: &Opinion) -> Vec<Reason> {
+    let denied = opinion.denied().map(|text| {
         let rego = By::Rule {
             name: "Rego".to_owned(),
             effect: EffectKind::Ask,
             file: None,
         };
-        tally.object(Reason::plan(rego, text));
-    }
-    for text in facts.opinion.iter().flat_map(Opinion::unanswered) {
-        tally.object(Reason::plan(By::Guard(Guard::PolicyFailed), text));
-    }
-    tally.decision(policy, facts, holds_code, later)
+        Reason::plan(rego, text)
+    });
+    let unanswered = opinion
+        .unanswered()
+        .map(|text| Reason::plan(By::Guard(Guard::PolicyFailed), text));
+    denied.chain(unanswered).collect()
 }
 
 /// Why code is not applied by itself although rules may call it safe.

@@ -192,6 +192,7 @@ pub(super) async fn answered(
         None => texts(&check.decision),
     };
     if differs.is_empty() {
+        asking.held_back = check.decision.is_unanswered(&request.asked.check.decision);
         asking.stands = Some(request);
     } else {
         asking.void(attempt.context, &request, differs);

@@ -7,7 +7,7 @@ use crate::domain::finding::Verdict;
 use crate::domain::ids::CommitId;
 use crate::domain::notice::RequestNews;
 use crate::domain::policy::{
-    Approvable, Decision, DecisionKind, Demand, Facts, Policy, PolicyMode, Reason, demand,
+    Approvable, Decision, DecisionKind, Demand, Facts, Policy, PolicyMode, Reason, demand, heard,
 };
 use crate::domain::request::{Request, Rollback};
 use crate::domain::run::{Outcome, Run, RunState};
@@ -24,6 +24,7 @@ use super::facts::{of_stack, waits};
 use super::history::{compared, history};
 use super::look::Sighting;
 use super::mirrors::mirror;
+use super::opinion::opinion;
 use super::prepare::prepare;
 use super::record::record_of;
 use super::resolve::Tracked;
@@ -113,9 +114,18 @@ pub(super) async fn pass(
         now: context.now(),
         ..Facts::default()
     };
+    let said = opinion(context, tracked, &workdir, &seen, &check).await;
+    if stop.is_cancelled() {
+        conclude_run(context, &mut run, Outcome::Cancelled).await?;
+        return Ok(Next::Rest);
+    }
     let policy = &tracked.settings.policy.policy;
     let demand = demand(&check.findings, policy, &of_stack(tracked, now));
     check.decision = decision(policy, &record, &check, (&rollback, commit), demand);
+    if check.decision.kind == DecisionKind::Ask {
+        let against = said.iter().flat_map(heard);
+        check.decision.reasons.extend(against);
+    }
     if check.decision.kind == DecisionKind::Ask
         && let Some(why) = waits(context, tracked).await?
     {

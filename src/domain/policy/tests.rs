@@ -710,3 +710,23 @@ fn what_somebody_wants_applied_needs_all_that_rules_ask_of_its_changes() {
         assert_eq!(refused.refusals.len(), 1);
     }
 }
+
+#[test]
+fn what_policies_deny_asks_and_what_they_leave_unanswered_is_a_guard() {
+    use crate::domain::opinion::{Opinion, PolicyFailureKind, Remark, RuleName};
+    let rule = RuleName {
+        package: "main".to_owned(),
+        rule: "deny".to_owned(),
+    };
+    let opinion = Opinion {
+        denials: vec![Remark {
+            rule,
+            message: "too public".to_owned(),
+        }],
+        ..Opinion::failed(PolicyFailureKind::TimedOut, "too slow")
+    };
+    let reasons = heard(&opinion);
+    let by: Vec<String> = reasons.iter().map(|reason| reason.by.to_string()).collect();
+    assert_eq!(by, ["rule Rego: ask", "guard policy_failed"]);
+    assert!(reasons[0].text.contains("too public") && reasons[1].text.contains("too slow"));
+}
