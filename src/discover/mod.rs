@@ -72,6 +72,8 @@ pub struct Found {
     /// Whether `reads` and its own directory are certainly all that it reads of the tree: nothing in
     /// its files makes paths that are not known here, and no program is run.
     pub closed: bool,
+    /// Directories of stacks that are to be applied before it, relative to the root and sorted.
+    pub needs: Vec<String>,
     /// Names of files with variable values in its directory that Terraform does not load by
     /// itself, sorted.
     pub var_files: Vec<String>,
@@ -219,6 +221,7 @@ impl Survey {
                 mark: Mark::Unknown,
                 reads: Vec::new(),
                 closed: false,
+                needs: Vec::new(),
                 var_files: Vec::new(),
                 problem: Some(closed.clone()),
             });
@@ -242,6 +245,7 @@ impl Survey {
             dir: place.dir.clone(),
             reads: paths::outermost(&reads),
             closed,
+            needs: Vec::new(),
             var_files: directory.var_files.clone(),
             problem: odd_name.or_else(|| directory.facts.problem.clone()),
             mark,

@@ -59,6 +59,7 @@ fn stacks(settings: &Settings, source: &SourceName, dir: &str) -> Vec<Tracked> {
         mark: Mark::Resource,
         reads: Vec::new(),
         closed: false,
+        needs: Vec::new(),
         var_files: Vec::new(),
         problem: None,
     };

@@ -149,6 +149,7 @@ pub(super) fn again(settings: &Settings, record: &StackRecord) -> Option<Tracked
         mark: Mark::Resource,
         reads: Vec::new(),
         closed: false,
+        needs: Vec::new(),
         var_files: Vec::new(),
         problem: None,
     };
@@ -216,6 +217,7 @@ mod tests {
             mark: Mark::Resource,
             reads: Vec::new(),
             closed: true,
+            needs: Vec::new(),
             var_files: Vec::new(),
             problem: None,
         };
@@ -233,6 +235,7 @@ mod tests {
                 mark,
                 reads: Vec::new(),
                 closed: false,
+                needs: Vec::new(),
                 var_files: Vec::new(),
                 problem: None,
             };
