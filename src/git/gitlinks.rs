@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 use gix::index::entry::Mode;
-use gix::objs::tree::EntryKind;
 
 use super::failure;
 use super::submodule_url::join;
@@ -32,28 +31,6 @@ pub(super) fn paths(repo: &gix::Repository, tree: ObjectId) -> Result<Vec<String
     Ok(links
         .map(|link| link.path.to_str_lossy().into_owned())
         .collect())
-}
-
-/// What stands at a path of a tree, or the commit of the submodule that the path leads into.
-pub(super) fn at_path(
-    repo: &gix::Repository,
-    tree: ObjectId,
-    path: &str,
-) -> Result<Option<ObjectId>, gix::Error> {
-    let mut id = tree;
-    let mut kind = EntryKind::Tree;
-    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match kind {
-            EntryKind::Tree => {}
-            EntryKind::Commit => break,
-            _ => return Ok(None),
-        }
-        let Some(entry) = repo.find_tree(id)?.lookup_entry([part])? else {
-            return Ok(None);
-        };
-        (id, kind) = (entry.object_id(), entry.mode().kind());
-    }
-    Ok(Some(id))
 }
 
 pub(super) fn index(repo: &gix::Repository, tree: ObjectId) -> Result<gix::index::File, Failure> {
@@ -108,10 +85,11 @@ pub(super) fn modules(
 /// What `.gitmodules` says: paths and URLs as written.
 fn urls(repo: &gix::Repository, tree: ObjectId) -> Result<BTreeMap<BString, String>, Failure> {
     let fault = |error: gix::Error| failure::local(&error, DOING);
-    let Some(id) = at_path(repo, tree, ".gitmodules").map_err(fault)? else {
+    let root = repo.find_tree(tree).map_err(fault)?;
+    let Some(entry) = root.lookup_entry([".gitmodules"]).map_err(fault)? else {
         return Ok(BTreeMap::new());
     };
-    let blob = repo.find_blob(id).map_err(fault)?;
+    let blob = repo.find_blob(entry.object_id()).map_err(fault)?;
     let none = gix::config::File::default();
     let file = gix::submodule::File::from_bytes(&blob.data, None, &none).map_err(fault)?;
     let named = file.names().filter_map(|name| {

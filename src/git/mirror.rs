@@ -1,9 +1,9 @@
 //! A repository that Mooring follows: a mirror of a remote one, or one on this machine as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use gix::ObjectId;
@@ -13,6 +13,7 @@ use super::authors;
 use super::bare::{REPO, init, open_local, open_mirror, packs, reopen, swap};
 use super::blame::{self, Limits};
 use super::checkout;
+use super::difference::Difference;
 use super::failure;
 use super::fetch::{self, Fetched};
 use super::gitlinks;
@@ -27,6 +28,9 @@ use crate::domain::place::{BlockPlace, LastChange};
 /// Every fetch adds a pack. With more than this the mirror is made anew.
 const MOST_PACKS: usize = 200;
 
+/// So many differences between commits are kept at hand.
+const MOST_COMPARED: usize = 8;
+
 /// How servers say that they do not give a commit by its id alone.
 const NOT_OFFERED: [&str; 2] = ["not our ref", "unadvertised object"];
 
@@ -37,6 +41,7 @@ pub struct Mirror {
     /// None if submodules are left as empty places.
     modules: Option<Modules>,
     fetching: Mutex<()>,
+    compared: Mutex<VecDeque<((CommitId, CommitId), Arc<Difference>)>>,
 }
 
 enum Origin {
@@ -80,6 +85,7 @@ impl Mirror {
                 origin: Origin::Local(path.clone()),
                 modules: None,
                 fetching: Mutex::default(),
+                compared: Mutex::default(),
             }),
         }
     }
@@ -91,6 +97,7 @@ impl Mirror {
             origin: Origin::Remote { remote, dir },
             modules: None,
             fetching: Mutex::default(),
+            compared: Mutex::default(),
         })
     }
 
@@ -251,18 +258,32 @@ impl Mirror {
         }
     }
 
-    /// The id of the tree or blob at a path of a commit, `None` if the commit has nothing there; of a
-    /// path in a submodule that submodule's commit. Empty and `.` mean the root. Two equal ids mean
-    /// equal content.
+    /// Where two commits differ; anywhere if the first is not here. That of the commits asked about
+    /// last is at hand.
     ///
     /// # Errors
-    /// `RefNotFound` when the commit is not here, `Internal`.
-    pub fn subtree(&self, commit: &CommitId, path: &str) -> Result<Option<String>, Failure> {
+    /// `RefNotFound` when the second commit is not here, `Internal`.
+    pub fn difference(
+        &self,
+        before: &CommitId,
+        now: &CommitId,
+    ) -> Result<Arc<Difference>, Failure> {
+        let mut known = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = (before.clone(), now.clone());
+        if let Some((_, difference)) = known.iter().find(|(pair, _)| *pair == asked) {
+            return Ok(difference.clone());
+        }
         let repo = self.repo();
-        let tree = tree_of(&repo, commit)?;
-        gitlinks::at_path(&repo, tree, path)
-            .map(|id| id.map(|id| id.to_string()))
-            .map_err(|error| failure::local(&error, "reading a commit"))
+        let now = tree_of(&repo, now)?;
+        let Ok(before) = tree_of(&repo, before) else {
+            return Ok(Arc::new(Difference::anywhere()));
+        };
+        let difference = Difference::between(&repo, before, now)
+            .map_err(|error| failure::local(&error, "comparing commits"))?;
+        let difference = Arc::new(difference);
+        known.truncate(MOST_COMPARED - 1);
+        known.push_front((asked, difference.clone()));
+        Ok(difference)
     }
 
     /// Who last changed any line of each place, at or before the commit: the newest of the commits

@@ -7,6 +7,7 @@ mod authors;
 mod bare;
 mod blame;
 mod checkout;
+mod difference;
 mod failure;
 mod fetch;
 mod github;
@@ -22,6 +23,7 @@ mod submodule_url;
 mod web;
 mod work_tree;
 
+pub use difference::Difference;
 pub use fetch::STALL_LIMIT;
 pub use mirror::Mirror;
 pub use web::permalink;

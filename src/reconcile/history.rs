@@ -1,12 +1,11 @@
 //! What is known of a stack from before a look.
 
 use crate::discover::settings_files;
-use crate::domain::failure::Failure;
 use crate::domain::history::History;
 use crate::domain::ids::CommitId;
 use crate::domain::policy::CodeSince;
 use crate::domain::stack::StackRecord;
-use crate::git::Mirror;
+use crate::git::Difference;
 
 use super::context::Context;
 use super::mirrors::mirror;
@@ -81,57 +80,36 @@ pub(super) async fn is_same(
     since: &CommitId,
     now: &CommitId,
 ) -> bool {
-    let differs = |mirror: &Mirror, stack: &Tracked, since: &CommitId, now: &CommitId| {
+    let differs = |difference: &Difference, stack: &Tracked| {
         let settings = settings_files(&stack.dir);
-        Ok(moved(mirror, stack, since, now)? || any_moved(mirror, settings.iter(), since, now)?)
+        moved(difference, stack) || touched(difference, &settings)
     };
     differ(context, tracked, since, now, differs).await == Some(false)
 }
 
-async fn differ<F>(
+async fn differ(
     context: &Context,
     tracked: &Tracked,
     since: &CommitId,
     now: &CommitId,
-    how: F,
-) -> Option<bool>
-where
-    F: FnOnce(&Mirror, &Tracked, &CommitId, &CommitId) -> Result<bool, Failure> + Send + 'static,
-{
+    how: fn(&Difference, &Tracked) -> bool,
+) -> Option<bool> {
     if since == now {
         return Some(false);
     }
     let mirror = mirror(context, &tracked.source).ok()?;
-    let (tracked, since, now) = (tracked.clone(), since.clone(), now.clone());
-    let asked = tokio::task::spawn_blocking(move || how(&mirror, &tracked, &since, &now));
-    asked.await.ok()?.ok()
+    let (since, now) = (since.clone(), now.clone());
+    let asked = tokio::task::spawn_blocking(move || mirror.difference(&since, &now));
+    let difference = asked.await.ok()?.ok()?;
+    Some(how(&difference, tracked))
 }
 
-/// Whether anything that the stack may read differs between two commits.
-pub(super) fn moved(
-    mirror: &Mirror,
-    stack: &Tracked,
-    before: &CommitId,
-    now: &CommitId,
-) -> Result<bool, Failure> {
-    let paths = std::iter::once(&stack.dir).chain(&stack.reads);
-    any_moved(mirror, paths, before, now)
+/// Whether anything that the stack may read differs.
+pub(super) fn moved(difference: &Difference, stack: &Tracked) -> bool {
+    difference.touches(&stack.dir) || touched(difference, &stack.reads)
 }
 
-/// Whether anything at one of these paths differs between two commits.
-pub(super) fn any_moved<'p>(
-    mirror: &Mirror,
-    paths: impl Iterator<Item = &'p String>,
-    before: &CommitId,
-    now: &CommitId,
-) -> Result<bool, Failure> {
-    if !mirror.has(before) {
-        return Ok(true);
-    }
-    for path in paths {
-        if mirror.subtree(before, path)? != mirror.subtree(now, path)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether anything at one of these paths differs.
+pub(super) fn touched(difference: &Difference, paths: &[String]) -> bool {
+    paths.iter().any(|path| difference.touches(path))
 }

@@ -21,7 +21,7 @@ use crate::telemetry::metrics;
 use super::absent::absent;
 use super::command::{Command, SourceUpdate};
 use super::context::Context;
-use super::history::{any_moved, moved};
+use super::history::{moved, touched};
 use super::mirrors::mirror;
 use super::repository::Repository;
 use super::resolve::{Tracked, resolve};
@@ -235,27 +235,23 @@ fn at_commit(
             stack.owners = owners_of(&file.owners, &stack.dir);
         }
     }
-    let mut touched = BTreeSet::new();
+    let mut woken = BTreeSet::new();
     if let Some(before) = before.filter(|before| **before != commit) {
-        let said = match source.repository {
-            Some(_) => files_moved(mirror, &stacks, before, &commit)?,
-            None => BTreeSet::new(),
+        let difference = mirror.difference(before, &commit)?;
+        let may_read = |stack: &&Tracked| {
+            let settings = source.repository.is_some() && {
+                let files = settings_files(&stack.dir);
+                touched(&difference, &files)
+            };
+            settings || moved(&difference, stack) || touched(&difference, &stack.watch)
         };
-        for stack in &stacks {
-            let mut files = settings_files(&stack.dir).into_iter();
-            if files.any(|file| said.contains(&file))
-                || moved(mirror, stack, before, &commit)?
-                || any_moved(mirror, stack.watch.iter(), before, &commit)?
-            {
-                touched.insert(stack.id.clone());
-            }
-        }
+        woken.extend(stacks.iter().filter(may_read).map(|stack| stack.id.clone()));
     }
     Ok(SourceUpdate {
         source: source.name.clone(),
         commit,
         stacks,
-        touched,
+        touched: woken,
         unread,
     })
 }
@@ -270,24 +266,6 @@ fn stays(tree: &Path, stack: &Tracked) -> bool {
         EnvValue::Secret(_) => None,
     });
     files.all(|file| values_in_stay(&file)) && plain.into_iter().all(values_stay)
-}
-
-/// Which of the files that may say something of stacks differ between two commits.
-fn files_moved(
-    mirror: &Mirror,
-    stacks: &[Tracked],
-    before: &CommitId,
-    now: &CommitId,
-) -> Result<BTreeSet<String>, Failure> {
-    let files = stacks.iter().flat_map(|stack| settings_files(&stack.dir));
-    let files: BTreeSet<String> = files.collect();
-    let mut moved = BTreeSet::new();
-    for file in files {
-        if any_moved(mirror, std::iter::once(&file), before, now)? {
-            moved.insert(file);
-        }
-    }
-    Ok(moved)
 }
 
 fn broken() -> Failure {
@@ -374,6 +352,8 @@ mod tests {
         settings.sources.push(source.clone());
         let context = fixture::daemon(settings, Time::default()).await;
         let mirror = mirror(&context, &source.name).unwrap();
+        let difference =
+            |before: &CommitId, now: &CommitId| mirror.difference(before, now).unwrap();
         let web = StackId::new("infra/live/web");
         let read = |commit: &CommitId, before: &CommitId| {
             let read = at_commit(&context, &source, &mirror, commit.clone(), Some(before));
@@ -387,7 +367,7 @@ mod tests {
         assert_eq!(touched, std::slice::from_ref(&web), "not the one beside");
         let policy = &stack.settings.policy.policy;
         assert_eq!(policy.repository.len(), 1);
-        assert!(!moved(&mirror, &stack, &first, &second).unwrap());
+        assert!(!moved(&difference(&first, &second), &stack));
         assert!(!is_same(&context, &stack, &first, &second).await);
         let (stack, touched) = read(&third, &second);
         assert_eq!(
@@ -395,7 +375,7 @@ mod tests {
             std::slice::from_ref(&web),
             "what is watched wakes it"
         );
-        assert!(!moved(&mirror, &stack, &second, &third).unwrap());
+        assert!(!moved(&difference(&second, &third), &stack));
         assert!(is_same(&context, &stack, &second, &third).await);
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mooring::domain::failure::FailureKind;
+use mooring::domain::ids::CommitId;
 use mooring::git::settings::{Access, SourceLocation};
 use mooring::git::{Mirror, STALL_LIMIT};
 
@@ -47,19 +48,11 @@ fn a_remote_is_cloned_and_then_followed() {
     work.write("b/main.tf", "# two\n");
     let second = work.commit();
     assert_eq!(fetch(&mirror, Some("main")).unwrap(), second);
-    assert_eq!(
-        mirror.subtree(&first, "a").unwrap(),
-        mirror.subtree(&second, "a").unwrap()
-    );
-    assert_eq!(mirror.subtree(&first, "b").unwrap(), None);
-    assert_eq!(
-        mirror.subtree(&second, "b").unwrap().unwrap(),
-        git(&work.dir, &["rev-parse", "HEAD:b"])
-    );
-    assert_ne!(
-        mirror.subtree(&first, ".").unwrap(),
-        mirror.subtree(&second, "").unwrap()
-    );
+    let difference = mirror.difference(&first, &second).unwrap();
+    assert!(difference.touches("b/main.tf") && difference.touches(".") && !difference.touches("a"));
+    let unknown = CommitId::new("1234567890123456789012345678901234567890");
+    assert!(mirror.difference(&unknown, &second).unwrap().touches("a"));
+    assert!(mirror.difference(&first, &unknown).is_err());
 
     git(&work.dir, &["reset", "-q", "--hard", first.as_str()]);
     work.write("c.tf", "# rewritten\n");
