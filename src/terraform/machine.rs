@@ -19,7 +19,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Asks the kernel: the limit of the control group (version 2, all the way up), else all memory.
+    /// Asks the kernel: the limit of the control group (all the way up, version 2 or 1), else all memory.
     pub fn read() -> Self {
         Self::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"))
     }
@@ -58,18 +58,28 @@ fn total(proc: &Path) -> Option<u64> {
 /// The smallest limit of the group and those above it.
 fn cgroup_limit(proc: &Path, cgroups: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(proc.join("self/cgroup")).ok()?;
-    let group = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let own = cgroups.join(group);
-    let limits = own
-        .ancestors()
-        .take_while(|dir| dir.starts_with(cgroups))
-        .filter_map(|dir| {
-            std::fs::read_to_string(dir.join("memory.max"))
-                .ok()?
-                .trim()
-                .parse()
-                .ok()
-        });
+    let limits = text.lines().filter_map(|line| {
+        let (_, group) = line.split_once(':')?;
+        match group.split_once(":/")? {
+            ("", group) => smallest(cgroups, group, "memory.max"),
+            (kinds, group) if kinds.split(',').any(|kind| kind == "memory") => {
+                smallest(&cgroups.join("memory"), group, "memory.limit_in_bytes")
+            }
+            _ => None,
+        }
+    });
+    limits.min()
+}
+
+/// A container may see its own group as the root of all, by whatever name the host knows it: what is
+/// not there is passed over.
+fn smallest(root: &Path, group: &str, file: &str) -> Option<u64> {
+    let own = root.join(group);
+    let above = own.ancestors().take_while(|dir| dir.starts_with(root));
+    let limits = above.filter_map(|dir| {
+        let text = std::fs::read_to_string(dir.join(file)).ok()?;
+        text.trim().parse().ok()
+    });
     limits.min()
 }
 
@@ -104,6 +114,19 @@ mod tests {
         assert_eq!(read(), of(4 << 30));
         write(&groups, "system.slice/mooring/memory.max", "1073741824\n");
         assert_eq!(read(), of(1 << 30));
+        write(
+            &proc,
+            "self/cgroup",
+            "9:cpu:/\n4:hugetlb,memory:/docker/4f\n",
+        );
+        write(&groups, "memory/memory.limit_in_bytes", "805306368\n");
+        assert_eq!(read(), of(768 << 20));
+        write(
+            &groups,
+            "memory/docker/4f/memory.limit_in_bytes",
+            "536870912\n",
+        );
+        assert_eq!(read(), of(512 << 20));
     }
 
     #[test]
