@@ -78,7 +78,7 @@ struct Shared {
     copy: MirrorTree,
     scratch: CheckDir,
     states: States,
-    /// For the Go runtime of engines.
+    /// For the Go runtime of engines, once it is known how many run at once.
     runtime: Vec<(&'static str, String)>,
     cancel: CancellationToken,
 }
@@ -90,7 +90,7 @@ pub async fn check(
     progress: UnboundedSender<Progress>,
     cancel: CancellationToken,
 ) -> Result<Vec<StackCheck>, Failure> {
-    let shared = Arc::new(prepare(request, cancel).await?);
+    let mut shared = prepare(request, cancel).await?;
     let root = shared.root.clone();
     let cache = only(&root, &shared.request.cache);
     let found = blocking(move || discover(&root, &cache, None)).await?;
@@ -106,7 +106,10 @@ pub async fn check(
         .filter(|found| wanted(&found.dir))
         .collect();
     let _gone = progress.send(Progress::Found(found.len()));
-    let places = Arc::new(Semaphore::new(shared.request.jobs.max(1)));
+    let at_once = shared.request.jobs.min(found.len()).max(1);
+    shared.runtime = Machine::read().go_runtime(at_once);
+    let shared = Arc::new(shared);
+    let places = Arc::new(Semaphore::new(at_once));
     let mut looks = JoinSet::new();
     for found in found {
         let (shared, places, progress) = (shared.clone(), places.clone(), progress.clone());
@@ -187,7 +190,7 @@ async fn prepare(mut request: Request, cancel: CancellationToken) -> Result<Shar
     Ok(Shared {
         copy: MirrorTree::new(&tree, &root, &request.cache),
         states: States::default(),
-        runtime: Machine::read().go_runtime(request.jobs),
+        runtime: Vec::new(),
         key: DigestKey::new(random_key().map_err(|error| no_cache(&request.cache, &error))?),
         request,
         root,

@@ -16,6 +16,8 @@ const PROCESSES: u64 = 4;
 pub struct Machine {
     /// Memory for runs, in bytes; none if the kernel does not tell.
     pub memory: Option<u64>,
+    /// Processors that may be used; 0 if the kernel does not tell.
+    pub processors: usize,
 }
 
 impl Machine {
@@ -29,20 +31,27 @@ impl Machine {
         let least = limits.into_iter().flatten().min();
         Self {
             memory: least.map(|bytes| bytes.saturating_sub(OWN) / 100 * FOR_RUNS),
+            processors: std::thread::available_parallelism().map_or(0, usize::from),
         }
     }
 
     /// Variables for the Go runtime of engines, of which so many run at once: with memory to spare
-    /// they collect less garbage, and none uses more than its share.
+    /// they collect less garbage, and none uses more than its share; none has more threads at work
+    /// than its share of the processors, since those that look for work use them too.
     pub fn go_runtime(&self, jobs: usize) -> Vec<(&'static str, String)> {
-        let jobs = u64::try_from(jobs.max(1)).unwrap_or(u64::MAX);
-        match self.memory.map(|memory| memory / jobs) {
-            Some(share) if share >= TUNED_FROM => vec![
-                ("GOGC", "400".to_owned()),
-                ("GOMEMLIMIT", (share / PROCESSES).to_string()),
-            ],
-            _ => Vec::new(),
+        let jobs = jobs.max(1);
+        let mut variables = Vec::new();
+        if self.processors > 0 {
+            let threads = (self.processors / jobs).max(1);
+            variables.push(("GOMAXPROCS", threads.to_string()));
         }
+        let jobs = u64::try_from(jobs).unwrap_or(u64::MAX);
+        let share = self.memory.map(|memory| memory / jobs);
+        if let Some(share) = share.filter(|share| *share >= TUNED_FROM) {
+            variables.push(("GOGC", "400".to_owned()));
+            variables.push(("GOMEMLIMIT", (share / PROCESSES).to_string()));
+        }
+        variables
     }
 }
 
@@ -130,13 +139,17 @@ mod tests {
     }
 
     #[test]
-    fn engines_are_tuned_only_where_there_is_memory_for_it() {
+    fn engines_are_tuned_to_their_share() {
         let machine = Machine {
             memory: Some(8 << 30),
+            processors: 8,
         };
-        let tuned = machine.go_runtime(4);
-        assert_eq!(tuned[1], ("GOMEMLIMIT", (512_u64 << 20).to_string()));
-        assert!(machine.go_runtime(32).is_empty());
+        let tuned = |jobs| machine.go_runtime(jobs);
+        let limit = |bytes: u64| ("GOMEMLIMIT", bytes.to_string());
+        let threads = |threads: &str| ("GOMAXPROCS", threads.to_owned());
+        let less_garbage = ("GOGC", "400".to_owned());
+        assert_eq!(tuned(4), [threads("2"), less_garbage, limit(512 << 20)]);
+        assert_eq!(tuned(32), [threads("1")]);
         assert!(Machine::default().go_runtime(1).is_empty());
     }
 }

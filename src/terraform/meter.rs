@@ -1,6 +1,7 @@
 //! What an engine and its providers use: processor time when each command has ended, memory while it
 //! runs. Where the kernel does not tell, nothing is known, and nothing is concluded.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,8 +13,6 @@ use crate::domain::cost::Spent;
 const TICKS: u64 = 100;
 /// Between two looks at the memory of a command.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Deeper than engine, provider and what that may start nothing is looked for.
-const DEEPEST: u32 = 4;
 
 /// Counts for all commands of one run.
 #[derive(Debug, Default)]
@@ -31,15 +30,16 @@ impl Meter {
         }
     }
 
-    /// Looks at the memory of a process and those that it started, again and again, until dropped.
+    /// Looks at the memory of a process that leads a group and of those in it, again and again, until
+    /// dropped.
     pub(super) async fn watch(&self, pid: Option<Pid>) {
         let Some(pid) = pid.map(|pid| pid.as_raw_nonzero().get()) else {
             return std::future::pending().await;
         };
+        let mut group = Group::led_by(pid);
         loop {
             tokio::time::sleep(INTERVAL).await;
-            self.peak_bytes
-                .fetch_max(memory(pid, DEEPEST), Ordering::Relaxed);
+            self.peak_bytes.fetch_max(group.memory(), Ordering::Relaxed);
         }
     }
 
@@ -52,43 +52,73 @@ impl Meter {
     }
 }
 
-/// Memory of a process and what it started, in bytes, without pages of files, which they share.
-fn memory(pid: i32, depth: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let anonymous = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
-    let own = anonymous
-        .and_then(|kib| kib.parse::<u64>().ok())
-        .unwrap_or(0)
-        << 10;
-    if depth == 0 {
-        return own;
+/// A process and what it started, which stays in its group. They are found by going over all
+/// processes, each of which is asked once for its group: to ask the threads of a process for its
+/// children (`/proc/PID/task`) makes the kernel work for each thread that ends, a fifth of what a plan
+/// costs.
+struct Group {
+    leader: i32,
+    /// Every process, and whether it is one of the group.
+    known: HashMap<i32, bool>,
+}
+
+impl Group {
+    fn led_by(leader: i32) -> Self {
+        Self {
+            leader,
+            known: HashMap::from([(leader, true)]),
+        }
     }
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let children = threads.flat_map(|thread| {
-        let listed = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-        let pids = listed.split_whitespace().map(str::parse::<i32>);
-        pids.flatten().collect::<Vec<_>>()
-    });
-    own + children.map(|child| memory(child, depth - 1)).sum::<u64>()
+
+    /// What all of them use now, in bytes, without pages of files, which they share.
+    fn memory(&mut self) -> u64 {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let running: HashSet<i32> = entries
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        self.known.retain(|pid, _| running.contains(pid));
+        let mut bytes = 0;
+        for pid in running {
+            let is_one = *self
+                .known
+                .entry(pid)
+                .or_insert_with(|| group_of(pid) == Some(self.leader));
+            if is_one {
+                bytes += anonymous(pid).unwrap_or(0);
+            }
+        }
+        bytes
+    }
+}
+
+fn anonymous(pid: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
+}
+
+fn group_of(pid: i32) -> Option<i32> {
+    fields(pid)?.get(2)?.parse().ok()
 }
 
 /// Processor time of a process and of those that it waited for, from the accounts of the kernel
 /// (proc_pid_stat(5): utime, stime, cutime, cstime).
 fn cpu_ms(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks: u64 = fields
+    let ticks: u64 = fields(pid)?
         .get(11..15)?
         .iter()
         .filter_map(|field| field.parse::<u64>().ok())
         .sum();
     Some(ticks * 1000 / TICKS)
+}
+
+/// The fields of proc_pid_stat(5) after the name of the program.
+fn fields(pid: i32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    Some(after_name.split_whitespace().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
