@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::domain::alert::AlertKind;
 use crate::domain::check::StackCheck;
-use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Severity, Verdict};
+use crate::domain::glance::Glance;
 use crate::domain::ids::StackId;
 use crate::domain::near::near;
 use crate::domain::pause::Pause;
@@ -139,12 +139,8 @@ impl Filter {
         Ok(filter)
     }
 
-    fn fits(&self, view: &StackView) -> bool {
-        let record = &view.record;
-        let (id, source) = (record.id.as_str(), Some(&record.source));
-        let which = &self.which;
-        which.fits(id, source, &record.labels, &record.owners)
-            && self.verdict.is_none_or(|verdict| verdict == view.verdict)
+    fn fits(&self, stack: &Glance, verdict: Verdict) -> bool {
+        stack.is_in(&self.which) && self.verdict.is_none_or(|wanted| wanted == verdict)
     }
 }
 
@@ -154,9 +150,8 @@ pub(super) async fn list(
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, ApiError> {
     let filter = Filter::read(query)?;
-    let mut stacks = api.handle.stacks().await?;
-    let counts = VerdictCounts::of(stacks.iter().map(|stack| stack.verdict));
-    stacks.retain(|stack| filter.fits(stack));
+    let chosen = |stack: &Glance, verdict| filter.fits(stack, verdict);
+    let (counts, stacks) = api.handle.stacks(chosen).await?;
     let sources: Vec<SourceDto> = api
         .handle
         .sources()
@@ -232,11 +227,11 @@ async fn explained(api: &Api, refusal: Refusal) -> ApiError {
 
 /// There is no such stack, but perhaps one that is called like it.
 pub(super) async fn unknown(api: &Api, id: &StackId) -> ApiError {
-    let stacks = match api.handle.stacks().await {
+    let stacks = match api.handle.stack_ids().await {
         Ok(stacks) => stacks,
         Err(error) => return error.into(),
     };
-    let known = stacks.iter().map(|stack| stack.record.id.as_str());
+    let known = stacks.iter().map(StackId::as_str);
     let near = near(id.as_str(), known);
     ApiError::UnknownStack {
         asked: id.to_string(),

@@ -30,6 +30,7 @@ pub mod document;
 pub mod effect;
 pub mod failure;
 pub mod finding;
+pub mod glance;
 pub mod guard;
 #[cfg(test)]
 mod heal_tests;

@@ -228,10 +228,21 @@ impl StackRecord {
 
     /// The verdict to show: an old one is `unknown`, never in sync.
     pub fn verdict(&self, now: Timestamp) -> Verdict {
-        match (&self.last, self.checked_at) {
-            (Some(last), Some(at)) if now.duration_since(at) <= self.max_age => last.verdict,
-            _ => Verdict::Unknown,
-        }
+        let last = self.last.as_ref().map(|last| last.verdict);
+        verdict_at(last, self.checked_at, self.max_age, now)
+    }
+}
+
+/// What a look of then says now: nothing any more if it is too old.
+pub(super) fn verdict_at(
+    last: Option<Verdict>,
+    checked_at: Option<Timestamp>,
+    max_age: SignedDuration,
+    now: Timestamp,
+) -> Verdict {
+    match (last, checked_at) {
+        (Some(last), Some(at)) if now.duration_since(at) <= max_age => last,
+        _ => Verdict::Unknown,
     }
 }
 

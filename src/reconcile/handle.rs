@@ -10,7 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::artifacts::{ArtifactError, ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{Acknowledgement, Alert};
 use crate::domain::audit::{Action, Entry, Head, NewAudit};
+use crate::domain::counts::VerdictCounts;
 use crate::domain::finding::{Origin, Severity, Verdict};
+use crate::domain::glance::Glance;
 use crate::domain::identity::Identity;
 use crate::domain::ids::{MessageId, RequestId, RunId, SnapshotId, StackId, TokenId};
 use crate::domain::outlook::Outlook;
@@ -305,20 +307,37 @@ impl Handle {
         answer.await.map_err(|_| Refusal::Stopping)?
     }
 
-    /// Every tracked stack.
-    pub async fn stacks(&self) -> Result<Vec<StackView>, StoreError> {
+    /// Tracked stacks: all of them at a glance, and everything about those that are chosen.
+    pub async fn stacks(
+        &self,
+        is_chosen: impl Fn(&Glance, Verdict) -> bool,
+    ) -> Result<(VerdictCounts, Vec<StackView>), StoreError> {
         let mut alerts: BTreeMap<StackId, Vec<Alert>> = BTreeMap::new();
         for alert in self.context.store.open_alerts(None).await? {
             alerts.entry(alert.stack.clone()).or_default().push(alert);
         }
-        let records = self.context.store.stacks().await?;
-        let tracked = records.into_iter().filter(|record| record.tracked);
-        Ok(tracked
-            .map(|record| {
-                let own = alerts.remove(&record.id).unwrap_or_default();
-                self.view(record, own)
-            })
-            .collect())
+        let now = self.context.now();
+        let mut verdicts = Vec::new();
+        let choose = |stack: &Glance| {
+            stack.tracked && {
+                let verdict = stack.verdict(now);
+                verdicts.push(verdict);
+                is_chosen(stack, verdict)
+            }
+        };
+        let chosen = self.context.store.choose(choose).await?.into_iter();
+        let views = chosen.map(|record| {
+            let own = alerts.remove(&record.id).unwrap_or_default();
+            self.view(record, own)
+        });
+        let views = views.collect();
+        Ok((VerdictCounts::of(verdicts.into_iter()), views))
+    }
+
+    /// The ids of tracked stacks.
+    pub async fn stack_ids(&self) -> Result<Vec<StackId>, StoreError> {
+        let tracked = |stack: Glance| stack.tracked.then_some(stack.id);
+        self.context.store.each_glance(tracked).await
     }
 
     /// What there is to count of every tracked stack: its verdict now, and its findings that are not

@@ -63,7 +63,7 @@ async fn remove_artifacts(context: &Context) {
 
 /// Snapshots that have had their time go; those that the bucket lacks are sent again.
 async fn tend_snapshots(context: &Context) {
-    let stacks = match context.store.each_stack(|record| Some(record.id)).await {
+    let stacks = match context.store.each_glance(|stack| Some(stack.id)).await {
         Ok(stacks) => stacks,
         Err(error) => return tracing::error!("cannot tell whose snapshots there are: {error}"),
     };

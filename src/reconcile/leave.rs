@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::alert::Resolution;
+use crate::domain::glance::Glance;
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::run::{Outcome, RunState};
 use crate::domain::source::SourceRecord;
@@ -19,11 +20,10 @@ use super::{news, source_alert, vote};
 /// Takes leave of every stack that the database has and the source no longer does.
 pub(super) async fn leave(context: &Context, update: &SourceUpdate) -> Result<(), StoreError> {
     let present: BTreeSet<&StackId> = update.stacks.iter().map(|stack| &stack.id).collect();
-    let is_gone = |record: &StackRecord| {
-        record.tracked && record.source == update.source && !present.contains(&record.id)
+    let is_gone = |stack: &Glance| {
+        stack.tracked && stack.source == update.source && !present.contains(&stack.id)
     };
-    let gone = |record: StackRecord| Some(record).filter(is_gone);
-    for record in context.store.each_stack(gone).await? {
+    for record in context.store.choose(is_gone).await? {
         untrack(context, record).await?;
     }
     Ok(())
@@ -45,9 +45,8 @@ pub async fn retire(context: &Context) -> Result<(), StoreError> {
         .iter()
         .map(|source| &source.name)
         .collect();
-    let is_gone = |record: &StackRecord| record.tracked && !configured.contains(&record.source);
-    let gone = |record: StackRecord| Some(record).filter(is_gone);
-    for record in context.store.each_stack(gone).await? {
+    let is_gone = |stack: &Glance| stack.tracked && !configured.contains(&stack.source);
+    for record in context.store.choose(is_gone).await? {
         untrack(context, record).await?;
     }
     for source in context.store.sources().await? {

@@ -9,6 +9,7 @@ use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Verdict;
+use crate::domain::glance::Glance;
 use crate::domain::ids::StackId;
 use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Situation, tell};
@@ -40,8 +41,8 @@ pub async fn watch(context: Arc<Context>) {
 
 pub(super) async fn round(context: &Context) -> Result<(), StoreError> {
     let now = context.now();
-    let overdue = |record: StackRecord| is_overdue(&record, now).then_some(record.id);
-    for stack in context.store.each_stack(overdue).await? {
+    let overdue = |glance: Glance| glance.is_overdue(now).then_some(glance.id);
+    for stack in context.store.each_glance(overdue).await? {
         alert(context, &stack, now).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 
 use super::row::{Columns, json};
 use super::{Store, StoreError};
+use crate::domain::glance::Glance;
 use crate::domain::ids::StackId;
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::stack::StackRecord;
@@ -29,6 +30,33 @@ impl Store {
         &self,
         mut take: impl FnMut(StackRecord) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
+        self.each_row(|row| Ok(take(read(row)?))).await
+    }
+
+    /// The same, of what can be seen at a glance, which takes a fraction of the time.
+    pub async fn each_glance<T>(
+        &self,
+        mut take: impl FnMut(Glance) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.each_row(|row| Ok(take(glance(row)?))).await
+    }
+
+    /// The stacks that are chosen at a glance, by id.
+    pub async fn choose(
+        &self,
+        mut is_chosen: impl FnMut(&Glance) -> bool,
+    ) -> Result<Vec<StackRecord>, StoreError> {
+        let choose = |row: &AnyRow| match is_chosen(&glance(row)?) {
+            true => read(row).map(Some),
+            false => Ok(None),
+        };
+        self.each_row(choose).await
+    }
+
+    async fn each_row<T>(
+        &self,
+        mut take: impl FnMut(&AnyRow) -> Result<Option<T>, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut taken = Vec::new();
         let mut last = String::new();
         loop {
@@ -47,7 +75,7 @@ impl Store {
             }
             .text("id")?;
             for row in &rows {
-                taken.extend(take(read(row)?));
+                taken.extend(take(row)?);
             }
         }
     }
@@ -98,6 +126,10 @@ impl Store {
 }
 
 fn read(row: &AnyRow) -> Result<StackRecord, StoreError> {
+    Columns { table: TABLE, row }.json("record")
+}
+
+fn glance(row: &AnyRow) -> Result<Glance, StoreError> {
     Columns { table: TABLE, row }.json("record")
 }
 

@@ -1,0 +1,90 @@
+//! A stack at a glance: what it is chosen by, read without all the rest that is known of it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::finding::Verdict;
+use super::ids::{SourceName, StackId};
+use super::selection::Selection;
+use super::stack::verdict_at;
+
+/// A part of a [`StackRecord`](super::stack::StackRecord), as that is written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Glance {
+    /// Its id.
+    pub id: StackId,
+    /// The source it belongs to.
+    pub source: SourceName,
+    /// Labels from the configuration.
+    pub labels: BTreeMap<String, String>,
+    /// Who owns its directory, as the repository says.
+    #[serde(default)]
+    pub owners: Vec<String>,
+    /// Whether it is still in the source.
+    pub tracked: bool,
+    max_age: SignedDuration,
+    checked_at: Option<Timestamp>,
+    last: Option<LastLook>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct LastLook {
+    verdict: Verdict,
+}
+
+impl Glance {
+    /// The verdict as it stands now.
+    pub fn verdict(&self, now: Timestamp) -> Verdict {
+        let last = self.last.as_ref().map(|last| last.verdict);
+        verdict_at(last, self.checked_at, self.max_age, now)
+    }
+
+    /// Whether it is among the stacks that are meant.
+    pub fn is_in(&self, which: &Selection) -> bool {
+        let source = Some(&self.source);
+        which.fits(self.id.as_str(), source, &self.labels, &self.owners)
+    }
+
+    /// Whether it was looked at once, and too long ago.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.tracked && self.last.is_some() && self.verdict(now) == Verdict::Unknown
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::pattern::NamePattern;
+    use crate::domain::stack::StackRecord;
+    use crate::domain::testing::check;
+
+    #[test]
+    fn a_glance_says_what_the_record_says() {
+        let then = Timestamp::UNIX_EPOCH;
+        let (id, source) = (StackId::new("infra/web"), SourceName::new("infra"));
+        let labels = BTreeMap::from([("team".to_owned(), "web".to_owned())]);
+        let (dir, workspace) = ("web".to_owned(), "default".to_owned());
+        let mut record = StackRecord::new(id, source, dir, workspace, labels, then);
+        let glance = |record: &StackRecord| -> Glance {
+            serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap()
+        };
+        let late = then + record.max_age + SignedDuration::from_secs(1);
+        assert_eq!(glance(&record).verdict(then), Verdict::Unknown);
+        assert!(!glance(&record).is_overdue(late), "never looked at");
+        record.observe(check(vec![]), then);
+        for now in [then, late] {
+            assert_eq!(glance(&record).verdict(now), record.verdict(now));
+        }
+        assert!(glance(&record).is_overdue(late));
+        let wanted = |team: &str| Selection {
+            labels: [("team".to_owned(), NamePattern::parse(team).unwrap())].into(),
+            ..Selection::default()
+        };
+        assert!(glance(&record).is_in(&wanted("w*")) && !glance(&record).is_in(&wanted("db")));
+        record.tracked = false;
+        assert!(!glance(&record).is_overdue(late));
+    }
+}
