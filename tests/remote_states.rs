@@ -237,6 +237,24 @@ fn values_come_from_locals_defaults_and_files_beside() {
 }
 
 #[test]
+fn settings_may_be_put_together() {
+    let code = "locals {\n  common = { bucket = \"states\", key = \"other\", profile = var.p }\n  \
+                circle = merge(local.circle, local.circle)\n}\n\
+                data \"terraform_remote_state\" \"a\" {\n  backend = \"s3\"\n  config = \
+                merge(local.common, { key = \"net\" })\n}\n\
+                data \"terraform_remote_state\" \"b\" {\n  backend = \"s3\"\n  config = local.circle\n}\n\
+                data \"terraform_remote_state\" \"c\" {\n  backend = \"s3\"\n  config = \
+                merge({ key = \"db\", bucket = \"states\" }, var.more)\n}\n";
+    let root = tree(&[
+        ("app/main.tf", &(s3("app") + code)),
+        ("db/main.tf", &s3("db")),
+        ("net/main.tf", &s3("net")),
+        ("other/main.tf", &s3("other")),
+    ]);
+    assert_eq!(needs(&root), ["app: net"]);
+}
+
+#[test]
 fn what_a_module_reads_counts_for_each_of_its_callers() {
     let call = |key: &str, more: &str| {
         format!("module \"m\" {{\n  source = \"../modules/outer\"\n  key = {key}\n}}\n{more}")

@@ -300,21 +300,33 @@ fn a_stack_file_is_told_with_the_units_that_it_would_make() {
 
 #[test]
 fn units_below_what_is_excluded_are_not_reported() {
+    let stack = "unit \"a\" {\n  source = \"x\"\n  path = \"a\"\n}\n";
     let root = tree(&[
-        (
-            "old/terragrunt.stack.hcl",
-            "unit \"a\" {\n  source = \"x\"\n  path = \"a\"\n}\n",
-        ),
+        ("old/terragrunt.stack.hcl", stack),
         ("old/b/terragrunt.hcl", &source("../../m")),
         ("live/terragrunt.hcl", &source("tfr:///x/y/z")),
-        ("m/main.tf", &(PARTIAL.to_owned() + RESOURCE)),
+        ("live/made/terragrunt.stack.hcl", stack),
+        ("live/made/.terragrunt-stack/a/terragrunt.hcl", ""),
+        (
+            "m/main.tf",
+            "terraform {\n  backend \"s3\" {}\n}\nresource \"terraform_data\" \"x\" {}\n",
+        ),
     ]);
-    let exclude: GlobSet = GlobSetBuilder::new()
-        .add(Glob::new("old").unwrap())
-        .build()
-        .unwrap();
-    let all = discover(root.path(), &exclude, None).unwrap();
-    assert_eq!(marks(&all), [("live", &Mark::Terragrunt)]);
+    let dirs = |patterns: &[&str]| {
+        let mut exclude = GlobSetBuilder::new();
+        for pattern in patterns {
+            exclude.add(Glob::new(pattern).unwrap());
+        }
+        let found = discover(root.path(), &exclude.build().unwrap(), None).unwrap();
+        let dirs = found.into_iter().map(|found| found.dir);
+        dirs.collect::<Vec<_>>()
+    };
+    let made = "live/made/.terragrunt-stack/a";
+    assert_eq!(dirs(&["old"]), ["live", "live/made", made]);
+    assert_eq!(
+        dirs(&["old", "**/.terragrunt-stack"]),
+        ["live", "live/made"]
+    );
 }
 
 #[test]

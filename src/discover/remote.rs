@@ -7,8 +7,9 @@ use super::states::{Given, Index, Module, State, implicit};
 use super::survey::Survey;
 use super::{Found, Mark, values};
 
-/// Calls of modules that are followed from one stack: they may lead in circles, or branch without end.
-const MOST_CALLS: u32 = 1000;
+/// Calls and data sources that are looked at for one stack: calls may lead in circles, or branch
+/// without end.
+const MOST: u32 = 1000;
 
 impl Survey {
     /// For each stack the directories whose states it or a module of it reads.
@@ -37,7 +38,7 @@ impl Survey {
                 survey: self,
                 reading: &reading,
                 stack: dir,
-                left: MOST_CALLS,
+                left: MOST,
                 states: Vec::new(),
             };
             reader.module(dir, &values::given(dir, &directory));
@@ -97,10 +98,6 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn module(&mut self, dir: &Path, given: &Given) {
-        let Some(left) = self.left.checked_sub(1) else {
-            return;
-        };
-        self.left = left;
         let directory = self.survey.directory(dir);
         let facts = &directory.facts;
         let module = Module {
@@ -110,14 +107,27 @@ impl Reader<'_> {
             dir,
             stack: self.stack,
         };
-        let remotes = facts.remotes.iter();
-        self.states
-            .extend(remotes.filter_map(|remote| remote.state(&module)));
+        for remote in &facts.remotes {
+            if self.is_over() {
+                return;
+            }
+            self.states.extend(remote.state(&module));
+        }
         for call in &facts.modules {
             let called = self.survey.module(dir, &call.source);
             if let Some(called) = called.filter(|called| self.reading.contains(called)) {
+                if self.is_over() {
+                    return;
+                }
                 self.module(&called, &call.arguments(&module));
             }
         }
+    }
+
+    /// Counts what is looked at.
+    fn is_over(&mut self) -> bool {
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or_default();
+        left.is_none()
     }
 }

@@ -103,21 +103,7 @@ impl Remote {
     /// The state that it reads, if that is known.
     pub(super) fn state(&self, module: &Module<'_>) -> Option<State> {
         let kind = self.kind.text(module)?;
-        let settings: Settings = match module.object(&self.config) {
-            Some(members) => {
-                let members = members.iter();
-                members
-                    .map(|(name, term)| (name.clone(), known(term, module)))
-                    .collect()
-            }
-            None => match self.config.value(module, &Fuel::full())? {
-                Literal::Object(members) => {
-                    let members = members.into_iter();
-                    members.map(|(name, value)| (name, Some(value))).collect()
-                }
-                _ => return None,
-            },
-        };
+        let settings = module.settings(&self.config, &Fuel::full())?;
         let state = state(&kind, &settings, module.stack)?;
         let workspace = match &self.workspace {
             Some(workspace) => workspace.text(module),
@@ -168,20 +154,35 @@ pub(super) struct Module<'a> {
 }
 
 impl Module<'_> {
-    /// The object that a term is, or that the local value is that it names.
-    fn object<'a>(&'a self, term: &'a Term) -> Option<&'a BTreeMap<String, Term>> {
-        match term {
-            Term::Object(members) => Some(members),
+    /// The members of an object that is written, called by a name or put together of such ones: some
+    /// of them may be known where others are not.
+    fn settings(&self, term: &Term, fuel: &Fuel) -> Option<Settings> {
+        fuel.inside(|| match term {
+            Term::Object(members) => {
+                let members = members.iter();
+                let known = members.map(|(name, term)| (name.clone(), term.value(self, fuel)));
+                Some(known.collect())
+            }
+            Term::Call(function, parts) if function == "merge" => {
+                let parts = parts.iter().map(|part| self.settings(part, fuel));
+                let parts: Option<Vec<Settings>> = parts.collect();
+                parts.map(|parts| parts.into_iter().flatten().collect())
+            }
             Term::Name(path) => match path.as_slice() {
-                [local, name] if local == "local" => match self.locals.get(name)? {
-                    Term::Object(members) => Some(members),
-                    _ => None,
-                },
-                _ => None,
+                [kind, name] if kind == "local" => self.settings(self.locals.get(name)?, fuel),
+                _ => members_of(self.name(path, fuel)?),
             },
-            _ => None,
-        }
+            _ => members_of(term.value(self, fuel)?),
+        })
     }
+}
+
+fn members_of(value: Literal) -> Option<Settings> {
+    let Literal::Object(members) = value else {
+        return None;
+    };
+    let members = members.into_iter();
+    Some(members.map(|(name, value)| (name, Some(value))).collect())
 }
 
 impl Scope for Module<'_> {

@@ -15,7 +15,8 @@ use crate::domain::failure::{Failure, FailureKind};
 
 /// Directories are known by their real path.
 pub(super) struct Survey {
-    pub(super) root: PathBuf,
+    root: PathBuf,
+    exclude: GlobSet,
     places: Vec<walk::Place>,
     read: HashMap<PathBuf, Rc<Directory>>,
 }
@@ -34,6 +35,7 @@ impl Survey {
         let places = walk::walk(&root, exclude).map_err(|error| missing(&root, &error))?;
         Ok(Self {
             root,
+            exclude: exclude.clone(),
             places,
             read: HashMap::new(),
         })
@@ -77,14 +79,10 @@ impl Survey {
                 Some((place.real.clone(), self.judge(place, is_called, &others)?))
             })
             .collect();
-        let excluded = places.iter().filter(|place| place.excluded);
-        let excluded: HashSet<&Path> = excluded.map(|place| place.real.as_path()).collect();
         for (dir, unit) in others.units.iter() {
-            let is_out = dir.ancestors().any(|above| excluded.contains(above));
-            let shown = paths::relative(&self.root, dir).filter(|_| !is_out);
+            let shown = paths::relative(&self.root, dir).filter(|shown| !self.excludes(shown));
             if let Some(shown) = shown
                 && !found.contains_key(dir)
-                && !dir.exists()
             {
                 found.insert(dir.to_owned(), self.unit(dir, shown, unit));
             }
@@ -96,6 +94,12 @@ impl Survey {
         let mut found: Vec<Found> = found.map(|(_, found)| found).collect();
         found.sort_by(|a, b| a.dir.cmp(&b.dir));
         Ok(found)
+    }
+
+    /// Whether a directory that was not walked matches an exclusion, or one above it does.
+    fn excludes(&self, dir: &str) -> bool {
+        let mut above = Path::new(dir).ancestors();
+        above.any(|above| self.exclude.is_match(above))
     }
 
     fn others(&mut self, places: &[walk::Place]) -> Others {

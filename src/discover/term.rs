@@ -77,7 +77,7 @@ impl Fuel {
     }
 
     /// One step further in; what is found there comes back.
-    fn inside<T>(&self, look: impl FnOnce() -> Option<T>) -> Option<T> {
+    pub(super) fn inside<T>(&self, look: impl FnOnce() -> Option<T>) -> Option<T> {
         self.steps.set(self.steps.get().checked_sub(1)?);
         let depth = self.depth.get();
         self.depth.set(depth.checked_sub(1)?);

@@ -90,7 +90,7 @@ impl Stacks {
         let mut needs: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
         let tagged = self.tagged();
         for (dir, stack) in &self.stacks {
-            let named = |list: &'_ [String]| -> Vec<&Path> {
+            let named = |list: &[String]| -> Vec<&Path> {
                 let all = list.iter().flat_map(|one| self.named(dir, one, &tagged));
                 all.filter(|other| *other != dir).collect()
             };
@@ -159,10 +159,9 @@ impl Stacks {
     }
 
     fn skips(&self, dir: &Path) -> bool {
-        let inside = dir
-            .ancestors()
-            .take_while(|above| above.starts_with(&self.root));
-        inside.into_iter().any(|above| above.join(SKIPPED).exists())
+        dir.ancestors()
+            .take_while(|above| above.starts_with(&self.root))
+            .any(|above| above.join(SKIPPED).exists())
     }
 }
 

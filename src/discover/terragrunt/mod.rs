@@ -122,8 +122,9 @@ impl Unit {
     }
 }
 
-const HINT: &str = "leave it out (`exclude` of the source, `--stack` of a check), or have Terragrunt's work done in the \
-                    repository: root modules whose own files name backend, providers and values";
+const HINT: &str = "leave it out (`exclude` of the source, `--stack` of a check), or have Terragrunt's \
+                    work done in the repository: root modules whose own files name backend, \
+                    providers and values";
 
 fn unit_problem() -> Failure {
     Failure::new(
