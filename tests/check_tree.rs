@@ -224,6 +224,56 @@ fn remote_execution_is_refused_before_init() {
 }
 
 #[test]
+fn a_tree_of_terragrunt_says_what_is_not_planned() {
+    let unit = "include \"root\" {\n  path = find_in_parent_folders(\"root.hcl\")\n}\n\
+                terraform {\n  source = \"../../modules/web\"\n}\n";
+    let desk = Desk::new(&[
+        ("tree/live/root.hcl", "locals {}\n"),
+        ("tree/live/api/terragrunt.hcl", unit),
+        ("tree/live/web/terragrunt.hcl", unit),
+        (
+            "tree/modules/web/main.tf",
+            "terraform {\n  backend \"s3\" {}\n}\n",
+        ),
+    ]);
+    let output = desk.run(&["check", "tree"]);
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout), @r"
+    live/api  failed
+      error[unsupported]:
+        this is a unit of Terragrunt, which Mooring does not run: what Terraform would be told is not in
+        its files
+      hint: leave it out (`exclude` of the source, `--stack` of a check), or have Terragrunt's work done
+      in the repository: root modules whose own files name backend, providers and values
+      decision: refuse: the plan failed or is incomplete
+
+    live/web  failed
+      error[unsupported]:
+        this is a unit of Terragrunt, which Mooring does not run: what Terraform would be told is not in
+        its files
+      hint: leave it out (`exclude` of the source, `--stack` of a check), or have Terragrunt's work done
+      in the repository: root modules whose own files name backend, providers and values
+      decision: refuse: the plan failed or is incomplete
+
+    2 stacks: 2 failed
+    ");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(told.trim(), "");
+    assert_eq!(desk.calls("plan") + desk.calls("init"), 0);
+    desk.write("tree/own/main.tf", DATA);
+    let report = desk.json("tree");
+    let refused = |dir| (dir, "failed", "unsupported");
+    assert_eq!(
+        stacks(&report),
+        [
+            refused("live/api"),
+            refused("live/web"),
+            ("own", "pending", "")
+        ]
+    );
+}
+
+#[test]
 fn two_stacks_on_one_state_both_fail() {
     let desk = Desk::new(&[("tree/c/main.tf", DATA)]);
     let shared = desk.path("shared.tfstate");

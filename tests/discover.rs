@@ -71,7 +71,7 @@ fn every_mark_is_seen_and_the_strongest_one_told() {
             "e/variables.tf",
             "variable \"x\" {}\noutput \"y\" { value = var.x }\n",
         ),
-        ("f/terragrunt.hcl", "terraform { source = \"../a\" }\n"),
+        ("f/terragrunt.hcl", "locals {}\n"),
         ("g/.hidden.tf", RESOURCE),
         ("h/tests/x.tftest.hcl", "provider \"aws\" {}\n"),
         (".hidden/main.tf", S3),

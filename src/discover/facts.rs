@@ -1,8 +1,10 @@
 //! What one file, and then one directory, says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Mark;
+use super::states::{Backend, Call, Remote};
+use super::term::Term;
 use crate::domain::failure::Failure;
 
 /// What a path in a configuration is relative to.
@@ -29,6 +31,15 @@ pub(super) struct Facts {
     /// Sources of local modules as written.
     pub(super) calls: BTreeSet<String>,
     pub(super) paths: BTreeSet<PathUse>,
+    /// Of what has none of an override: the first.
+    pub(super) backend: Option<Backend>,
+    /// The states of others that it reads.
+    pub(super) remotes: Vec<Remote>,
+    /// Calls of local modules.
+    pub(super) modules: Vec<Call>,
+    pub(super) locals: HashMap<String, Term>,
+    /// What variables are if nobody says.
+    pub(super) defaults: HashMap<String, Term>,
     /// Whether it may read what is not named here.
     pub(super) open: bool,
     pub(super) problem: Option<Failure>,
@@ -61,6 +72,11 @@ impl Facts {
         }
         self.calls.extend(other.calls);
         self.paths.extend(other.paths);
+        self.backend = self.backend.take().or(other.backend);
+        self.remotes.extend(other.remotes);
+        self.modules.extend(other.modules);
+        self.locals.extend(other.locals);
+        self.defaults.extend(other.defaults);
         self.open |= other.open;
         self.problem = self.problem.take().or(other.problem);
     }
@@ -73,11 +89,12 @@ pub(super) fn is_local(source: &str) -> bool {
 
 const fn strength(mark: &Mark) -> u8 {
     match mark {
-        Mark::Backend { .. } => 5,
-        Mark::Cloud => 4,
-        Mark::Provider => 3,
-        Mark::Resource => 2,
-        Mark::Module => 1,
-        Mark::Unknown => 0,
+        Mark::Backend { .. } => 6,
+        Mark::Cloud => 5,
+        Mark::Provider => 4,
+        Mark::Resource => 3,
+        Mark::Module => 2,
+        Mark::Unknown => 1,
+        Mark::Terragrunt | Mark::Terramate => 0,
     }
 }

@@ -6,8 +6,10 @@ use hcl_edit::template::Element;
 use hcl_edit::visit::{Visit, visit_expr, visit_func_call};
 
 use super::Mark;
-use super::facts::{Base, Facts, PathUse};
+use super::facts::{Base, Facts, PathUse, is_local};
 use super::paths;
+use super::states::{Backend, Call, Remote, attributes};
+use super::term::Term;
 
 /// Functions whose first argument is a path.
 pub(super) const FILE_FUNCTIONS: [&str; 12] = [
@@ -25,6 +27,9 @@ pub(super) const FILE_FUNCTIONS: [&str; 12] = [
     "abspath",
 ];
 
+/// The data source that reads another state.
+pub(super) const REMOTE_STATE: &str = "terraform_remote_state";
+
 /// What a parsed file says.
 pub(super) fn facts(body: &Body) -> Facts {
     let mut facts = Facts::default();
@@ -34,9 +39,24 @@ pub(super) fn facts(body: &Body) -> Facts {
             "provider" => facts.mark(Mark::Provider),
             "resource" => facts.mark(Mark::Resource),
             "module" => match source(block) {
-                Some(source) => facts.call(source),
+                Some(source) => {
+                    facts.call(source);
+                    if is_local(source) {
+                        facts.modules.push(Call::of(source, &block.body));
+                    }
+                }
                 None => facts.mark(Mark::Module),
             },
+            "data" if has_label(block, REMOTE_STATE) => {
+                facts.remotes.extend(Remote::of(&block.body));
+            }
+            "locals" => facts.locals.extend(attributes(&block.body)),
+            "variable" => {
+                let name = block.labels.first().map(|label| label.as_str().to_owned());
+                let default = block.body.get_attribute("default");
+                let default = name.zip(default.map(|default| Term::of(&default.value)));
+                facts.defaults.extend(default);
+            }
             _ => {}
         }
     }
@@ -63,16 +83,24 @@ pub(super) fn facts(body: &Body) -> Facts {
 fn terraform(block: &Block, facts: &mut Facts) {
     for inner in block.body.blocks() {
         match inner.ident.as_str() {
-            "backend" => facts.mark(Mark::Backend {
-                kind: inner
-                    .labels
-                    .first()
-                    .map_or_else(String::new, |label| label.as_str().to_owned()),
-            }),
+            "backend" => {
+                let backend = Backend::of(inner);
+                facts.mark(Mark::Backend {
+                    kind: backend.kind.clone(),
+                });
+                facts.backend = Some(backend);
+            }
             "cloud" => facts.mark(Mark::Cloud),
             _ => {}
         }
     }
+}
+
+fn has_label(block: &Block, name: &str) -> bool {
+    block
+        .labels
+        .first()
+        .is_some_and(|label| label.as_str() == name)
 }
 
 fn source(block: &Block) -> Option<&str> {

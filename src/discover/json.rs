@@ -4,9 +4,11 @@ use hcl_edit::visit::Visit;
 use serde_json::{Map, Value};
 
 use super::Mark;
-use super::facts::{Base, Facts, PathUse};
-use super::hcl::{Strings, template_path};
+use super::facts::{Base, Facts, PathUse, is_local};
+use super::hcl::{REMOTE_STATE, Strings, template_path};
 use super::paths;
+use super::states::{Backend, Call, Remote, members};
+use super::term::Term;
 
 /// What a parsed file says.
 pub(super) fn facts(file: &Value) -> Facts {
@@ -17,6 +19,15 @@ pub(super) fn facts(file: &Value) -> Facts {
             "provider" => facts.mark(Mark::Provider),
             "resource" => facts.mark(Mark::Resource),
             "module" => modules(value, &mut facts),
+            "data" => remotes(value, &mut facts),
+            "locals" => facts.locals.extend(objects(value).flat_map(members)),
+            "variable" => {
+                for (name, variable) in objects(value).flatten() {
+                    let default = objects(variable).find_map(|settings| settings.get("default"));
+                    let default = default.map(|value| (name.clone(), Term::of_json(value)));
+                    facts.defaults.extend(default);
+                }
+            }
             _ => {}
         }
     }
@@ -35,12 +46,17 @@ fn objects(value: &Value) -> Box<dyn Iterator<Item = &Map<String, Value>> + '_> 
 fn terraform(value: &Value, facts: &mut Facts) {
     for (name, value) in objects(value).flatten() {
         match name.as_str() {
-            "backend" => facts.mark(Mark::Backend {
-                kind: objects(value)
-                    .flatten()
-                    .next()
-                    .map_or_else(String::new, |(kind, _)| kind.clone()),
-            }),
+            "backend" => {
+                let block = objects(value).flatten().next();
+                let backend = block.map_or_else(
+                    || Backend::of_json("", None),
+                    |(kind, settings)| Backend::of_json(kind, objects(settings).next()),
+                );
+                facts.mark(Mark::Backend {
+                    kind: backend.kind.clone(),
+                });
+                facts.backend = Some(backend);
+            }
             "cloud" => facts.mark(Mark::Cloud),
             _ => {}
         }
@@ -53,7 +69,21 @@ fn modules(value: &Value, facts: &mut Facts) {
         for settings in objects(module) {
             if let Some(source) = settings.get("source").and_then(Value::as_str) {
                 facts.call(source);
+                if is_local(source) {
+                    facts.modules.push(Call::of_json(source, settings));
+                }
             }
+        }
+    }
+}
+
+fn remotes(value: &Value, facts: &mut Facts) {
+    for (kind, named) in objects(value).flatten() {
+        if kind == REMOTE_STATE {
+            let blocks = objects(named)
+                .flatten()
+                .flat_map(|(_, block)| objects(block));
+            facts.remotes.extend(blocks.filter_map(Remote::of_json));
         }
     }
 }

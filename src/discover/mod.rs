@@ -12,20 +12,25 @@ mod places;
 mod pointers;
 mod reach;
 mod read;
+mod remote;
 mod settings;
+mod states;
+mod survey;
+mod term;
+mod terragrunt;
+mod terramate;
 mod text;
+mod values;
 mod walk;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use globset::GlobSet;
 
 use crate::domain::failure::{Failure, FailureKind};
 
-use facts::Base;
-use read::Directory;
+use survey::Survey;
 
 pub use owners::{OwnersFile, owners};
 pub use places::places;
@@ -54,6 +59,10 @@ pub enum Mark {
     Module,
     /// Its files cannot be read, so that it may be one.
     Unknown,
+    /// Terragrunt has it for a unit, or for a stack of units.
+    Terragrunt,
+    /// Terramate has it for a stack, and nothing else shows it.
+    Terramate,
 }
 
 /// A directory that is a root module.
@@ -72,20 +81,26 @@ pub struct Found {
     /// Whether `reads` and its own directory are certainly all that it reads of the tree: nothing in
     /// its files makes paths that are not known here, and no program is run.
     pub closed: bool,
-    /// Directories of stacks that are to be applied before it, relative to the root and sorted.
+    /// Directories of stacks that are to be applied before it, relative to the root and sorted: whose
+    /// state it reads, if both say by themselves which that is, and what Terragrunt or Terramate is
+    /// told. Others may need it in turn: circles are not looked for.
     pub needs: Vec<String>,
     /// Names of files with variable values in its directory that Terraform does not load by
     /// itself, sorted.
     pub var_files: Vec<String>,
     /// Why it cannot be planned: `InvalidConfiguration` with file and line if a file in it cannot be
-    /// read or parsed, `DirectoryMissing` if it cannot be listed or its name is not UTF-8.
+    /// read or parsed, `DirectoryMissing` if it cannot be listed or its name is not UTF-8,
+    /// `Unsupported` if only Terragrunt could plan it, or Terramate would have to generate it first.
     pub problem: Option<Failure>,
 }
 
 /// Finds the root modules under `root`, sorted by directory.
 ///
 /// A directory with a `backend` or `cloud` block is one; so is one with `provider`, `resource` or
-/// `module` blocks that no directory of the tree calls as a local module. Hidden directories are
+/// `module` blocks that no directory of the tree calls as a local module. So is what Terragrunt has for
+/// a unit or Terramate for a stack, whatever is in it; what units of Terragrunt call is a module, also
+/// with a backend that they would fill in. Units that Terragrunt would generate are reported as if they
+/// were there. Hidden directories are
 /// passed over. Directories that match `exclude` (by their path relative to the root) and what is
 /// below are not reported, but the modules they call still count as called. With `only_below` only
 /// that directory and those below it are reported. A link to a directory is followed if it leads
@@ -109,26 +124,7 @@ pub fn discover(
 /// As [`discover`].
 pub fn called_outside(root: &Path, base: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
     on_deep_stack(root, || {
-        let mut survey = Survey::of(root, &GlobSet::empty())?;
-        let mut outside = BTreeSet::new();
-        let places = std::mem::take(&mut survey.places);
-        let mut seen = HashSet::new();
-        let mut queue: Vec<PathBuf> = places.into_iter().map(|place| place.real).collect();
-        while let Some(dir) = queue.pop() {
-            if !seen.insert(dir.clone()) {
-                continue;
-            }
-            let directory = survey.directory(&dir);
-            let called = directory.facts.calls.iter();
-            let called = called.filter_map(|source| dir.join(source).canonicalize().ok());
-            for module in called.filter(|module| module.is_dir()) {
-                if !module.starts_with(base) {
-                    outside.insert(module.clone());
-                }
-                queue.push(module);
-            }
-        }
-        Ok(outside)
+        Ok(Survey::of(root, &GlobSet::empty())?.called_outside(base))
     })
 }
 
@@ -152,156 +148,6 @@ fn on_deep_stack<T: Send>(
             .join()
             .unwrap_or_else(|_| Err(internal("it broke off".to_owned())))
     })
-}
-
-/// A tree that has been walked. Directories are known by their real path.
-struct Survey {
-    root: PathBuf,
-    places: Vec<walk::Place>,
-    read: HashMap<PathBuf, Rc<Directory>>,
-}
-
-impl Survey {
-    fn of(root: &Path, exclude: &GlobSet) -> Result<Self, Failure> {
-        let root = directory(root)?;
-        let places = walk::walk(&root, exclude).map_err(|error| missing(&root, &error))?;
-        Ok(Self {
-            root,
-            places,
-            read: HashMap::new(),
-        })
-    }
-
-    fn report(mut self, only_below: Option<&str>) -> Result<Vec<Found>, Failure> {
-        let below = match only_below {
-            Some(dir) => directory(&self.root.join(dir))?,
-            None => self.root.clone(),
-        };
-        let places = std::mem::take(&mut self.places);
-        let called = self.called(&places);
-        let mut found: Vec<Found> = places
-            .iter()
-            .filter(|place| !place.excluded && place.real.starts_with(&below))
-            .filter_map(|place| self.judge(place, called.contains(&place.real)))
-            .collect();
-        found.sort_by(|a, b| a.dir.cmp(&b.dir));
-        Ok(found)
-    }
-
-    /// Every directory that another one calls, also from one that is not reported or hidden.
-    fn called(&mut self, places: &[walk::Place]) -> HashSet<PathBuf> {
-        let mut called = HashSet::new();
-        let mut queue: Vec<PathBuf> = places.iter().map(|place| place.real.clone()).collect();
-        while let Some(dir) = queue.pop() {
-            for module in self.modules(&dir) {
-                if module != dir && called.insert(module.clone()) {
-                    queue.push(module);
-                }
-            }
-        }
-        called
-    }
-
-    /// The real directories inside the root that a directory calls.
-    fn modules(&mut self, dir: &Path) -> Vec<PathBuf> {
-        self.directory(dir)
-            .facts
-            .calls
-            .iter()
-            .filter_map(|source| dir.join(source).canonicalize().ok())
-            .filter(|module| module.starts_with(&self.root))
-            .collect()
-    }
-
-    fn judge(&mut self, place: &walk::Place, called: bool) -> Option<Found> {
-        let directory = self.directory(&place.real);
-        if let Some(closed) = &place.closed {
-            return Some(Found {
-                dir: place.dir.clone(),
-                mark: Mark::Unknown,
-                reads: Vec::new(),
-                closed: false,
-                needs: Vec::new(),
-                var_files: Vec::new(),
-                problem: Some(closed.clone()),
-            });
-        }
-        let mark = directory.facts.mark.clone()?;
-        if called && !matches!(mark, Mark::Backend { .. } | Mark::Cloud) {
-            return None;
-        }
-        let odd_name = paths::relative(&self.root, &place.shown).is_none();
-        let odd_name = odd_name.then(|| {
-            Failure::new(
-                FailureKind::DirectoryMissing,
-                format!("the name of {} is not UTF-8", place.dir),
-                "rename the directory",
-            )
-        });
-        let (mut reads, closed) = self.reads(&place.real);
-        reads.extend(paths::relative(&self.root, &place.real));
-        reads.remove(&place.dir);
-        Some(Found {
-            dir: place.dir.clone(),
-            reads: paths::outermost(&reads),
-            closed,
-            needs: Vec::new(),
-            var_files: directory.var_files.clone(),
-            problem: odd_name.or_else(|| directory.facts.problem.clone()),
-            mark,
-        })
-    }
-
-    /// What a stack reads elsewhere, and whether that is certainly all.
-    fn reads(&mut self, stack: &Path) -> (BTreeSet<String>, bool) {
-        let mut reads = BTreeSet::new();
-        let mut closed = true;
-        let mut seen = HashSet::new();
-        let mut queue = vec![stack.to_owned()];
-        while let Some(dir) = queue.pop() {
-            if !seen.insert(dir.clone()) {
-                continue;
-            }
-            let directory = self.directory(&dir);
-            closed &= !directory.facts.open;
-            for source in &directory.facts.calls {
-                self.note(&dir.join(source), None, &mut reads);
-            }
-            queue.extend(self.modules(&dir));
-            for link in &directory.links {
-                self.note(link, Some(stack), &mut reads);
-            }
-            for used in &directory.facts.paths {
-                if used.base != Base::Root {
-                    self.note(&dir.join(&used.path), Some(stack), &mut reads);
-                }
-                if used.base != Base::Module {
-                    self.note(&stack.join(&used.path), Some(stack), &mut reads);
-                }
-            }
-        }
-        (reads, closed)
-    }
-
-    /// Adds a path as written and as it really is, unless it lies in the directory `except`.
-    fn note(&self, path: &Path, except: Option<&Path>, reads: &mut BTreeSet<String>) {
-        let written = paths::normal(path);
-        let real = path.canonicalize().ok();
-        for path in std::iter::once(written).chain(real) {
-            if except.is_none_or(|own| !path.starts_with(own)) {
-                reads.extend(paths::relative(&self.root, &path));
-            }
-        }
-    }
-
-    fn directory(&mut self, real: &Path) -> Rc<Directory> {
-        if let Some(known) = self.read.get(real) {
-            return Rc::clone(known);
-        }
-        let directory = Rc::new(read::directory(&self.root, real));
-        self.read.insert(real.to_owned(), Rc::clone(&directory));
-        directory
-    }
 }
 
 fn directory(path: &Path) -> Result<PathBuf, Failure> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hcl_edit::structure::Body;
 
 use super::facts::Facts;
-use super::{Mark, hcl, json, paths, pointers, reach, text};
+use super::{Mark, hcl, json, paths, pointers, reach, terragrunt, terramate, text};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// No larger file is parsed.
@@ -24,6 +24,15 @@ pub(super) struct Directory {
     /// Where the links in it lead, in full.
     pub(super) links: Vec<PathBuf>,
     pub(super) var_files: Vec<String>,
+    /// Files with variable values that Terraform loads by itself, in their order.
+    pub(super) loaded: Vec<String>,
+    /// Whether there is code in it.
+    pub(super) has_code: bool,
+    /// The configuration of a unit of Terragrunt.
+    pub(super) unit_file: Option<String>,
+    pub(super) has_stack_file: bool,
+    /// Files of Terramate.
+    pub(super) terramate: Vec<String>,
 }
 
 /// How a configuration is written.
@@ -52,14 +61,26 @@ pub(super) fn directory(root: &Path, real: &Path) -> Directory {
         }
         if is_var_file(&name) {
             directory.var_files.push(name);
+        } else if is_loaded(&name) {
+            directory.loaded.push(name);
         } else if let Some(syntax) = syntax(&name).filter(|_| !path.is_dir()) {
             let shown = paths::relative(root, &path).unwrap_or_else(|| name.clone());
             let facts = file(&path, &shown, syntax);
+            directory.has_code = true;
             let names_backend = matches!(facts.mark, Some(Mark::Backend { .. } | Mark::Cloud));
             if is_override(&name) && names_backend {
                 directory.facts.mark = None;
+                directory.facts.backend = None;
             }
             directory.facts.merge(facts);
+        } else if name == terragrunt::UNIT_FILE {
+            directory.unit_file = Some(name);
+        } else if name == terragrunt::UNIT_FILE_JSON {
+            directory.unit_file.get_or_insert(name);
+        } else if name == terragrunt::STACK_FILE {
+            directory.has_stack_file = true;
+        } else if terramate::is_file(&name) {
+            directory.terramate.push(name);
         }
     }
     directory
@@ -106,6 +127,11 @@ fn is_var_file(name: &str) -> bool {
         return false;
     };
     !stem.starts_with('.') && stem != "terraform" && !stem.ends_with(".auto")
+}
+
+fn is_loaded(name: &str) -> bool {
+    let values = name.ends_with(".tfvars") || name.ends_with(".tfvars.json");
+    values && !name.starts_with('.')
 }
 
 fn file(path: &Path, shown: &str, syntax: Syntax) -> Facts {
