@@ -29,6 +29,7 @@ use crate::reconcile::{
     clock, composer, heartbeat, housekeeping, leave, outbox, overdue, reports, sources, uploads,
 };
 use crate::rego::{LoadError, Policies};
+use crate::statewatch::Watcher;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::terraform;
@@ -257,6 +258,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         heads: Heads::default(),
         machine: terraform::Machine::read(),
         costs: Costs::default(),
+        state_watcher: Watcher::new(settings.ca_file.clone()),
         mirrors: Mirrors::default(),
         pauses,
         policies,

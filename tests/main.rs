@@ -28,6 +28,7 @@ mod places;
 mod rego;
 mod report_schemas;
 mod repository_settings;
+mod state_watch;
 mod story;
 mod terraform;
 mod tidy;

@@ -6,6 +6,7 @@ mod budgets;
 mod environment;
 mod heartbeat;
 mod location;
+mod looking;
 mod notify;
 mod policy;
 mod policy_rules;
@@ -128,6 +129,7 @@ impl Checks<'_> {
                 timeouts,
                 labels: std::collections::BTreeMap::new(),
                 watch: Vec::new(),
+                state_watch: self.state_watch(written.state_watch.as_ref()).flatten(),
                 policy,
                 disabled: false,
             },

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::at::{At, EnvText};
 use super::channel::Notifier;
+use super::looking::StateWatch;
 use super::policy::{Contested, Freeze, Limits, Rego, Rule, SafeAction};
 use crate::domain::finding::{Origin, Severity};
 use crate::domain::policy::PolicyMode;
@@ -36,6 +37,8 @@ pub(super) struct Configuration {
     pub timezone: Option<At<String>>,
     /// The stacks' starts are spread over this time. Default: 5m.
     pub jitter: Option<At<String>>,
+    /// Looks because somebody else wrote the state.
+    pub state_watch: Option<StateWatch>,
     /// The API and the endpoints for machines.
     pub api: Option<Api>,
     /// The Git repositories to follow; at least one.
@@ -687,6 +690,8 @@ pub(super) struct Stack {
     pub labels: BTreeMap<String, String>,
     /// Extra paths in the repository that the stacks read.
     pub watch: Option<Vec<At<String>>>,
+    /// Looks because somebody else wrote the state.
+    pub state_watch: Option<StateWatch>,
     /// Policy.
     pub policy: Option<StackPolicy>,
     /// Leave these stacks alone.

@@ -74,6 +74,7 @@ pub mod shell;
 pub mod snapshot;
 pub mod source;
 pub mod stack;
+pub mod state_watch;
 pub mod tables;
 pub mod tell;
 #[cfg(test)]

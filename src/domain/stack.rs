@@ -13,6 +13,7 @@ use super::finding::Verdict;
 use super::history::{Drifting, drifting};
 use super::ids::{CommitId, SourceName, StackId};
 use super::policy::{By, Guard};
+use super::state_watch::StateMove;
 
 /// The name of the workspace that every backend has.
 pub const DEFAULT_WORKSPACE: &str = "default";
@@ -108,6 +109,9 @@ pub struct StackRecord {
     /// What looks at it usually use.
     #[serde(default)]
     pub cost: Option<Cost>,
+    /// The last time that somebody else wrote the state, as far as it was watched.
+    #[serde(default)]
+    pub state_moved: Option<StateMove>,
 }
 
 impl StackRecord {
@@ -144,6 +148,7 @@ impl StackRecord {
             doubt: Doubt::default(),
             repairs: Vec::new(),
             cost: None,
+            state_moved: None,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::notify::Notifiers;
 use crate::rego::Policies;
+use crate::statewatch::Watcher;
 use crate::store::Store;
 use crate::terraform::Machine;
 
@@ -58,6 +59,8 @@ pub struct Context {
     pub machine: Machine,
     /// What looks at each stack usually use.
     pub costs: Costs,
+    /// Glances at the objects that hold states.
+    pub state_watcher: Watcher,
     /// The repositories of the sources.
     pub mirrors: Mirrors,
     /// What is not to be changed for now.

@@ -23,6 +23,7 @@ use crate::domain::stack::StackRecord;
 use crate::notify::Notifiers;
 use crate::notify::settings::{ChannelSettings, NotifierSettings, NotifySettings, Value};
 use crate::secret::SecretSource;
+use crate::statewatch::Watcher;
 use crate::store::Store;
 use crate::terraform::Machine;
 
@@ -136,6 +137,7 @@ pub(super) fn stack_settings() -> StackSettings {
         timeouts: Timeouts::default(),
         labels: BTreeMap::new(),
         watch: Vec::new(),
+        state_watch: None,
         policy: PolicySettings::default(),
         disabled: false,
     }
@@ -199,6 +201,7 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         heads: Heads::default(),
         machine: Machine::default(),
         costs: Costs::default(),
+        state_watcher: Watcher::new(None),
         mirrors: Mirrors::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,

@@ -33,10 +33,11 @@ use super::command::{Command, Concern, Refusal};
 use super::context::Context;
 use super::messages;
 use super::posture;
-use super::{restore, tokens, vote};
+use super::{restore, state_watch, tokens, vote};
 
 pub use super::messages::{ChannelView, MessageView};
 pub use super::restore::{Asked, Done, Restore};
+pub use super::state_watch::Watched;
 pub use super::vote::Answer;
 pub use crate::store::{AuditFilter, MessageFilter, Paging};
 
@@ -362,6 +363,11 @@ impl Handle {
             verdict,
             alerts,
         }
+    }
+
+    /// Whether the state of a stack is watched; none if it is not to be.
+    pub async fn watched(&self, record: &StackRecord) -> Result<Option<Watched>, StoreError> {
+        state_watch::watched(&self.context, record).await
     }
 
     /// Runs, newest first.

@@ -66,6 +66,7 @@ mod shown;
 mod sight;
 mod source_alert;
 pub mod sources;
+mod state_watch;
 mod step;
 pub mod summary;
 pub mod time;

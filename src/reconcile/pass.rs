@@ -25,9 +25,9 @@ use super::opinion::opinion;
 use super::prepare::prepare;
 use super::record::record_of;
 use super::resolve::Tracked;
-use super::rollback;
 use super::sight::{check_of, see};
 use super::step::{Next, duration, finish, step};
+use super::{rollback, state_watch};
 
 /// Takes a run that was started through the whole pass. An error is the store's: nothing else escapes.
 pub async fn pass(
@@ -53,7 +53,8 @@ pub async fn pass(
     let seen = match &prepared {
         Ok(workdir) => {
             let history = history(context, tracked, &record, commit).await;
-            see(
+            let before = state_watch::before_look(context, tracked).await;
+            let seen = see(
                 context,
                 tracked,
                 workdir,
@@ -61,7 +62,13 @@ pub async fn pass(
                 &history,
                 &context.stop.plans,
             )
-            .await?
+            .await?;
+            if let Ok(seen) = &seen {
+                let moved = state_watch::after_look(context, &record, before, seen).await?;
+                run.state_moved.clone_from(&moved);
+                record.state_moved = moved.or(record.state_moved);
+            }
+            seen
         }
         Err(failure) => Ok(failed(
             failure.clone(),

@@ -189,6 +189,8 @@ pub struct StackOverrides {
     pub labels: BTreeMap<String, String>,
     /// Extra paths in the repository that the stack reads.
     pub watch: Option<Vec<String>>,
+    /// How often the object that holds the state is glanced at, or that it is not.
+    pub state_watch: Option<Option<Duration>>,
     /// Policy.
     pub policy: PolicyOverrides,
     /// Leave these stacks alone.
@@ -210,6 +212,7 @@ impl StackOverrides {
         own.timeouts.apply(&mut settings.timeouts);
         settings.labels.extend(own.labels);
         put(&mut settings.watch, own.watch);
+        put(&mut settings.state_watch, own.state_watch);
         own.policy.apply(&mut settings.policy);
         put(&mut settings.disabled, own.disabled);
     }
@@ -253,6 +256,8 @@ pub struct StackSettings {
     pub labels: BTreeMap<String, String>,
     /// Extra paths in the repository that the stack reads.
     pub watch: Vec<String>,
+    /// How often the object that holds the state is glanced at; none if it is not.
+    pub state_watch: Option<Duration>,
     /// Policy.
     pub policy: PolicySettings,
     /// Left alone.

@@ -111,16 +111,19 @@ impl Driver {
         };
         self.stacks.insert(id.clone(), followed);
         self.wait_for(&id, trigger, due);
+        self.watch_state(&id);
     }
 
     /// A stack that is known keeps what it waits for.
     pub(super) fn follow_on(&mut self, tracked: Tracked, commit: &CommitId) {
         let budgets = self.budgets(&tracked);
-        if let Some(followed) = self.stacks.get_mut(&tracked.id) {
+        let id = tracked.id.clone();
+        if let Some(followed) = self.stacks.get_mut(&id) {
             followed.budgets = budgets;
             followed.commit = commit.clone();
             followed.tracked = tracked;
         }
+        self.watch_state(&id);
     }
 
     /// The budgets that a stack shares.
@@ -218,7 +221,9 @@ impl Driver {
 
     pub(super) fn unfollow(&mut self, id: &StackId) -> Option<Followed> {
         self.wait_for(id, Trigger::Schedule, None);
-        self.stacks.remove(id)
+        let gone = self.stacks.remove(id);
+        self.watch_state(id);
+        gone
     }
 
     pub(super) async fn tell_baseline(&mut self, source: &SourceName) {
