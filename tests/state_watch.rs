@@ -1,6 +1,6 @@
 //! Who applies elsewhere is noticed: a glance at the object that holds the state wakes the stack.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Daemon, Lab, Repository};
 
@@ -67,8 +67,12 @@ fn an_apply_elsewhere_wakes_the_stack_and_an_apply_of_ours_does_not() {
     }
     repository.push("First");
     let daemon = Daemon::start(&lab, &Daemon::configuration(&lab, &repository, SETTINGS));
-    for id in [ID, BUCKET_ID] {
-        daemon.wait_for_verdict(id, "in_sync");
+    for (id, providers) in [
+        (ID, json!([])),
+        (BUCKET_ID, json!(["registry.terraform.io/hashicorp/aws"])),
+    ] {
+        let stack = daemon.wait_for_verdict(id, "in_sync");
+        assert_eq!(stack["providers"], providers);
         is_watched(&daemon, id);
     }
 
@@ -100,6 +104,8 @@ fn an_apply_elsewhere_wakes_the_stack_and_an_apply_of_ours_does_not() {
     let shown = daemon.cli(&["show", ID]);
     let told = format!("(serial {before} \u{2192} {after})");
     assert!(shown.contains(&told), "{shown}");
+    // The schedule of the lab: on New Year's Day.
+    assert!(shown.contains("next look: 2"), "{shown}");
     assert_eq!(woken(&daemon, ID).len(), 1, "it wakes once");
 
     // The repair of the bucket wrote its state before all of this, and was no news.

@@ -1,5 +1,7 @@
 //! `/api/v1/stacks`: what is known of the stacks, and planning one now.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -46,12 +48,14 @@ struct StackDto {
     report: Value,
     checked_at: Option<Timestamp>,
     since: Option<Timestamp>,
-    labels: std::collections::BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
     held: Option<String>,
     /// The pause that it is in, as a sentence.
     paused: Option<String>,
     /// The last time that somebody else wrote the state, as far as it was watched.
     state_moved: Option<StateMove>,
+    /// The source addresses of its providers; null before they are known.
+    providers: Option<BTreeSet<String>>,
     alerts: Vec<AlertDto>,
 }
 
@@ -114,6 +118,7 @@ fn dto(view: &StackView) -> StackDto {
         held: view.record.held.clone(),
         paused: view.paused.as_ref().map(Pause::words),
         state_moved: view.record.state_moved.clone(),
+        providers: view.record.providers.clone(),
         alerts: alerts.collect(),
     }
 }
@@ -214,6 +219,8 @@ pub(super) async fn show(
                 "runs".to_owned(),
                 serde_json::to_value(runs).unwrap_or_default(),
             );
+            let next = json!(api.handle.next_look(&id).await);
+            fields.insert("next_look_at".to_owned(), next);
             let watched = api.handle.watched(&view.record).await?;
             fields.insert("state_watch".to_owned(), watch_json(watched.as_ref()));
         }

@@ -172,6 +172,9 @@ async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
             out.push_str(&format!("{name}: {}\n", terminal(line)));
         }
     }
+    if !stack["next_look_at"].is_null() {
+        out.push_str(&format!("next look: {}\n", moment(&stack["next_look_at"])));
+    }
     if let Some(moved) = moved(&stack["state_moved"]) {
         out.push_str(&format!("state: {moved}\n"));
     }

@@ -14,3 +14,13 @@ pub(super) struct StateWatch {
     /// credentials in the stack's environment. Default: never.
     pub every: At<String>,
 }
+
+/// Stacks on which nothing happens are looked at less often: the longer they have been in sync and nobody
+/// has touched them, the rarer, and at times of their schedule. What happens brings the schedule back.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adaptive {
+    /// The most time between two looks, or `never` for every time of the schedule; half of `max_age`
+    /// bounds it too. Default: never.
+    pub max_interval: At<String>,
+}

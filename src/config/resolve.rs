@@ -129,6 +129,7 @@ impl Checks<'_> {
                 timeouts,
                 labels: std::collections::BTreeMap::new(),
                 watch: Vec::new(),
+                adaptive: self.adaptive(written.adaptive.as_ref()).flatten(),
                 state_watch: self.state_watch(written.state_watch.as_ref()).flatten(),
                 policy,
                 disabled: false,

@@ -1,6 +1,6 @@
 //! Stacks: identity, and what is remembered of one between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -112,6 +112,12 @@ pub struct StackRecord {
     /// The last time that somebody else wrote the state, as far as it was watched.
     #[serde(default)]
     pub state_moved: Option<StateMove>,
+    /// The source addresses of its providers; none before they are known.
+    #[serde(default)]
+    pub providers: Option<BTreeSet<String>>,
+    /// Since when nothing has happened on it; none if something does.
+    #[serde(default)]
+    pub quiet_since: Option<Timestamp>,
 }
 
 impl StackRecord {
@@ -149,6 +155,8 @@ impl StackRecord {
             repairs: Vec::new(),
             cost: None,
             state_moved: None,
+            providers: None,
+            quiet_since: None,
         }
     }
 

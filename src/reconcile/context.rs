@@ -19,6 +19,7 @@ use crate::terraform::Machine;
 
 use super::bells::Bells;
 use super::costs::Costs;
+use super::habits::Habits;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
 use super::pauses::PauseSwitch;
@@ -59,6 +60,8 @@ pub struct Context {
     pub machine: Machine,
     /// What looks at each stack usually use.
     pub costs: Costs,
+    /// What looks have told of each stack.
+    pub habits: Habits,
     /// Glances at the objects that hold states.
     pub state_watcher: Watcher,
     /// The repositories of the sources.

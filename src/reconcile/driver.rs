@@ -174,6 +174,9 @@ impl Driver {
             Command::Outlook(reply) => {
                 let _gone = reply.send(self.outlook());
             }
+            Command::NextLook(stack, reply) => {
+                let _gone = reply.send(self.next_look(&stack));
+            }
             Command::Borrow(stack, reply) => {
                 let _gone = reply.send(self.borrow(&stack));
             }
@@ -209,10 +212,14 @@ impl Driver {
         };
         let source = followed.tracked.source.clone();
         match next {
-            Ok(Next::Rest) => (followed.looked, followed.broken) = (true, 0),
+            Ok(Next::Rest) => {
+                (followed.looked, followed.broken) = (true, 0);
+                self.take_in_habit(&run.stack);
+            }
             Ok(Next::LookAt(at)) => {
                 (followed.looked, followed.broken) = (true, 0);
-                let scheduled = followed.tracked.settings.schedule.next(now, &run.stack);
+                self.take_in_habit(&run.stack);
+                let scheduled = self.next_scheduled(&run.stack, now);
                 let due = Some(scheduled.map_or(at, |scheduled| scheduled.min(at)));
                 self.wait_for(&run.stack, Trigger::Confirmation, due);
             }

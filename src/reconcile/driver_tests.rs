@@ -5,12 +5,20 @@
 use super::super::record::first_record;
 use super::follow::Remembered;
 use super::*;
+use crate::domain::budget::Budget;
+use crate::domain::cadence::Cadence;
 use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::provider::ProviderPattern;
+use crate::domain::selection::Selection;
 use crate::domain::stack::StackRecord;
 use crate::domain::state_watch::{Glance, Mark};
 use crate::domain::testing::check;
+use crate::notify::settings::NotifySettings;
 use crate::reconcile::fixture::{self, paused, tracked};
+use crate::reconcile::habits::Habit;
+use crate::reconcile::settings::Settings;
 use crate::reconcile::state_watch::{Glanced, Seen};
+use crate::reconcile::time::Time;
 
 fn at(time: &str) -> Timestamp {
     format!("2026-11-23T{time}:00Z").parse().unwrap()
@@ -163,4 +171,84 @@ async fn a_state_that_cannot_be_watched_says_why_and_is_tried_again_rarely() {
     driver.glanced(Ok((tracked.id.clone(), early))).await;
     let known = why().await.unwrap().unwrap();
     assert!(known.read.is_some(), "what is known stays");
+}
+
+#[tokio::test]
+async fn a_stack_counts_to_the_budget_of_a_provider_until_it_is_known_to_have_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let budget = Budget {
+        name: "aws".to_owned(),
+        which: Selection::default(),
+        providers: vec![ProviderPattern::parse("hashicorp/aws").unwrap()],
+        runs: Some(1),
+        starts: None,
+    };
+    let settings = Settings {
+        budgets: vec![budget],
+        ..fixture::settings(directory.path(), NotifySettings::default())
+    };
+    let context = fixture::daemon(settings, Time::default()).await;
+    let mut driver = Driver::new(Arc::clone(&context), LeftOver::default());
+    let tracked = tracked();
+    driver.take_on(tracked.clone(), &CommitId::new("c"), None);
+    let shared = |driver: &Driver| driver.stacks.get(&tracked.id).unwrap().budgets.clone();
+    assert_eq!(shared(&driver), [0], "nothing is known of it");
+    let providers = |kind: &str| {
+        let address = format!("registry.terraform.io/hashicorp/{kind}");
+        StackRecord {
+            providers: Some(BTreeSet::from([address])),
+            checked_at: Some(at("09:59")),
+            ..first_record(&tracked, at("09:00"))
+        }
+    };
+    context
+        .habits
+        .know(&tracked.id, Habit::of(&providers("null")));
+    driver.take_in_habit(&tracked.id);
+    assert_eq!(shared(&driver), Vec::<usize>::new());
+    // Read again from its source, and after a restart.
+    driver.follow_on(tracked.clone(), &CommitId::new("d"));
+    assert_eq!(shared(&driver), Vec::<usize>::new());
+    for (kind, expected) in [("null", vec![]), ("aws", vec![0])] {
+        let mut driver = Driver::new(Arc::clone(&context), LeftOver::default());
+        let known = Remembered::of(&providers(kind));
+        driver.take_on(tracked.clone(), &CommitId::new("c"), Some(&known));
+        assert_eq!(shared(&driver), expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_stack_is_looked_at_less_often_until_something_happens() {
+    let directory = tempfile::tempdir().unwrap();
+    let (context, clock) = paused(directory.path(), at("10:00")).await;
+    let mut tracked = tracked();
+    let mut settings = (*tracked.settings).clone();
+    settings.adaptive = Some(Cadence {
+        max_interval: SignedDuration::from_hours(4),
+    });
+    tracked.settings = Arc::new(settings);
+    let quiet = |since: Option<Timestamp>| StackRecord {
+        quiet_since: since,
+        checked_at: Some(at("10:00")),
+        ..first_record(&tracked, at("09:00"))
+    };
+    let long_ago = at("10:00") - SignedDuration::from_hours(24);
+    let mut driver = Driver::new(Arc::clone(&context), LeftOver::default());
+    let known = Remembered::of(&quiet(Some(long_ago)));
+    driver.take_on(tracked.clone(), &CommitId::new("c"), Some(&known));
+    let id = &tracked.id;
+    assert_eq!(driver.next_look(id), Some(at("12:00")));
+    *clock.lock().unwrap() = at("12:00");
+    driver.enqueue_due().await;
+    assert_eq!(driver.next_look(id), None, "a run waits");
+    driver.queue.remove(id);
+    assert_eq!(driver.next_look(id), Some(at("14:00")));
+    // The look found drift: back to the schedule at once.
+    context.habits.know(id, Habit::of(&quiet(None)));
+    driver.take_in_habit(id);
+    assert_eq!(driver.next_look(id), Some(at("12:30")));
+    // A push that comes while it rests is not put off by the end of a look.
+    driver.wait_for(id, Trigger::Git, Some(at("12:01")));
+    driver.take_in_habit(id);
+    assert_eq!(driver.next_look(id), Some(at("12:01")));
 }

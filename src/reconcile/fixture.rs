@@ -33,6 +33,7 @@ pub(crate) use super::context::Context;
 use super::context::{Heads, States, Stop};
 use super::costs::Costs;
 use super::driver::Driver;
+use super::habits::Habits;
 use super::handle::Handle;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
@@ -137,6 +138,7 @@ pub(super) fn stack_settings() -> StackSettings {
         timeouts: Timeouts::default(),
         labels: BTreeMap::new(),
         watch: Vec::new(),
+        adaptive: None,
         state_watch: None,
         policy: PolicySettings::default(),
         disabled: false,
@@ -201,6 +203,7 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         heads: Heads::default(),
         machine: Machine::default(),
         costs: Costs::default(),
+        habits: Habits::default(),
         state_watcher: Watcher::new(None),
         mirrors: Mirrors::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),

@@ -345,6 +345,15 @@ impl Handle {
         answer.await.ok()
     }
 
+    /// When a stack is looked at next; none if a run of it waits or is under way, or while the daemon
+    /// stops.
+    pub async fn next_look(&self, id: &StackId) -> Option<Timestamp> {
+        let (reply, answer) = oneshot::channel();
+        let ask = Command::NextLook(id.clone(), reply);
+        self.commands.send(ask).await.ok()?;
+        answer.await.ok()?
+    }
+
     /// One stack.
     pub async fn stack(&self, id: &StackId) -> Result<Option<StackView>, StoreError> {
         let Some(record) = self.context.store.stack(id).await? else {

@@ -30,6 +30,7 @@ mod facts;
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 pub(crate) mod fixture;
 mod fresh;
+pub mod habits;
 pub mod handle;
 pub mod heartbeat;
 mod history;

@@ -19,6 +19,7 @@ use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
 use super::facts::{facts, keep_decision, of_stack};
+use super::habits::Habit;
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::opinion::opinion;
@@ -79,6 +80,11 @@ pub async fn pass(
         Ok(seen) => seen,
         Err(busy) => {
             tracing::info!("{busy}");
+            // Somebody applies: the stack is not quiet.
+            if record.quiet_since.take().is_some() {
+                context.habits.know(&tracked.id, Habit::of(&record));
+                context.store.save_stack(&record).await?;
+            }
             conclude_run(context, &mut run, Outcome::Busy).await?;
             let waiting = record.doubt.unconfirmed.is_some();
             return Ok(if waiting { Next::LookAgain } else { Next::Rest });
@@ -92,6 +98,10 @@ pub async fn pass(
         let wall = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let spent = workdir.meter.spent();
         record.cost = Some(context.costs.saw(&tracked.id, spent, wall));
+        // Without a plan init may not have come so far.
+        if seen.plan.is_some() {
+            record.providers = workdir.locked_providers().or(record.providers);
+        }
     }
     if seen.failure.as_ref().map(|failure| failure.kind) == Some(FailureKind::Throttled) {
         context.costs.throttled(&tracked.id);
@@ -125,6 +135,8 @@ pub async fn pass(
         // What was seen once and is absorbed by an apply elsewhere before the second look must not
         // be forgotten, so the ledger is kept even now.
         let verdict = check.verdict;
+        record.quiet_since = None;
+        context.habits.know(&tracked.id, Habit::of(&record));
         finish(&mut run, Outcome::Unconfirmed { verdict }, context.now());
         let seen_once = Conclusion {
             run: Some(&run),

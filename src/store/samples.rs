@@ -184,6 +184,10 @@ pub(super) fn check(stack: &str) -> StackCheck {
 pub(super) fn stack(name: &str) -> StackRecord {
     StackRecord {
         cost: None,
+        providers: Some(BTreeSet::from([
+            "registry.terraform.io/hashicorp/aws".into()
+        ])),
+        quiet_since: Some(at(6)),
         state_moved: Some(StateMove {
             at: Some(at(5)),
             from: None,

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::looking::StateWatch;
+use jiff::SignedDuration;
+
+use super::super::looking::{Adaptive, StateWatch};
 use super::Checks;
+use crate::domain::cadence::Cadence;
 
 /// Instead of a duration.
 const NEVER: &str = "never";
@@ -16,5 +19,15 @@ impl Checks<'_> {
             return Some(None);
         }
         self.positive(Some(every)).map(Some)
+    }
+
+    /// Whether quiet stacks are looked at less often, if anything is said of it, and how.
+    pub(super) fn adaptive(&mut self, written: Option<&Adaptive>) -> Option<Option<Cadence>> {
+        let most = &written?.max_interval;
+        if most.as_str() == NEVER {
+            return Some(None);
+        }
+        let max_interval = SignedDuration::try_from(self.positive(Some(most))?).ok()?;
+        Some(Some(Cadence { max_interval }))
     }
 }
