@@ -17,6 +17,7 @@ use crate::reconcile::command::Command;
 use crate::reconcile::context::{Context, Heads, States, Stop};
 use crate::reconcile::costs::Costs;
 use crate::reconcile::driver::Driver;
+use crate::reconcile::habits::Habits;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::mirrors::Mirrors;
@@ -29,6 +30,7 @@ use crate::reconcile::{
     clock, composer, heartbeat, housekeeping, leave, outbox, overdue, reports, sources, uploads,
 };
 use crate::rego::{LoadError, Policies};
+use crate::statewatch::Watcher;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::terraform;
@@ -257,6 +259,8 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         heads: Heads::default(),
         machine: terraform::Machine::read(),
         costs: Costs::default(),
+        habits: Habits::default(),
+        state_watcher: Watcher::new(settings.ca_file.clone()),
         mirrors: Mirrors::default(),
         pauses,
         policies,

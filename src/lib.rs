@@ -17,13 +17,15 @@
 //! |---|---|---|
 //! | [`domain`] | plans into findings, findings into decisions, looks into alerts; pure | nothing of ours |
 //! | [`secret`] | a named place into a secret, text into masked text | nothing of ours |
+//! | [`aws`] | certificates and proxies into what requests are sent with | nothing of ours |
 //! | [`git`] | a source into a commit, a commit into a checkout | `domain`, `secret` |
 //! | [`discover`] | a tree into stacks and what each reads elsewhere | `domain` |
 //! | [`terraform`] | a checkout into a saved plan, an approved plan into an apply | `domain`, `secret` |
 //! | [`plan_json`] | bytes into a plan without secrets | `domain`, `secret` |
 //! | [`rego`] | policies in Rego and a plan into an opinion | `domain`, `secret` |
 //! | [`store`] | domain values into rows and back | `domain` |
-//! | [`artifacts`] | bytes of a run into kept copies, a state into a sealed snapshot | `domain`, `secret` |
+//! | [`artifacts`] | bytes of a run into kept copies, a state into a sealed snapshot | `domain`, `secret`, `aws` |
+//! | [`statewatch`] | a backend's settings into a glance at the object that holds the state | `domain`, `secret`, `aws` |
 //! | [`notify`] | notices into mails, chat posts, incidents, issues and webhook calls | `domain`, `secret` |
 //! | [`telemetry`] | events into log lines, counts into metrics | `domain` |
 //! | [`reconcile`] | all of the above into a reconciliation | `domain`, `secret`, adapters |
@@ -63,6 +65,7 @@
 pub mod api;
 pub mod app;
 pub mod artifacts;
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod discover;
@@ -74,6 +77,7 @@ pub mod reconcile;
 pub mod rego;
 pub mod report;
 pub mod secret;
+pub mod statewatch;
 pub mod store;
 pub mod telemetry;
 pub mod terraform;

@@ -29,6 +29,7 @@ mod rego;
 mod remote_states;
 mod report_schemas;
 mod repository_settings;
+mod state_watch;
 mod story;
 mod terraform;
 mod terragrunt;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::domain::ids::{RunId, StackId};
 use crate::domain::progress::Progress;
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
+use crate::domain::state_watch::StateMove;
 use crate::reconcile::handle::Handle;
 
 use super::Api;
@@ -32,6 +33,8 @@ pub(super) struct RunDto {
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     outcome: Option<Outcome>,
+    /// What somebody else made of the state, if that is known.
+    state_moved: Option<StateMove>,
     /// Of a run that applies now.
     progress: Option<Progress>,
 }
@@ -50,6 +53,7 @@ impl RunDto {
             started_at: run.started_at,
             ended_at: run.ended_at,
             outcome: run.outcome.clone(),
+            state_moved: run.state_moved.clone(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! `/api/v1/stacks`: what is known of the stacks, and planning one now.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -20,8 +22,9 @@ use crate::domain::request::Rollback;
 use crate::domain::requirement::Voter;
 use crate::domain::selection::Selection;
 use crate::domain::source::SourceRecord;
+use crate::domain::state_watch::StateMove;
 use crate::reconcile::command::Refusal;
-use crate::reconcile::handle::StackView;
+use crate::reconcile::handle::{StackView, Watched};
 use crate::reconcile::recover::unseen;
 use crate::report::{self, Format, Options};
 
@@ -45,10 +48,14 @@ struct StackDto {
     report: Value,
     checked_at: Option<Timestamp>,
     since: Option<Timestamp>,
-    labels: std::collections::BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
     held: Option<String>,
     /// The pause that it is in, as a sentence.
     paused: Option<String>,
+    /// The last time that somebody else wrote the state, as far as it was watched.
+    state_moved: Option<StateMove>,
+    /// The source addresses of its providers; null before they are known.
+    providers: Option<BTreeSet<String>>,
     alerts: Vec<AlertDto>,
 }
 
@@ -110,6 +117,8 @@ fn dto(view: &StackView) -> StackDto {
         labels: view.record.labels.clone(),
         held: view.record.held.clone(),
         paused: view.paused.as_ref().map(Pause::words),
+        state_moved: view.record.state_moved.clone(),
+        providers: view.record.providers.clone(),
         alerts: alerts.collect(),
     }
 }
@@ -205,6 +214,10 @@ pub(super) async fn show(
                 "runs".to_owned(),
                 serde_json::to_value(runs).unwrap_or_default(),
             );
+            let next = json!(api.handle.next_look(&id).await);
+            fields.insert("next_look_at".to_owned(), next);
+            let watched = api.handle.watched(&view.record).await?;
+            fields.insert("state_watch".to_owned(), watch_json(watched.as_ref()));
         }
         return Ok(Json(body).into_response());
     }
@@ -216,6 +229,16 @@ pub(super) async fn show(
     };
     let text = report::render(format, &[shown(&view)], &options)?;
     Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
+}
+
+/// Whether the state is watched, and why not; null if it is not to be.
+fn watch_json(watched: Option<&Watched>) -> Value {
+    match watched {
+        None => Value::Null,
+        Some(Watched::Yes) => json!({"watched": true, "why_not": null}),
+        Some(Watched::NotYet) => json!({"watched": false, "why_not": null}),
+        Some(Watched::No(why)) => json!({"watched": false, "why_not": why}),
+    }
 }
 
 async fn explained(api: &Api, refusal: Refusal) -> ApiError {

@@ -18,18 +18,15 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
 use jiff::Timestamp;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use self::refusal::{SentToken, chain};
+use self::refusal::SentToken;
 use super::name::REPORTS;
 use super::settings::{Encryption, S3Settings};
 use super::{ArtifactError, ArtifactId, Kept, Shelf};
+use crate::aws::{self, BadCaFile, chain};
 use crate::domain::report::ReportId;
 
 /// Larger artifacts are uploaded in parts.
@@ -51,16 +48,9 @@ impl Bucket {
         settings: &S3Settings,
         ca_file: Option<&Path>,
     ) -> Result<Self, ArtifactError> {
-        let tls = tls(ca_file).await?;
-        let http = Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
-            connector.set_connector_settings(settings.cloned());
-            connector.set_sleep_impl(components.and_then(|c| c.sleep_impl()));
-            connector
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(tls.clone())
-                .build()
-        });
+        let http = aws::http_client(ca_file)
+            .await
+            .map_err(|BadCaFile { path, cause }| ArtifactError::CaFile { path, cause })?;
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(settings.timeout)
             .build();
@@ -243,59 +233,4 @@ impl Bucket {
 async fn region_of(profile: &str) -> Option<Region> {
     let chain = DefaultRegionChain::builder().profile_name(profile);
     chain.build().region().await
-}
-
-/// Trusts the system's authorities and those in the file. The SDK panics at the first connection if
-/// a certificate cannot be used, so they are tried here.
-async fn tls(ca_file: Option<&Path>) -> Result<TlsContext, ArtifactError> {
-    let mut trust = TrustStore::default();
-    if let Some(path) = ca_file {
-        let unusable = |cause: String| ArtifactError::CaFile {
-            path: path.to_owned(),
-            cause,
-        };
-        let pem = tokio::fs::read(path)
-            .await
-            .map_err(|error| unusable(error.to_string()))?;
-        let certificates =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
-        if certificates.is_empty() {
-            return Err(unusable("there is no certificate in it".to_owned()));
-        }
-        reqwest::Client::builder()
-            .tls_certs_only(certificates)
-            .build()
-            .map_err(|error| unusable(chain(&error)))?;
-        trust = trust.with_pem_certificate(pem);
-    }
-    TlsContext::builder()
-        .with_trust_store(trust)
-        .build()
-        .map_err(|error| ArtifactError::CaFile {
-            path: ca_file.map(Path::to_owned).unwrap_or_default(),
-            cause: chain(&error),
-        })
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_ca_file_that_is_none_is_refused_at_the_start() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let path = directory.path().join("ca.pem");
-        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        for text in ["", "no PEM", broken] {
-            std::fs::write(&path, text).unwrap();
-            let result = tls(Some(&path)).await;
-            assert!(
-                matches!(result, Err(ArtifactError::CaFile { .. })),
-                "{text:?}"
-            );
-        }
-        let result = tls(Some(&directory.path().join("none"))).await;
-        assert!(matches!(result, Err(ArtifactError::CaFile { .. })));
-    }
 }

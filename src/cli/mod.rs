@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod explain;
 mod messages;
+mod moved;
 mod notify;
 mod output;
 mod pause;

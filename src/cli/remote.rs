@@ -13,6 +13,7 @@ use crate::report::{Format, terminal};
 
 use super::client::{ByArgs, Client, ServerArgs};
 use super::error::CliError;
+use super::moved::moved;
 use super::output::{self, print};
 use super::select::SelectArgs;
 
@@ -171,6 +172,15 @@ async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
             out.push_str(&format!("{name}: {}\n", terminal(line)));
         }
     }
+    if !stack["next_look_at"].is_null() {
+        out.push_str(&format!("next look: {}\n", moment(&stack["next_look_at"])));
+    }
+    if let Some(moved) = moved(&stack["state_moved"]) {
+        out.push_str(&format!("state: {moved}\n"));
+    }
+    if let Some(why) = stack["state_watch"]["why_not"].as_str() {
+        out.push_str(&format!("state not watched: {}\n", terminal(why)));
+    }
     let id = stack["stack"].as_str().unwrap_or_default().to_owned();
     let requests = client.get(&["requests"], &[("stack", id)]).await?;
     for request in items(&requests, "requests") {
@@ -199,6 +209,9 @@ async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
             text(&run["trigger"]),
             ago(&run["queued_at"])
         ));
+        if let Some(moved) = moved(&run["state_moved"]) {
+            out.push_str(&format!("  its state was {moved}\n"));
+        }
         for address in items(&run["progress"], "under_way") {
             out.push_str(&format!("  {} is being changed\n", text(address)));
         }

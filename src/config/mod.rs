@@ -7,6 +7,7 @@ mod at;
 mod channel;
 mod error;
 mod keys;
+mod looking;
 mod mask;
 mod policy;
 mod repository;

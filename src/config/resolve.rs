@@ -6,6 +6,7 @@ mod budgets;
 mod environment;
 mod heartbeat;
 mod location;
+mod looking;
 mod notify;
 mod policy;
 mod policy_rules;
@@ -128,6 +129,8 @@ impl Checks<'_> {
                 timeouts,
                 labels: std::collections::BTreeMap::new(),
                 watch: Vec::new(),
+                adaptive: self.adaptive(written.adaptive.as_ref()).flatten(),
+                state_watch: self.state_watch(written.state_watch.as_ref()).flatten(),
                 policy,
                 disabled: false,
             },

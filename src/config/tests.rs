@@ -3,6 +3,7 @@
 mod bad_form;
 mod bad_meaning;
 mod good_files;
+mod looking;
 mod policy;
 mod repository;
 mod ssh_sources;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::at::{At, EnvText};
 use super::channel::Notifier;
+use super::looking::{Adaptive, StateWatch};
 use super::policy::{Contested, Freeze, Limits, Rego, Rule, SafeAction};
 use crate::domain::finding::{Origin, Severity};
 use crate::domain::policy::PolicyMode;
@@ -36,6 +37,10 @@ pub(super) struct Configuration {
     pub timezone: Option<At<String>>,
     /// The stacks' starts are spread over this time. Default: 5m.
     pub jitter: Option<At<String>>,
+    /// Fewer looks at stacks on which nothing happens.
+    pub adaptive: Option<Adaptive>,
+    /// Looks because somebody else wrote the state.
+    pub state_watch: Option<StateWatch>,
     /// The API and the endpoints for machines.
     pub api: Option<Api>,
     /// The Git repositories to follow; at least one.
@@ -116,6 +121,10 @@ pub(super) struct WhichStacks {
     /// Patterns on owners: of CODEOWNERS in the repository, and in the labels `owner` and `team`.
     #[serde(default)]
     pub owners: Vec<At<String>>,
+    /// Patterns on the source addresses of providers, `hashicorp/aws` or with the registry before it. A
+    /// stack whose providers are not known yet counts to all.
+    #[serde(default)]
+    pub providers: Vec<At<String>>,
 }
 
 /// So many runs in so long.
@@ -687,6 +696,10 @@ pub(super) struct Stack {
     pub labels: BTreeMap<String, String>,
     /// Extra paths in the repository that the stacks read.
     pub watch: Option<Vec<At<String>>>,
+    /// Fewer looks at stacks on which nothing happens.
+    pub adaptive: Option<Adaptive>,
+    /// Looks because somebody else wrote the state.
+    pub state_watch: Option<StateWatch>,
     /// Policy.
     pub policy: Option<StackPolicy>,
     /// Leave these stacks alone.

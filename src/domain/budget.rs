@@ -1,10 +1,11 @@
 //! What many stacks share and what bears only so much, like an account or the API of a provider: how
 //! many looks at once, how many beginnings in a while, and patience when it asks for that.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::provider::ProviderPattern;
 use super::selection::Selection;
 
 /// The first wait after an API asked for patience.
@@ -19,10 +20,22 @@ pub struct Budget {
     pub name: String,
     /// The stacks that share it.
     pub which: Selection,
+    /// Patterns on the providers that a stack has; one has to fit one. Without any, providers do not
+    /// matter.
+    pub providers: Vec<ProviderPattern>,
     /// The most runs at once.
     pub runs: Option<usize>,
     /// The most runs that begin in a while.
     pub starts: Option<Rate>,
+}
+
+impl Budget {
+    /// Whether a stack with these providers can be meant. Before its first look they are not known: until
+    /// then it counts, which may make it wait and does no harm.
+    pub fn takes_providers(&self, known: Option<&BTreeSet<String>>) -> bool {
+        let fits = |address: &String| self.providers.iter().any(|one| one.is_match(address));
+        self.providers.is_empty() || known.is_none_or(|known| known.iter().any(fits))
+    }
 }
 
 /// So many in so long.
@@ -123,12 +136,37 @@ mod tests {
         Account::new(Budget {
             name: "prod".to_owned(),
             which: Selection::default(),
+            providers: Vec::new(),
             runs,
             starts: starts.map(|(count, seconds)| Rate {
                 count,
                 within: SignedDuration::from_secs(seconds),
             }),
         })
+    }
+
+    #[test]
+    fn a_stack_counts_for_a_provider_that_it_has_or_may_have() {
+        let pattern = ProviderPattern::parse("hashicorp/aws").unwrap();
+        let budget = Budget {
+            providers: vec![pattern],
+            ..account(Some(1), None).budget
+        };
+        let known = |addresses: &[&str]| -> BTreeSet<String> {
+            let full = addresses
+                .iter()
+                .map(|a| format!("registry.terraform.io/{a}"));
+            full.collect()
+        };
+        assert!(budget.takes_providers(None));
+        assert!(budget.takes_providers(Some(&known(&["hashicorp/null", "hashicorp/aws"]))));
+        assert!(!budget.takes_providers(Some(&known(&["hashicorp/null"]))));
+        assert!(!budget.takes_providers(Some(&known(&[]))));
+        assert!(
+            account(Some(1), None)
+                .budget
+                .takes_providers(Some(&known(&[])))
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::finding::Verdict;
 use super::ids::{CommitId, RunId, StackId};
+use super::state_watch::StateMove;
 
 /// Why a run was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub enum Trigger {
     Approval,
     /// A person wants to go back to an earlier commit.
     Rollback,
+    /// Somebody else wrote the state.
+    StateMoved,
 }
 
 impl Trigger {
@@ -32,7 +35,7 @@ impl Trigger {
     pub const fn head_start(self) -> SignedDuration {
         match self {
             Self::Person | Self::Approval | Self::Rollback => SignedDuration::from_hours(2),
-            Self::Git | Self::Confirmation => SignedDuration::from_hours(1),
+            Self::Git | Self::Confirmation | Self::StateMoved => SignedDuration::from_hours(1),
             Self::Schedule | Self::FirstSight => SignedDuration::ZERO,
         }
     }
@@ -47,6 +50,7 @@ impl Trigger {
             Self::Confirmation => "confirmation",
             Self::Approval => "approval",
             Self::Rollback => "rollback",
+            Self::StateMoved => "state_moved",
         }
     }
 }
@@ -178,6 +182,8 @@ pub struct Run {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// What somebody else made of the state since it was last read, if anything and if that is known.
+    pub state_moved: Option<StateMove>,
 }
 
 impl Run {
@@ -193,6 +199,7 @@ impl Run {
             started_at: None,
             ended_at: None,
             outcome: None,
+            state_moved: None,
         }
     }
 

@@ -78,15 +78,21 @@ impl Schedule {
     }
 
     fn offset(&self, stack: &StackId) -> SignedDuration {
-        let hash = Sha256::digest(stack.as_str().as_bytes());
-        let share = hash
-            .iter()
-            .take(4)
-            .fold(0u64, |acc, byte| (acc << 8) | u64::from(*byte));
-        let seconds = u64::try_from(self.jitter.as_secs()).unwrap_or(0);
-        let offset = share.checked_rem(seconds.max(1)).unwrap_or(0);
-        SignedDuration::from_secs(i64::try_from(offset).unwrap_or(0))
+        share(stack, self.jitter)
     }
+}
+
+/// A stack's own share of a time, in whole seconds and less than all of it: the same on every machine and
+/// after every restart, and spread over all stacks.
+pub fn share(stack: &StackId, time: SignedDuration) -> SignedDuration {
+    let hash = Sha256::digest(stack.as_str().as_bytes());
+    let share = hash
+        .iter()
+        .take(4)
+        .fold(0u64, |acc, byte| (acc << 8) | u64::from(*byte));
+    let seconds = u64::try_from(time.as_secs()).unwrap_or(0);
+    let offset = share.checked_rem(seconds.max(1)).unwrap_or(0);
+    SignedDuration::from_secs(i64::try_from(offset).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Stacks: identity, and what is remembered of one between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::finding::Verdict;
 use super::history::{Drifting, drifting};
 use super::ids::{CommitId, SourceName, StackId};
 use super::policy::{By, Guard};
+use super::state_watch::StateMove;
 
 /// The name of the workspace that every backend has.
 pub const DEFAULT_WORKSPACE: &str = "default";
@@ -108,6 +109,15 @@ pub struct StackRecord {
     /// What looks at it usually use.
     #[serde(default)]
     pub cost: Option<Cost>,
+    /// The last time that somebody else wrote the state, as far as it was watched.
+    #[serde(default)]
+    pub state_moved: Option<StateMove>,
+    /// The source addresses of its providers; none before they are known.
+    #[serde(default)]
+    pub providers: Option<BTreeSet<String>>,
+    /// Since when nothing has happened on it; none if something does.
+    #[serde(default)]
+    pub quiet_since: Option<Timestamp>,
 }
 
 impl StackRecord {
@@ -144,6 +154,9 @@ impl StackRecord {
             doubt: Doubt::default(),
             repairs: Vec::new(),
             cost: None,
+            state_moved: None,
+            providers: None,
+            quiet_since: None,
         }
     }
 

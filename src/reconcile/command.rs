@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::domain::failure::Failure;
@@ -54,6 +55,8 @@ pub enum Command {
     Resume(StackId, Identity, oneshot::Sender<Result<RunId, Refusal>>),
     /// Somebody wants to know what is yet to be done.
     Outlook(oneshot::Sender<Outlook>),
+    /// Somebody wants to know when a stack is looked at next, unless a run of it waits or is under way.
+    NextLook(StackId, oneshot::Sender<Option<Timestamp>>),
     /// Somebody wants to work on a stack without any run in between.
     Borrow(StackId, oneshot::Sender<Result<Borrowed, Refusal>>),
 }

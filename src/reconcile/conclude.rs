@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::artifacts::{ArtifactId, ArtifactName, Shelf};
 use crate::domain::alert::{AlertEvent, AlertKind, Resolution, tick};
 use crate::domain::audit::{Action, NewAudit};
+use crate::domain::cadence::quiet_since;
 use crate::domain::check::StackCheck;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::RunId;
 use crate::domain::ledger::LedgerEntry;
 use crate::domain::notice::{AlertNotice, Notice, RepairNotice};
-use crate::domain::run::{Outcome, Run, RunState};
+use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, as_told, tell};
 use crate::store::{Conclusion, StoreError};
@@ -19,6 +20,7 @@ use crate::telemetry::metrics;
 
 use super::asking::Asking;
 use super::context::Context;
+use super::habits::Habit;
 use super::look::Sighting;
 use super::news::Spread;
 use super::resolve::Tracked;
@@ -109,6 +111,13 @@ pub async fn conclude(
     record.observe(check.clone(), now);
     record.observe_state(state);
     record.backend = backend.or(record.backend);
+    // Only a scheduled look that found what the one before it found tells that nothing happens.
+    let touched = run.trigger != Trigger::Schedule
+        || run.state != RunState::Deciding
+        || run.state_moved.is_some()
+        || code_moved;
+    record.quiet_since = quiet_since(record.quiet_since, &check, touched, now);
+    context.habits.know(&record.id, Habit::of(&record));
     let audit = end_of_apply(&run, &outcome, interrupted, now);
     if interrupted {
         advance(&mut run, RunState::Interrupted, now);
@@ -277,7 +286,6 @@ mod tests {
     use super::*;
     use crate::domain::failure::{Failure, FailureKind};
     use crate::domain::ids::StackId;
-    use crate::domain::run::Trigger;
 
     fn ended(steps: &[RunState], outcome: &Outcome, interrupted: bool) -> Option<String> {
         let now = Timestamp::UNIX_EPOCH;

@@ -13,11 +13,13 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::notify::Notifiers;
 use crate::rego::Policies;
+use crate::statewatch::Watcher;
 use crate::store::Store;
 use crate::terraform::Machine;
 
 use super::bells::Bells;
 use super::costs::Costs;
+use super::habits::Habits;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
 use super::pauses::PauseSwitch;
@@ -58,6 +60,10 @@ pub struct Context {
     pub machine: Machine,
     /// What looks at each stack usually use.
     pub costs: Costs,
+    /// What looks have told of each stack.
+    pub habits: Habits,
+    /// Glances at the objects that hold states.
+    pub state_watcher: Watcher,
     /// The repositories of the sources.
     pub mirrors: Mirrors,
     /// What is not to be changed for now.

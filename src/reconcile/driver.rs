@@ -3,6 +3,7 @@
 mod apart;
 mod enqueue;
 mod follow;
+mod glances;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::domain::run::{Run, Trigger};
 use crate::store::StoreError;
 
 use self::apart::{Settled, Unsettled};
+use self::glances::Glances;
 use super::command::Command;
 use super::context::Context;
 use super::leave;
@@ -86,6 +88,8 @@ pub struct Driver {
     charged: BTreeMap<StackId, Vec<usize>>,
     /// Who wants which rollback that is queued. A restart forgets them: nobody was asked yet.
     wanted: BTreeMap<RunId, Rollback>,
+    /// Glances at the objects that hold states.
+    glances: Glances,
 }
 
 impl Driver {
@@ -111,6 +115,7 @@ impl Driver {
             settling: JoinSet::new(),
             borrowed: JoinSet::new(),
             wanted: BTreeMap::new(),
+            glances: Glances::default(),
         }
     }
 
@@ -121,6 +126,7 @@ impl Driver {
             self.context.pulse.beat(Part::Driver);
             self.settle();
             self.start_runs().await;
+            self.start_glances();
             let sleep = self.until_due();
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -128,6 +134,7 @@ impl Driver {
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(settled) = self.settling.join_next() => self.settled(settled),
                 Some(stack) = self.borrowed.join_next() => self.given_back(stack),
+                Some(glanced) = self.glances.ended() => self.glanced(glanced).await,
                 () = tokio::time::sleep(sleep) => self.enqueue_due().await,
             }
         }
@@ -167,6 +174,9 @@ impl Driver {
             Command::Outlook(reply) => {
                 let _gone = reply.send(self.outlook());
             }
+            Command::NextLook(stack, reply) => {
+                let _gone = reply.send(self.next_look(&stack));
+            }
             Command::Borrow(stack, reply) => {
                 let _gone = reply.send(self.borrow(&stack));
             }
@@ -202,10 +212,14 @@ impl Driver {
         };
         let source = followed.tracked.source.clone();
         match next {
-            Ok(Next::Rest) => (followed.looked, followed.broken) = (true, 0),
+            Ok(Next::Rest) => {
+                (followed.looked, followed.broken) = (true, 0);
+                self.take_in_habit(&run.stack);
+            }
             Ok(Next::LookAt(at)) => {
                 (followed.looked, followed.broken) = (true, 0);
-                let scheduled = followed.tracked.settings.schedule.next(now, &run.stack);
+                self.take_in_habit(&run.stack);
+                let scheduled = self.next_scheduled(&run.stack, now);
                 let due = Some(scheduled.map_or(at, |scheduled| scheduled.min(at)));
                 self.wait_for(&run.stack, Trigger::Confirmation, due);
             }
@@ -232,7 +246,8 @@ impl Driver {
             .accounts
             .iter()
             .filter_map(|account| account.opens_at(now));
-        let next = next.into_iter().chain(opens.filter(|at| *at > now)).min();
+        let opens = opens.filter(|at| *at > now).chain(self.glances.next());
+        let next = next.into_iter().chain(opens).min();
         let wait = next.map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
         });

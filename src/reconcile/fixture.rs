@@ -23,6 +23,7 @@ use crate::domain::stack::StackRecord;
 use crate::notify::Notifiers;
 use crate::notify::settings::{ChannelSettings, NotifierSettings, NotifySettings, Value};
 use crate::secret::SecretSource;
+use crate::statewatch::Watcher;
 use crate::store::Store;
 use crate::terraform::Machine;
 
@@ -32,6 +33,7 @@ pub(crate) use super::context::Context;
 use super::context::{Heads, States, Stop};
 use super::costs::Costs;
 use super::driver::Driver;
+use super::habits::Habits;
 use super::handle::Handle;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
@@ -136,6 +138,8 @@ pub(super) fn stack_settings() -> StackSettings {
         timeouts: Timeouts::default(),
         labels: BTreeMap::new(),
         watch: Vec::new(),
+        adaptive: None,
+        state_watch: None,
         policy: PolicySettings::default(),
         disabled: false,
     }
@@ -199,6 +203,8 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         heads: Heads::default(),
         machine: Machine::default(),
         costs: Costs::default(),
+        habits: Habits::default(),
+        state_watcher: Watcher::new(None),
         mirrors: Mirrors::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,

@@ -35,10 +35,11 @@ use super::command::{Command, Concern, Refusal};
 use super::context::Context;
 use super::messages;
 use super::posture;
-use super::{restore, tokens, vote};
+use super::{restore, state_watch, tokens, vote};
 
 pub use super::messages::{ChannelView, MessageView};
 pub use super::restore::{Asked, Done, Restore};
+pub use super::state_watch::Watched;
 pub use super::vote::Answer;
 pub use crate::store::{AuditFilter, MessageFilter, Paging};
 
@@ -363,6 +364,15 @@ impl Handle {
         answer.await.ok()
     }
 
+    /// When a stack is looked at next; none if a run of it waits or is under way, or while the daemon
+    /// stops.
+    pub async fn next_look(&self, id: &StackId) -> Option<Timestamp> {
+        let (reply, answer) = oneshot::channel();
+        let ask = Command::NextLook(id.clone(), reply);
+        self.commands.send(ask).await.ok()?;
+        answer.await.ok()?
+    }
+
     /// One stack.
     pub async fn stack(&self, id: &StackId) -> Result<Option<StackView>, StoreError> {
         let Some(record) = self.context.store.stack(id).await? else {
@@ -381,6 +391,11 @@ impl Handle {
             verdict,
             alerts,
         }
+    }
+
+    /// Whether the state of a stack is watched; none if it is not to be.
+    pub async fn watched(&self, record: &StackRecord) -> Result<Option<Watched>, StoreError> {
+        state_watch::watched(&self.context, record).await
     }
 
     /// Runs, newest first.

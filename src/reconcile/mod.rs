@@ -30,6 +30,7 @@ mod facts;
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 pub(crate) mod fixture;
 mod fresh;
+pub mod habits;
 pub mod handle;
 pub mod heartbeat;
 mod history;
@@ -66,6 +67,7 @@ mod shown;
 mod sight;
 mod source_alert;
 pub mod sources;
+mod state_watch;
 mod step;
 pub mod summary;
 pub mod time;

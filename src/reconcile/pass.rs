@@ -19,15 +19,16 @@ use super::attempt::Attempt;
 use super::conclude::{Ending, conclude, conclude_run};
 use super::context::Context;
 use super::facts::{facts, keep_decision, of_stack};
+use super::habits::Habit;
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::opinion::opinion;
 use super::prepare::prepare;
 use super::record::record_of;
 use super::resolve::Tracked;
-use super::rollback;
 use super::sight::{check_of, see};
 use super::step::{Next, duration, finish, step};
+use super::{rollback, state_watch};
 
 /// Takes a run that was started through the whole pass. An error is the store's: nothing else escapes.
 pub async fn pass(
@@ -53,7 +54,8 @@ pub async fn pass(
     let seen = match &prepared {
         Ok(workdir) => {
             let history = history(context, tracked, &record, commit).await;
-            see(
+            let before = state_watch::before_look(context, tracked).await;
+            let seen = see(
                 context,
                 tracked,
                 workdir,
@@ -61,7 +63,13 @@ pub async fn pass(
                 &history,
                 &context.stop.plans,
             )
-            .await?
+            .await?;
+            if let Ok(seen) = &seen {
+                let moved = state_watch::after_look(context, &record, before, seen).await?;
+                run.state_moved.clone_from(&moved);
+                record.state_moved = moved.or(record.state_moved);
+            }
+            seen
         }
         Err(failure) => Ok(failed(
             failure.clone(),
@@ -72,6 +80,11 @@ pub async fn pass(
         Ok(seen) => seen,
         Err(busy) => {
             tracing::info!("{busy}");
+            // Somebody applies: the stack is not quiet.
+            if record.quiet_since.take().is_some() {
+                context.habits.know(&tracked.id, Habit::of(&record));
+                context.store.save_stack(&record).await?;
+            }
             conclude_run(context, &mut run, Outcome::Busy).await?;
             let waiting = record.doubt.unconfirmed.is_some();
             return Ok(if waiting { Next::LookAgain } else { Next::Rest });
@@ -85,6 +98,10 @@ pub async fn pass(
         let wall = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let spent = workdir.meter.spent();
         record.cost = Some(context.costs.saw(&tracked.id, spent, wall));
+        // Without a plan init may not have come so far.
+        if seen.plan.is_some() {
+            record.providers = workdir.locked_providers().or(record.providers);
+        }
     }
     if seen.failure.as_ref().map(|failure| failure.kind) == Some(FailureKind::Throttled) {
         context.costs.throttled(&tracked.id);
@@ -118,6 +135,8 @@ pub async fn pass(
         // What was seen once and is absorbed by an apply elsewhere before the second look must not
         // be forgotten, so the ledger is kept even now.
         let verdict = check.verdict;
+        record.quiet_since = None;
+        context.habits.know(&tracked.id, Habit::of(&record));
         finish(&mut run, Outcome::Unconfirmed { verdict }, context.now());
         let seen_once = Conclusion {
             run: Some(&run),

@@ -51,8 +51,7 @@ pub(super) async fn in_place(context: &Context, tracked: &Tracked) -> Result<Wor
 
 async fn workdir(context: &Context, tracked: &Tracked, dir: PathBuf) -> Result<Workdir, Failure> {
     let settings = &tracked.settings;
-    let mut env = Environment::allow_listed();
-    set_all(&mut env, &settings.plan_env)?;
+    let env = plan_env(settings)?;
     let engine = Engine::find(&settings.engine, &env, &context.stop.plans).await?;
     Ok(Workdir {
         dir,
@@ -67,6 +66,13 @@ async fn workdir(context: &Context, tracked: &Tracked, dir: PathBuf) -> Result<W
         plugins: Some(Plugins::new(context.layout.plugins())),
         meter: Arc::default(),
     })
+}
+
+/// The environment in which a stack is planned.
+pub(super) fn plan_env(settings: &StackSettings) -> Result<Environment, Failure> {
+    let mut env = Environment::allow_listed();
+    set_all(&mut env, &settings.plan_env)?;
+    Ok(env)
 }
 
 /// The same directory with the environment for applying.
@@ -124,7 +130,7 @@ fn unreadable(name: &str, error: &SecretError) -> Failure {
     )
 }
 
-fn workspace(settings: &StackSettings) -> Option<String> {
+pub(super) fn workspace(settings: &StackSettings) -> Option<String> {
     settings
         .workspace
         .clone()

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use crate::artifacts::settings::{ArtifactSettings, SnapshotSettings};
 use crate::domain::budget::Budget;
+use crate::domain::cadence::Cadence;
 use crate::domain::compose::Limit;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
@@ -189,6 +190,10 @@ pub struct StackOverrides {
     pub labels: BTreeMap<String, String>,
     /// Extra paths in the repository that the stack reads.
     pub watch: Option<Vec<String>>,
+    /// Whether it is looked at less often while it is quiet, and how.
+    pub adaptive: Option<Option<Cadence>>,
+    /// How often the object that holds the state is glanced at, or that it is not.
+    pub state_watch: Option<Option<Duration>>,
     /// Policy.
     pub policy: PolicyOverrides,
     /// Leave these stacks alone.
@@ -210,6 +215,8 @@ impl StackOverrides {
         own.timeouts.apply(&mut settings.timeouts);
         settings.labels.extend(own.labels);
         put(&mut settings.watch, own.watch);
+        put(&mut settings.adaptive, own.adaptive);
+        put(&mut settings.state_watch, own.state_watch);
         own.policy.apply(&mut settings.policy);
         put(&mut settings.disabled, own.disabled);
     }
@@ -253,6 +260,10 @@ pub struct StackSettings {
     pub labels: BTreeMap<String, String>,
     /// Extra paths in the repository that the stack reads.
     pub watch: Vec<String>,
+    /// How it is looked at less often while it is quiet; none if it is not.
+    pub adaptive: Option<Cadence>,
+    /// How often the object that holds the state is glanced at; none if it is not.
+    pub state_watch: Option<Duration>,
     /// Policy.
     pub policy: PolicySettings,
     /// Left alone.

@@ -21,6 +21,7 @@ use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude};
 use super::look::{Sighting, failed};
 use super::sight::{check_of, see};
+use super::state_watch;
 use super::step::{Next, is_benign, step};
 
 /// How an apply ended.
@@ -144,6 +145,7 @@ async fn see_repaired(attempt: &Attempt<'_>, before: &StackCheck) -> Result<Sigh
         commit,
     } = attempt;
     let stop = &context.stop.applies;
+    state_watch::after_apply(context, tracked).await?;
     let history = History {
         drifting: drifting(before, &BTreeMap::new(), context.now()),
         unmoved_since: None,

@@ -22,6 +22,7 @@ mod row;
 mod runs;
 mod sources;
 mod stacks;
+mod state_watches;
 mod threads;
 mod tokens;
 

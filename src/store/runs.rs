@@ -20,7 +20,8 @@ use crate::domain::run::Run;
 const TABLE: &str = "runs";
 const INTENTS: &str = "intents";
 const ENQUEUE: &str = "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
-     started_at, ended_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     started_at, ended_at, outcome, state_moved) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
      ON CONFLICT (stack) WHERE state = 'queued' DO NOTHING";
 
 impl Store {
@@ -193,12 +194,13 @@ pub(super) async fn put_run(connection: &mut AnyConnection, run: &Run) -> Result
     bound(
         sqlx::query(
             "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
-             started_at, ended_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             started_at, ended_at, outcome, state_moved) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
              ON CONFLICT (id) DO UPDATE SET \
              trigger_reason = excluded.trigger_reason, \
              state = excluded.state, commit_id = excluded.commit_id, \
              started_at = excluded.started_at, ended_at = excluded.ended_at, \
-             outcome = excluded.outcome",
+             outcome = excluded.outcome, state_moved = excluded.state_moved",
         ),
         run,
     )?
@@ -215,6 +217,11 @@ fn bound<'q>(query: AnyQuery<'q>, run: &Run) -> Result<AnyQuery<'q>, StoreError>
         .as_ref()
         .map(|outcome| json(TABLE, outcome))
         .transpose()?;
+    let state_moved = run
+        .state_moved
+        .as_ref()
+        .map(|moved| json(TABLE, moved))
+        .transpose()?;
     Ok(query
         .bind(run.id.to_string())
         .bind(run.stack.as_str().to_owned())
@@ -224,7 +231,8 @@ fn bound<'q>(query: AnyQuery<'q>, run: &Run) -> Result<AnyQuery<'q>, StoreError>
         .bind(run.queued_at.as_microsecond())
         .bind(micros(run.started_at))
         .bind(micros(run.ended_at))
-        .bind(outcome))
+        .bind(outcome)
+        .bind(state_moved))
 }
 
 pub(super) fn read(row: &AnyRow) -> Result<Run, StoreError> {
@@ -239,6 +247,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Run, StoreError> {
         started_at: columns.optional_time("started_at")?,
         ended_at: columns.optional_time("ended_at")?,
         outcome: columns.optional_json("outcome")?,
+        state_moved: columns.optional_json("state_moved")?,
     })
 }
 

@@ -37,6 +37,7 @@ use crate::domain::posture::samples::estate;
 use crate::domain::report::ReportId;
 use crate::domain::run::{Run, Trigger};
 use crate::domain::stack::{StackRecord, StateIdentity};
+use crate::domain::state_watch::StateMove;
 use crate::domain::value::{AttributePath, Number, Value};
 
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -183,6 +184,18 @@ pub(super) fn check(stack: &str) -> StackCheck {
 pub(super) fn stack(name: &str) -> StackRecord {
     StackRecord {
         cost: None,
+        providers: Some(BTreeSet::from([
+            "registry.terraform.io/hashicorp/aws".into()
+        ])),
+        quiet_since: Some(at(6)),
+        state_moved: Some(StateMove {
+            at: Some(at(5)),
+            from: None,
+            to: Some(StateIdentity {
+                lineage: "l".into(),
+                serial: 7,
+            }),
+        }),
         id: stack_id(name),
         source: SourceName::new("infra"),
         dir: name.into(),

@@ -19,6 +19,7 @@ use crate::domain::ids::{CommitId, SourceName};
 use crate::domain::message::MessageState;
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::source::SourceRecord;
+use crate::domain::state_watch::StateMove;
 
 pub(super) async fn fresh() -> (TempDir, Store) {
     let directory = TempDir::new().unwrap();
@@ -694,6 +695,7 @@ fn any_run() -> impl Strategy<Value = Run> {
         Trigger::Person,
         Trigger::FirstSight,
         Trigger::Confirmation,
+        Trigger::StateMoved,
     ];
     let time = (-1_000_000_i64..4_000_000_000)
         .prop_map(|s| jiff::Timestamp::from_microsecond(s * 1_000_000 + 123_456).unwrap());
@@ -718,6 +720,11 @@ fn any_run() -> impl Strategy<Value = Run> {
                 started_at: some.0.then_some(times[1]),
                 ended_at: some.1.then_some(times[2]),
                 outcome,
+                state_moved: some.0.then(|| StateMove {
+                    at: some.1.then_some(times[1]),
+                    from: None,
+                    to: None,
+                }),
             },
         )
 }

@@ -102,16 +102,65 @@ impl Workdir {
     }
 }
 
-fn read(
+/// What `init` has recorded of a backend, settings that hold credentials included. `Debug` shows names
+/// only.
+#[derive(Clone)]
+pub struct Recorded {
+    /// Its type, for example `s3`.
+    pub kind: String,
+    /// Its settings as text, without those that are not set; what the environment says of the place is
+    /// among them.
+    pub settings: BTreeMap<String, String>,
+    /// The workspace that is planned.
+    pub workspace: String,
+    /// Which state it is, as [`Backend::identity`] says it of states that are in no local file.
+    pub identity: String,
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorded")
+            .field("kind", &self.kind)
+            .field("settings", &self.settings.keys())
+            .field("workspace", &self.workspace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What `init` has recorded of the backend in a directory that is planned with this environment; none if
+/// it was not run there or recorded none.
+pub fn recorded(
     dir: &Path,
-    data_dir: &Path,
     workspace: Option<&str>,
     env: &Environment,
-) -> Result<Backend, Failure> {
-    let selected = selected_workspace(data_dir);
-    let workspace = workspace
-        .or(selected.as_deref())
-        .unwrap_or(DEFAULT_WORKSPACE);
+) -> Result<Option<Recorded>, Failure> {
+    let data_dir = dir.join(env.text("TF_DATA_DIR").unwrap_or(".terraform"));
+    let workspace = workspace.or_else(|| env.text("TF_WORKSPACE"));
+    let Some(configured) = configured(&data_dir, env)? else {
+        return Ok(None);
+    };
+    let workspace = workspace_of(&data_dir, workspace);
+    let (kind, settings) = configured;
+    Ok(Some(Recorded {
+        identity: identity(&kind, &settings, &workspace, None),
+        kind,
+        settings,
+        workspace,
+    }))
+}
+
+fn workspace_of(data_dir: &Path, asked: Option<&str>) -> String {
+    let asked = asked.map(str::to_owned);
+    asked
+        .or_else(|| selected_workspace(data_dir))
+        .unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned())
+}
+
+/// Type and settings of the backend; none if none is recorded.
+fn configured(
+    data_dir: &Path,
+    env: &Environment,
+) -> Result<Option<(String, BTreeMap<String, String>)>, Failure> {
     let path = data_dir.join("terraform.tfstate");
     let configured = match std::fs::read(&path) {
         Ok(bytes) => {
@@ -122,16 +171,14 @@ fn read(
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
         Err(cause) => return Err(broken(&path, &cause)),
     };
-    let (kind, mut config) = configured.map_or_else(
-        || ("local".to_owned(), BTreeMap::new()),
-        |configured| {
-            (
-                configured.r#type,
-                texts(configured.config.unwrap_or_default()),
-            )
-        },
-    );
-    refuse_remote_execution(&kind)?;
+    let Some(Configured {
+        r#type: kind,
+        config,
+    }) = configured
+    else {
+        return Ok(None);
+    };
+    let mut config = texts(config.unwrap_or_default());
     for (backend, attribute, variable) in FROM_ENVIRONMENT {
         if let Some(value) = env.text(variable).filter(|_| *backend == kind) {
             config
@@ -139,6 +186,19 @@ fn read(
                 .or_insert_with(|| value.to_owned());
         }
     }
+    Ok(Some((kind, config)))
+}
+
+fn read(
+    dir: &Path,
+    data_dir: &Path,
+    workspace: Option<&str>,
+    env: &Environment,
+) -> Result<Backend, Failure> {
+    let workspace = &workspace_of(data_dir, workspace);
+    let configured = configured(data_dir, env)?;
+    let (kind, config) = configured.unwrap_or_else(|| ("local".to_owned(), BTreeMap::new()));
+    refuse_remote_execution(&kind)?;
     let local_path = (kind == "local").then(|| local_path(dir, &config, workspace));
     Ok(Backend {
         locks: locks(&kind, &config),

@@ -34,7 +34,7 @@ mod workdir;
 
 pub use apply::Applied;
 pub use apply_log::{read_log, read_log_of};
-pub use backend::{Backend, refuse_remote_execution};
+pub use backend::{Backend, Recorded, recorded, refuse_remote_execution};
 pub use cli_args::refuse_targeting;
 pub use engine::{Engine, Flavour};
 pub use environment::Environment;

@@ -1,13 +1,14 @@
 //! Who may import whom.
 
 /// What talks to one thing outside: each knows the domain, and no other adapter.
-const ADAPTERS: [&str; 9] = [
+const ADAPTERS: [&str; 10] = [
     "artifacts",
     "discover",
     "git",
     "notify",
     "plan_json",
     "rego",
+    "statewatch",
     "store",
     "telemetry",
     "terraform",
@@ -16,7 +17,7 @@ const ADAPTERS: [&str; 9] = [
 /// Paths that start with one of these may be imported by a layer, besides its own.
 fn allowed(layer: &str) -> Option<&'static [&'static str]> {
     Some(match layer {
-        "domain" | "secret" => &[],
+        "aws" | "domain" | "secret" => &[],
         "report" => &["domain"],
         "reconcile" => &[
             "domain",
@@ -30,6 +31,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "notify",
             "plan_json",
             "rego",
+            "statewatch",
             "store",
             "telemetry",
             "terraform",
@@ -84,6 +86,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "notify",
             "plan_json",
             "rego",
+            "statewatch",
             "store",
             "telemetry",
             "terraform",
@@ -96,6 +99,8 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
         "main" => &["cli"],
         // A report is a form of domain values, as a message is: mails carry it.
         "notify" => &["domain", "secret", "report::posture"],
+        // Both speak to S3.
+        "artifacts" | "statewatch" => &["domain", "secret", "aws"],
         adapter if ADAPTERS.contains(&adapter) => &["domain", "secret"],
         _ => return None,
     })

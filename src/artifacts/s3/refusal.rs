@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Bucket;
 use crate::artifacts::ArtifactError;
+use crate::aws::chain;
 use crate::secret::{Masker, without_url_credentials};
 
 /// The session token as sent last: the one credential that travels, so the one that an answer can
@@ -80,12 +81,4 @@ impl Bucket {
             cause: without_url_credentials(&self.token.masker().mask(cause)),
         }
     }
-}
-
-/// The error with everything it was caused by.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
-    words.dedup();
-    words.join(": ")
 }

@@ -2,9 +2,11 @@
 
 use jiff::SignedDuration;
 
+use super::super::at::At;
 use super::super::written::{Budget as Written, Configuration};
 use super::Checks;
 use crate::domain::budget::{Budget, Rate};
+use crate::domain::provider::ProviderPattern;
 
 impl Checks<'_> {
     pub(super) fn budgets(&mut self, written: &Configuration) -> Vec<Budget> {
@@ -33,11 +35,28 @@ impl Checks<'_> {
                 within: SignedDuration::try_from(within).ok()?,
             })
         });
+        let providers = when.providers.iter();
+        let providers = providers.filter_map(|written| self.provider(written));
         Budget {
             name: written.name.to_string(),
             which,
+            providers: providers.collect(),
             runs,
             starts,
         }
+    }
+
+    fn provider(&mut self, written: &At<String>) -> Option<ProviderPattern> {
+        let parsed = ProviderPattern::parse(written);
+        parsed
+            .map_err(|error| {
+                self.problem(
+                    written,
+                    error.to_string(),
+                    "write it as `required_providers` has it, `hashicorp/aws`, or with its registry, \
+                     `registry.terraform.io/hashicorp/aws`; each part may be a pattern",
+                );
+            })
+            .ok()
     }
 }

@@ -49,6 +49,8 @@ impl Checks<'_> {
             timeouts: self.timeouts(written.timeouts.as_ref()),
             labels: written.labels.clone(),
             watch: written.watch.as_deref().map(|paths| self.watch(paths)),
+            adaptive: self.adaptive(written.adaptive.as_ref()),
+            state_watch: self.state_watch(written.state_watch.as_ref()),
             policy: written
                 .policy
                 .as_ref()

@@ -138,7 +138,7 @@ impl Driver {
 
     pub(super) fn next_scheduled(&self, id: &StackId, after: Timestamp) -> Option<Timestamp> {
         let followed = self.stacks.get(id)?;
-        followed.tracked.settings.schedule.next(after, id)
+        self.scheduled(&followed.tracked, after)
     }
 
     /// Queues a run of a stack, or finds the one that is queued already; keeps who asked for it.

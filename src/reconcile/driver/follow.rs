@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::domain::budget::Account;
+use crate::domain::cadence::Rest;
 use crate::domain::cost::Cost;
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::pause::Scope;
@@ -12,18 +13,21 @@ use crate::domain::run::Trigger;
 use crate::domain::stack::StackRecord;
 
 use super::super::command::SourceUpdate;
+use super::super::habits::Habit;
 use super::super::record::first_record;
 use super::super::resolve::Tracked;
+use super::super::step::duration;
 use super::super::{clock, leave, summary};
 use super::{Driver, Followed};
 
 /// What the driver has to know of a stack from before its start.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Remembered {
     checked_at: Option<Timestamp>,
     /// Whether a look waits for a second one.
     unsettled: bool,
     cost: Option<Cost>,
+    habit: Habit,
     /// When an earlier process said that it decides again.
     not_before: Option<Timestamp>,
 }
@@ -35,6 +39,7 @@ impl Remembered {
             checked_at: record.checked_at,
             unsettled: record.doubt.unconfirmed.is_some(),
             cost: record.cost,
+            habit: Habit::of(record),
             not_before: last.and_then(|check| check.decision.not_before),
         }
     }
@@ -87,16 +92,17 @@ impl Driver {
         known: Option<&Remembered>,
     ) {
         let id = tracked.id.clone();
-        let known = known.copied().unwrap_or_default();
+        let known = known.cloned().unwrap_or_default();
         if let Some(cost) = known.cost {
             self.context.costs.know(&id, cost);
         }
+        self.context.habits.know(&id, known.habit);
         let now = self.context.now();
         let (trigger, due) = match known.checked_at {
             None => (Trigger::FirstSight, Some(now)),
             Some(_) if known.unsettled => (Trigger::Confirmation, Some(now)),
             Some(at) => {
-                let scheduled = tracked.settings.schedule.next(at, &id).into_iter();
+                let scheduled = self.scheduled(&tracked, at).into_iter();
                 (Trigger::Schedule, scheduled.chain(known.not_before).min())
             }
         };
@@ -111,28 +117,74 @@ impl Driver {
         };
         self.stacks.insert(id.clone(), followed);
         self.wait_for(&id, trigger, due);
+        self.watch_state(&id);
     }
 
     /// A stack that is known keeps what it waits for.
     pub(super) fn follow_on(&mut self, tracked: Tracked, commit: &CommitId) {
         let budgets = self.budgets(&tracked);
-        if let Some(followed) = self.stacks.get_mut(&tracked.id) {
+        let id = tracked.id.clone();
+        if let Some(followed) = self.stacks.get_mut(&id) {
             followed.budgets = budgets;
             followed.commit = commit.clone();
             followed.tracked = tracked;
         }
+        self.watch_state(&id);
     }
 
     /// The budgets that a stack shares.
     pub(super) fn budgets(&self, tracked: &Tracked) -> Vec<usize> {
+        let providers = self.context.habits.of(&tracked.id).providers;
         let shares = |account: &Account| {
             let (which, labels) = (&account.budget().which, &tracked.settings.labels);
             let source = Some(&tracked.source);
             which.fits(tracked.id.as_str(), source, labels, &tracked.owners)
+                && account.budget().takes_providers(providers.as_deref())
         };
         let accounts = self.accounts.iter().enumerate();
         let shared = accounts.filter(|(_, account)| shares(account));
         shared.map(|(at, _)| at).collect()
+    }
+
+    /// When a stack that was looked at then is looked at next, as its schedule has it and as it has been
+    /// quiet.
+    pub(super) fn scheduled(&self, tracked: &Tracked, last: Timestamp) -> Option<Timestamp> {
+        let settings = &tracked.settings;
+        let Some(cadence) = settings.adaptive else {
+            return settings.schedule.next(last, &tracked.id);
+        };
+        let rest = Rest {
+            stack: &tracked.id,
+            last,
+            quiet_since: self.context.habits.of(&tracked.id).quiet_since,
+            max_age: duration(settings.policy.max_age),
+        };
+        cadence.next(&settings.schedule, &rest)
+    }
+
+    /// When a stack is looked at next, unless a run of it waits or is under way.
+    pub(super) fn next_look(&self, id: &StackId) -> Option<Timestamp> {
+        let is_now = self.queue.of(id).is_some() || self.active.contains(id);
+        self.stacks.get(id)?.due.filter(|_| !is_now)
+    }
+
+    /// A look at a stack has ended: which budgets it shares, and when it is looked at next if nothing else
+    /// is awaited, may be other than before.
+    pub(super) fn take_in_habit(&mut self, id: &StackId) {
+        let Some(followed) = self.stacks.get(id) else {
+            return;
+        };
+        let budgets = self.budgets(&followed.tracked);
+        let now = self.context.now();
+        let adapts =
+            followed.tracked.settings.adaptive.is_some() && followed.trigger == Trigger::Schedule;
+        let due = adapts.then(|| self.scheduled(&followed.tracked, now));
+        if let Some(followed) = self.stacks.get_mut(id) {
+            followed.budgets = budgets;
+        }
+        if let Some(due) = due {
+            self.wait_for(id, Trigger::Schedule, due);
+        }
     }
 
     /// Stacks that are new to the database are known from now on, if only as `unknown`.
@@ -218,7 +270,9 @@ impl Driver {
 
     pub(super) fn unfollow(&mut self, id: &StackId) -> Option<Followed> {
         self.wait_for(id, Trigger::Schedule, None);
-        self.stacks.remove(id)
+        let gone = self.stacks.remove(id);
+        self.watch_state(id);
+        gone
     }
 
     pub(super) async fn tell_baseline(&mut self, source: &SourceName) {

@@ -1,12 +1,14 @@
 //! What a dependency lock file says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::Body;
+
+use crate::terraform::workdir::Workdir;
 
 /// The file's name, in the root module.
 pub(in crate::terraform) const NAME: &str = ".terraform.lock.hcl";
@@ -62,10 +64,23 @@ impl LockFile {
         })
     }
 
+    /// The source addresses of all that is locked.
+    fn providers(self) -> BTreeSet<String> {
+        self.0.into_keys().collect()
+    }
+
     /// Whether exactly this package is locked.
     pub(super) fn names(&self, provider: &str, version: &str, h1: &str) -> bool {
         let locked = self.0.get(provider);
         locked.is_some_and(|locked| locked.version == version && locked.has(h1))
+    }
+}
+
+impl Workdir {
+    /// The source addresses of the providers that are locked here, as init left the file; none if it cannot
+    /// be read.
+    pub fn locked_providers(&self) -> Option<BTreeSet<String>> {
+        Some(LockFile::read(&self.dir).ok()?.providers())
     }
 }
 
@@ -110,6 +125,16 @@ mod tests {
 
         let other = "registry.terraform.io/hashicorp/aws";
         assert!(both.admits(other, "5.0.0", "h1:any") && !both.names(other, "5.0.0", "h1:any"));
+    }
+
+    #[test]
+    fn providers_are_named_by_their_full_addresses() {
+        let aws = "registry.terraform.io/hashicorp/aws";
+        let text = format!(
+            "provider {NULL:?} {{\n  version = \"1\"\n}}\nprovider {aws:?} {{\n  version = \"2\"\n}}\n"
+        );
+        let names = LockFile::parse(&text).unwrap().providers();
+        assert_eq!(names, BTreeSet::from([aws.to_owned(), NULL.to_owned()]));
     }
 
     #[test]
