@@ -11,6 +11,7 @@ mod mask;
 mod policy;
 mod repository;
 mod resolve;
+mod stack;
 mod syntax;
 #[cfg(test)]
 mod tests;

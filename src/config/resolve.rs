@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod budgets;
+mod each;
 mod environment;
 mod heartbeat;
 mod location;
@@ -128,6 +129,7 @@ impl Checks<'_> {
                 timeouts,
                 labels: std::collections::BTreeMap::new(),
                 watch: Vec::new(),
+                after: Vec::new(),
                 policy,
                 disabled: false,
             },

@@ -14,6 +14,7 @@ mod reach;
 mod read;
 mod settings;
 mod text;
+mod var_files;
 mod walk;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -32,6 +33,7 @@ pub use places::places;
 pub use pointers::Pointers;
 pub use reach::{values_in_stay, values_stay};
 pub use settings::{SETTINGS_FILE, read_settings, settings_files};
+pub use var_files::VarFiles;
 
 /// Nested expressions are parsed by recursion.
 const STACK_SIZE: usize = 128 << 20;

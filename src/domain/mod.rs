@@ -29,6 +29,7 @@ pub mod digest;
 pub mod document;
 pub mod effect;
 pub mod failure;
+pub mod file_pattern;
 pub mod finding;
 pub mod guard;
 #[cfg(test)]
@@ -55,6 +56,7 @@ mod outputs;
 pub mod pattern;
 pub mod pause;
 pub mod place;
+pub mod placeholder;
 pub mod plan;
 pub mod policy;
 pub mod posture;

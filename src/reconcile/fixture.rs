@@ -136,6 +136,7 @@ pub(super) fn stack_settings() -> StackSettings {
         timeouts: Timeouts::default(),
         labels: BTreeMap::new(),
         watch: Vec::new(),
+        after: Vec::new(),
         policy: PolicySettings::default(),
         disabled: false,
     }
@@ -226,11 +227,13 @@ pub(super) fn tracked() -> Tracked {
         source: SourceName::new("infra"),
         dir: "a".to_owned(),
         workspace: "default".to_owned(),
+        name: None,
         settings: Arc::new(stack_settings()),
         reads: Vec::new(),
         closed_at: None,
         watch: Vec::new(),
         owners: Vec::new(),
+        needs: Vec::new(),
         problem: None,
     }
 }
