@@ -20,6 +20,7 @@ use crate::reconcile::driver::Driver;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::mirrors::Mirrors;
+use crate::reconcile::orders::Orders;
 use crate::reconcile::pauses::{PauseError, PauseSwitch};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::recover::{LeftOver, recover};
@@ -258,6 +259,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         machine: terraform::Machine::read(),
         costs: Costs::default(),
         mirrors: Mirrors::default(),
+        orders: Orders::default(),
         pauses,
         policies,
         time: Time::default(),

@@ -210,6 +210,10 @@ pub(super) async fn show(
                 "runs".to_owned(),
                 serde_json::to_value(runs).unwrap_or_default(),
             );
+            let order = api.handle.neighbours(&id);
+            fields.insert("needs".to_owned(), json!(order.needs));
+            fields.insert("needed_by".to_owned(), json!(order.needed_by));
+            fields.insert("waits_for".to_owned(), json!(order.waits_for));
         }
         return Ok(Json(body).into_response());
     }

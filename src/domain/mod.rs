@@ -51,6 +51,7 @@ pub mod near;
 pub mod noise;
 pub mod notice;
 pub mod opinion;
+pub mod order;
 pub mod outlook;
 mod outputs;
 pub mod pattern;

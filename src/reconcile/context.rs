@@ -20,6 +20,7 @@ use super::bells::Bells;
 use super::costs::Costs;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
+use super::orders::Orders;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
 use super::settings::Settings;
@@ -60,6 +61,8 @@ pub struct Context {
     pub costs: Costs,
     /// The repositories of the sources.
     pub mirrors: Mirrors,
+    /// Which stacks are applied before which, and what is being applied.
+    pub orders: Orders,
     /// What is not to be changed for now.
     pub pauses: PauseSwitch,
     /// People's policies in Rego.

@@ -35,6 +35,7 @@ use super::driver::Driver;
 use super::handle::Handle;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
+use super::orders::Orders;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
 use super::record::first_record;
@@ -201,6 +202,7 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         machine: Machine::default(),
         costs: Costs::default(),
         mirrors: Mirrors::default(),
+        orders: Orders::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,
         time,

@@ -66,6 +66,17 @@ pub struct StackView {
     pub alerts: Vec<Alert>,
 }
 
+/// A stack in the order of all.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    /// What is applied before it.
+    pub needs: Vec<StackId>,
+    /// What is applied after it.
+    pub needed_by: Vec<StackId>,
+    /// Of what it needs, what a queued run of it waits for now.
+    pub waits_for: Option<StackId>,
+}
+
 /// A kept copy as it is listed.
 pub use crate::artifacts::Kept as CopyLine;
 
@@ -361,6 +372,18 @@ impl Handle {
             record,
             verdict,
             alerts,
+        }
+    }
+
+    /// What a stack waits for, and who waits for it.
+    pub fn neighbours(&self, id: &StackId) -> Neighbours {
+        let (orders, now) = (&self.context.orders, self.context.now());
+        let order = orders.order();
+        let own = |stacks: Vec<&StackId>| stacks.into_iter().cloned().collect();
+        Neighbours {
+            needs: own(order.needed_by(id)),
+            needed_by: own(order.in_need_of(id)),
+            waits_for: orders.awaited(id, now),
         }
     }
 

@@ -46,6 +46,7 @@ mod mirror_tree;
 pub mod mirrors;
 mod news;
 mod opinion;
+pub mod orders;
 pub mod outbox;
 pub mod overdue;
 pub mod pass;

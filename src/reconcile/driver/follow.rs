@@ -73,6 +73,7 @@ impl Driver {
         for touched in &update.touched {
             self.wait_for(touched, Trigger::Git, Some(now));
         }
+        self.put_in_order();
         self.take_up_looks(&ids).await;
         self.take_up_approvals().await;
         self.enqueue_due().await;
@@ -111,6 +112,9 @@ impl Driver {
         };
         self.stacks.insert(id.clone(), followed);
         self.wait_for(&id, trigger, due);
+        if known.unsettled {
+            self.confirms(&id);
+        }
     }
 
     /// A stack that is known keeps what it waits for.
@@ -218,6 +222,7 @@ impl Driver {
 
     pub(super) fn unfollow(&mut self, id: &StackId) -> Option<Followed> {
         self.wait_for(id, Trigger::Schedule, None);
+        self.confirming.remove(id);
         self.stacks.remove(id)
     }
 
