@@ -2,9 +2,9 @@
 //! unless both are in one circle of needs: then none of the circle waits for another of it, so that
 //! nothing can wait for itself in the end.
 
-mod awaited;
 mod components;
 mod need;
+mod needed;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -13,8 +13,8 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub use self::awaited::{Awaited, Awaits};
 pub use self::need::{Member, Need};
+pub use self::needed::{Awaited, Awaits};
 pub use self::waiting::{PATIENCE, Round, Waiting};
 
 use self::components::components;

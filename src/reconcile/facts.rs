@@ -40,7 +40,7 @@ pub(super) async fn waits(
     tracked: &Tracked,
 ) -> Result<Option<String>, StoreError> {
     let facts = of_now(context, tracked).await?;
-    context.orders.hold(&tracked.id, &facts.awaited);
+    context.orders.hold(&tracked.id, &facts.needed);
     Ok(not_now(&tracked.settings.policy.policy, &facts))
 }
 
@@ -58,7 +58,7 @@ async fn of_now(context: &Context, tracked: &Tracked) -> Result<Facts, StoreErro
             fleet: applies(context, fleet, None, now).await?,
         },
         paused: context.pauses.of(&tracked.id, &tracked.source, now),
-        awaited: context.orders.applied_before(&tracked.id),
+        needed: context.orders.applied_before(&tracked.id),
         ..Facts::default()
     })
 }

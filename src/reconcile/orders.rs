@@ -120,7 +120,7 @@ impl Orders {
 
     /// The stack that the queued run of another one waits for at a time.
     pub(super) fn awaited(&self, stack: &StackId, now: Timestamp) -> Option<StackId> {
-        self.known().waiting.awaited(stack, now).cloned()
+        self.known().waiting.needed(stack, now).cloned()
     }
 
     /// The run of a stack has started.

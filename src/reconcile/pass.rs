@@ -110,12 +110,12 @@ pub async fn pass(
     let (mut check, confirmation, mut known) = decided(tracked, &mut record, &seen, commit, known);
     if check.decision.kind == DecisionKind::Apply {
         known
-            .awaited
+            .needed
             .extend(unready(context, tracked, check.verdict).await?);
         let policy = &tracked.settings.policy.policy;
         check.decision = decide(check.verdict, &check.findings, policy, &known);
     }
-    context.orders.hold(&tracked.id, &known.awaited);
+    context.orders.hold(&tracked.id, &known.needed);
     tracing::info!(
         verdict = check.verdict.as_str(),
         decision = check.decision.kind.as_str(),

@@ -64,10 +64,10 @@ proptest! {
             let back = |other: &&usize| reaches(&graph, **other).contains(&stack) || **other == stack;
             let expected: BTreeSet<StackId> =
                 needs.iter().filter(|other| !back(other)).map(|other| id(*other)).collect();
-            let awaited: BTreeSet<StackId> =
+            let needed: BTreeSet<StackId> =
                 order.needed_by(&id(stack)).into_iter().cloned().collect();
-            prop_assert_eq!(&awaited, &expected);
-            for other in &awaited {
+            prop_assert_eq!(&needed, &expected);
+            for other in &needed {
                 prop_assert!(order.in_need_of(other).contains(&&id(stack)));
             }
         }
@@ -116,7 +116,7 @@ proptest! {
                 waiting.update(&round, &queued, now);
                 let room = Room { runs: places - under_way.len(), memory: None, idle: under_way.is_empty() };
                 let may = |run: &Run| {
-                    let held = run.trigger.is_ordered() && waiting.awaited(&run.stack, now).is_some();
+                    let held = run.trigger.is_ordered() && waiting.needed(&run.stack, now).is_some();
                     !held && !under_way.contains_key(&run.stack) && Some(&run.stack) != stuck.as_ref()
                 };
                 let Some(run) = queue.next(&room, now, may, |_| 1) else { break };

@@ -44,7 +44,7 @@ impl Order {
 
 impl Round<'_> {
     /// A stack that this one has to wait for; none if there is none.
-    pub fn awaited(&self, stack: &StackId) -> Option<&StackId> {
+    pub fn needed(&self, stack: &StackId) -> Option<&StackId> {
         if self.counts.is_empty() {
             return None;
         }
@@ -71,30 +71,30 @@ impl Waiting {
         let mut before = std::mem::take(&mut self.0);
         let mut new = Vec::new();
         for stack in queued {
-            let Some(awaited) = round.awaited(stack) else {
+            let Some(needed) = round.needed(stack) else {
                 continue;
             };
             // There may be thousands, and this is asked whenever a run ends.
             let (stack, since) = match before.remove_entry(stack) {
-                Some((stack, (since, before))) if before == *awaited => {
+                Some((stack, (since, before))) if before == *needed => {
                     self.0.insert(stack, (since, before));
                     continue;
                 }
                 Some((stack, (since, _))) => (stack, since),
                 None => {
-                    new.push((stack.clone(), awaited.clone()));
+                    new.push((stack.clone(), needed.clone()));
                     (stack.clone(), now)
                 }
             };
-            self.0.insert(stack, (since, awaited.clone()));
+            self.0.insert(stack, (since, needed.clone()));
         }
         new
     }
 
     /// The stack that a queued run is held back for at a time; none if it may start.
-    pub fn awaited(&self, stack: &StackId, now: Timestamp) -> Option<&StackId> {
-        let (since, awaited) = self.0.get(stack)?;
-        (now.duration_since(*since) < PATIENCE).then_some(awaited)
+    pub fn needed(&self, stack: &StackId, now: Timestamp) -> Option<&StackId> {
+        let (since, needed) = self.0.get(stack)?;
+        (now.duration_since(*since) < PATIENCE).then_some(needed)
     }
 
     /// The run of a stack has started: another one waits anew.

@@ -195,7 +195,7 @@ pub struct Facts {
     /// Who wants nothing applied.
     pub paused: Option<Pause>,
     /// The stacks that come first.
-    pub awaited: Vec<Awaited>,
+    pub needed: Vec<Awaited>,
     /// What people's policies in Rego say.
     pub opinion: Option<Opinion>,
 }

@@ -68,12 +68,12 @@ pub(super) fn waits(policy: &Policy, facts: &Facts) -> Vec<Wait> {
     {
         wait(Guard::Paused, pause.words(), pause.until);
     }
-    for awaited in &facts.awaited {
-        let guard = match awaited.why {
+    for needed in &facts.needed {
+        let guard = match needed.why {
             Awaits::Applying => Guard::NeededApplying,
             Awaits::Asked { .. } | Awaits::Held => Guard::NeededFirst,
         };
-        wait(guard, awaited.reason(), awaited.until);
+        wait(guard, needed.reason(), needed.until);
     }
     let frozen = |freeze: &&Freeze| freeze.from <= now && now < freeze.to;
     for (freezes, file) in policy.all_freezes() {

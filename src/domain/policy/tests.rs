@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod awaited;
+mod needed;
 
 use jiff::civil::time;
 use jiff::tz::TimeZone;

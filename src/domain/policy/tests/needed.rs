@@ -5,7 +5,7 @@ use crate::domain::order::{Awaited, Awaits};
 
 fn awaiting(why: Awaits, until: Option<&str>) -> Facts {
     Facts {
-        awaited: vec![Awaited {
+        needed: vec![Awaited {
             stack: StackId::new("infra/net"),
             why,
             until: until.map(at),
