@@ -21,6 +21,7 @@ use crate::reconcile::habits::Habits;
 use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::mirrors::Mirrors;
+use crate::reconcile::orders::Orders;
 use crate::reconcile::pauses::{PauseError, PauseSwitch};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::recover::{LeftOver, recover};
@@ -262,6 +263,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         habits: Habits::default(),
         state_watcher: Watcher::new(settings.ca_file.clone()),
         mirrors: Mirrors::default(),
+        orders: Orders::default(),
         pauses,
         policies,
         time: Time::default(),

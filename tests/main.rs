@@ -21,6 +21,7 @@ mod git;
 mod golden;
 mod harness;
 mod kept;
+mod many_stacks;
 mod notify_command;
 mod notify_matrix;
 mod notify_smtp;

@@ -218,6 +218,10 @@ pub(super) async fn show(
             fields.insert("next_look_at".to_owned(), next);
             let watched = api.handle.watched(&view.record).await?;
             fields.insert("state_watch".to_owned(), watch_json(watched.as_ref()));
+            let order = api.handle.neighbours(&id);
+            fields.insert("needs".to_owned(), json!(order.needs));
+            fields.insert("needed_by".to_owned(), json!(order.needed_by));
+            fields.insert("waits_for".to_owned(), json!(order.waits_for));
         }
         return Ok(Json(body).into_response());
     }

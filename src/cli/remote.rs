@@ -17,6 +17,9 @@ use super::moved::moved;
 use super::output::{self, print};
 use super::select::SelectArgs;
 
+/// Of so many stacks that one needs, or that need it, the names are shown.
+const NEIGHBOURS_SHOWN: usize = 10;
+
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ListFormat {
@@ -181,6 +184,7 @@ async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
     if let Some(why) = stack["state_watch"]["why_not"].as_str() {
         out.push_str(&format!("state not watched: {}\n", terminal(why)));
     }
+    out.push_str(&order(stack));
     let id = stack["stack"].as_str().unwrap_or_default().to_owned();
     let requests = client.get(&["requests"], &[("stack", id)]).await?;
     for request in items(&requests, "requests") {
@@ -217,6 +221,30 @@ async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
         }
     }
     Ok(out)
+}
+
+/// What a stack needs, who needs it, and what its queued run waits for.
+fn order(stack: &Value) -> String {
+    let mut out = String::new();
+    for (name, field) in [("needs", "needs"), ("needed by", "needed_by")] {
+        let stacks: Vec<String> = items(stack, field).map(text).collect();
+        let some = stacks.get(..NEIGHBOURS_SHOWN).unwrap_or(&stacks);
+        if some.is_empty() {
+            continue;
+        }
+        let more = match stacks.len() - some.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        out.push_str(&format!("{name}: {}{more}\n", some.join(", ")));
+    }
+    if !stack["waits_for"].is_null() {
+        let awaited = text(&stack["waits_for"]);
+        out.push_str(&format!(
+            "waits for: {awaited}, in which something may be applied first\n"
+        ));
+    }
+    out
 }
 
 /// `mooring plan`.
@@ -353,6 +381,18 @@ mod tests {
         assert_eq!(state(&run), "applying (2 done, 1 under way)");
         let planning = serde_json::json!({"state": "planning", "progress": null});
         assert_eq!(state(&planning), "planning");
+    }
+
+    #[test]
+    fn a_stack_says_what_it_waits_for_and_who_waits_for_it() {
+        let many: Vec<String> = (0..12).map(|n| format!("infra/{n}")).collect();
+        let stack = serde_json::json!({"needs": ["infra/net"], "needed_by": many, "waits_for": "infra/net"});
+        insta::assert_snapshot!(order(&stack), @"
+        needs: infra/net
+        needed by: infra/0, infra/1, infra/2, infra/3, infra/4, infra/5, infra/6, infra/7, infra/8, infra/9 and 2 more
+        waits for: infra/net, in which something may be applied first
+        ");
+        assert_eq!(order(&serde_json::json!({"needs": []})), "");
     }
 
     #[test]

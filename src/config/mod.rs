@@ -12,6 +12,7 @@ mod mask;
 mod policy;
 mod repository;
 mod resolve;
+mod stack;
 mod syntax;
 #[cfg(test)]
 mod tests;

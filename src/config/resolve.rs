@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod budgets;
+mod each;
 mod environment;
 mod heartbeat;
 mod location;
@@ -131,6 +132,7 @@ impl Checks<'_> {
                 watch: Vec::new(),
                 adaptive: self.adaptive(written.adaptive.as_ref()).flatten(),
                 state_watch: self.state_watch(written.state_watch.as_ref()).flatten(),
+                after: Vec::new(),
                 policy,
                 disabled: false,
             },

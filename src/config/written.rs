@@ -10,6 +10,7 @@ use super::at::{At, EnvText};
 use super::channel::Notifier;
 use super::looking::{Adaptive, StateWatch};
 use super::policy::{Contested, Freeze, Limits, Rego, Rule, SafeAction};
+use super::stack::Stack;
 use crate::domain::finding::{Origin, Severity};
 use crate::domain::policy::PolicyMode;
 
@@ -658,52 +659,6 @@ pub(super) struct Timeouts {
     pub apply: Option<At<String>>,
     /// From an interrupt to something harder. Default: 5m.
     pub grace: Option<At<String>>,
-}
-
-/// Settings of the stacks that a pattern matches.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Stack {
-    /// Pattern on `source/directory`.
-    #[serde(rename = "match")]
-    pub pattern: At<String>,
-    /// Distinguishes several stacks in one directory.
-    pub name: Option<At<String>>,
-    /// Workspace.
-    pub workspace: Option<At<String>>,
-    /// Variable files, relative to the stack's directory.
-    pub var_files: Option<Vec<At<String>>>,
-    /// Backend settings, `key=value` or a file; credentials belong into `env`.
-    pub backend_config: Option<Vec<At<String>>>,
-    /// Environment, added to the general one.
-    #[serde(default)]
-    pub env: Environment,
-    /// Environment on top when applying, added to the general one.
-    #[serde(default)]
-    pub apply_env: Environment,
-    /// `terraform`, `tofu` or the path of a binary.
-    pub engine: Option<At<String>>,
-    /// When: a five-field cron expression.
-    pub schedule: Option<At<String>>,
-    /// The time zone of the schedule.
-    pub timezone: Option<At<String>>,
-    /// The stacks' starts are spread over this time.
-    pub jitter: Option<At<String>>,
-    /// Time limits.
-    pub timeouts: Option<Timeouts>,
-    /// Labels, for people and filters.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// Extra paths in the repository that the stacks read.
-    pub watch: Option<Vec<At<String>>>,
-    /// Fewer looks at stacks on which nothing happens.
-    pub adaptive: Option<Adaptive>,
-    /// Looks because somebody else wrote the state.
-    pub state_watch: Option<StateWatch>,
-    /// Policy.
-    pub policy: Option<StackPolicy>,
-    /// Leave these stacks alone.
-    pub disabled: Option<bool>,
 }
 
 /// The place of a secret: give `file` or `env`.

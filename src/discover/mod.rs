@@ -21,6 +21,7 @@ mod terragrunt;
 mod terramate;
 mod text;
 mod values;
+mod var_files;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -37,6 +38,7 @@ pub use places::places;
 pub use pointers::Pointers;
 pub use reach::{values_in_stay, values_stay};
 pub use settings::{SETTINGS_FILE, read_settings, settings_files};
+pub use var_files::VarFiles;
 
 /// Nested expressions are parsed by recursion.
 const STACK_SIZE: usize = 128 << 20;

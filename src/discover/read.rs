@@ -119,7 +119,8 @@ pub(super) fn is_override(name: &str) -> bool {
     stem.is_some_and(|stem| stem == "override" || stem.ends_with("_override"))
 }
 
-fn is_var_file(name: &str) -> bool {
+/// Whether a file holds values of variables that Terraform does not load by itself.
+pub(super) fn is_var_file(name: &str) -> bool {
     let Some(stem) = name
         .strip_suffix(".tfvars")
         .or_else(|| name.strip_suffix(".tfvars.json"))

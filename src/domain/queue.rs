@@ -1,6 +1,6 @@
 //! Runs that wait: in which order they start, and which of them fit beside those that are under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -34,6 +34,8 @@ impl Room {
 pub struct Queue {
     order: BTreeMap<Place, Run>,
     places: BTreeMap<StackId, Place>,
+    /// Those whose place depends on what other stacks they need.
+    ordered: BTreeSet<StackId>,
     /// Since when something has been too large for what is free.
     too_large: BTreeMap<StackId, Timestamp>,
 }
@@ -53,6 +55,10 @@ impl Queue {
         if let Some(before) = self.places.insert(run.stack.clone(), place) {
             self.order.remove(&before);
         }
+        match run.trigger.is_ordered() {
+            true => self.ordered.insert(run.stack.clone()),
+            false => self.ordered.remove(&run.stack),
+        };
         self.order.insert(place, run);
     }
 
@@ -64,12 +70,18 @@ impl Queue {
     /// Takes a stack's run out.
     pub fn remove(&mut self, stack: &StackId) -> Option<Run> {
         self.too_large.remove(stack);
+        self.ordered.remove(stack);
         self.order.remove(&self.places.remove(stack)?)
     }
 
     /// The stacks of which one waits.
     pub fn stacks(&self) -> impl Iterator<Item = &StackId> {
         self.places.keys()
+    }
+
+    /// The runs that wait and are no mere sweeps, sorted by stack.
+    pub fn ordered(&self) -> impl Iterator<Item = &Run> {
+        self.ordered.iter().filter_map(|stack| self.of(stack))
     }
 
     /// How many wait.

@@ -64,12 +64,12 @@ mod tests {
     use globset::GlobSet;
 
     use super::*;
-    use crate::discover::discover;
+    use crate::discover::{VarFiles, discover};
     use crate::domain::ids::SourceName;
     use crate::git::settings::SourceLocation;
     use crate::notify::settings::NotifySettings;
     use crate::reconcile::fixture;
-    use crate::reconcile::resolve::resolve;
+    use crate::reconcile::resolve::{Files, resolve};
 
     fn git(work: &Path, arguments: &[&str]) {
         let output = Command::new("git")
@@ -115,7 +115,12 @@ mod tests {
         mirror.checkout(&commit, &tree).unwrap();
         let settings = fixture::settings(root.path(), NotifySettings::default());
         let found = discover(&tree, &GlobSet::empty(), None).unwrap();
-        let mut stacks = resolve(&settings, &SourceName::new("infra"), &found);
+        let mut stacks = resolve(
+            &settings,
+            &SourceName::new("infra"),
+            &found,
+            &mut Files::Tree(VarFiles::new(&tree)),
+        );
         absent(&mirror, &commit, &tree, &mut stacks).unwrap();
 
         let problem = |dir: &str| {

@@ -122,6 +122,7 @@ pub async fn act(
         Err(moved @ StoreError::Moved(_)) => return late(context, &mut run, &moved).await,
         recorded => recorded?,
     }
+    let _applying = context.orders.apply(&tracked.id);
     drop(turn);
     let run = applying;
     if let Some(request) = &used {

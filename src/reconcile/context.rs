@@ -22,6 +22,7 @@ use super::costs::Costs;
 use super::habits::Habits;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
+use super::orders::Orders;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
 use super::settings::Settings;
@@ -66,6 +67,8 @@ pub struct Context {
     pub state_watcher: Watcher,
     /// The repositories of the sources.
     pub mirrors: Mirrors,
+    /// Which stacks are applied before which, and what is being applied.
+    pub orders: Orders,
     /// What is not to be changed for now.
     pub pauses: PauseSwitch,
     /// People's policies in Rego.

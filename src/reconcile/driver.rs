@@ -4,6 +4,7 @@ mod apart;
 mod enqueue;
 mod follow;
 mod glances;
+mod order;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +74,10 @@ pub struct Driver {
     dues: BTreeSet<(Timestamp, StackId)>,
     queue: Queue,
     active: BTreeSet<StackId>,
+    /// Those under way that may come to apply something.
+    changing: BTreeSet<StackId>,
+    /// Those that may apply something once a second look has said the same as the first.
+    confirming: BTreeSet<StackId>,
     running: JoinSet<Ended>,
     /// Runs that broke off and whose end is not recorded yet: until it is, their stacks are left
     /// alone, because an apply may have been among what they did.
@@ -99,6 +104,12 @@ impl Driver {
         let mut queue = Queue::default();
         left_over.again.into_iter().for_each(|run| queue.push(run));
         let budgets = context.settings.budgets.iter().cloned();
+        let unsettled = cut_off.map(|run| {
+            let stack = run.stack.clone();
+            let unsettled = Unsettled::new(&context.orders, run, recover::STOPPED);
+            (stack, unsettled)
+        });
+        let unsettled = unsettled.collect();
         Self {
             accounts: budgets.map(Account::new).collect(),
             context,
@@ -108,10 +119,10 @@ impl Driver {
             charged: BTreeMap::new(),
             queue,
             active: BTreeSet::new(),
+            changing: BTreeSet::new(),
+            confirming: BTreeSet::new(),
             running: JoinSet::new(),
-            unsettled: cut_off
-                .map(|run| (run.stack.clone(), Unsettled::new(run, recover::STOPPED)))
-                .collect(),
+            unsettled,
             settling: JoinSet::new(),
             borrowed: JoinSet::new(),
             wanted: BTreeMap::new(),
@@ -188,9 +199,11 @@ impl Driver {
             return;
         };
         self.active.remove(&run.stack);
+        let changed = self.changing.remove(&run.stack);
         if let Err(broken) = &next {
             tracing::error!(run = %run.id, stack = run.stack.as_str(), "the run broke off: {broken}");
-            let broken = Unsettled::new(run.clone(), &broken.to_string());
+            let orders = &self.context.orders;
+            let broken = Unsettled::new(orders, run.clone(), &broken.to_string());
             self.unsettled.insert(run.stack.clone(), broken);
         }
         let throttled = self.context.costs.take_throttled(&run.stack);
@@ -228,6 +241,7 @@ impl Driver {
                 let after = duration(followed.tracked.settings.policy.confirm_after);
                 let due = now.checked_add(after).ok();
                 self.wait_for(&run.stack, Trigger::Confirmation, due);
+                self.confirms(&run.stack);
             }
             Err(_) => {
                 let wait = RETRY.saturating_mul(1 << followed.broken.min(LAST_DOUBLING));
@@ -235,6 +249,9 @@ impl Driver {
                 followed.looked = true;
                 self.wait_for(&run.stack, run.trigger, now.checked_add(wait).ok());
             }
+        }
+        if changed {
+            self.wake_held(&run.stack);
         }
         self.tell_baseline(&source).await;
     }

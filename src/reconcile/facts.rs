@@ -33,13 +33,14 @@ pub(super) async fn facts(
     })
 }
 
-/// What keeps anything from being applied now, whoever said yes to it: pauses, freezes, windows and
-/// limits. None if nothing does.
+/// What keeps anything from being applied now, whoever said yes to it: pauses, freezes, windows,
+/// limits, and what the stack needs and is being applied. None if nothing does.
 pub(super) async fn waits(
     context: &Context,
     tracked: &Tracked,
 ) -> Result<Option<String>, StoreError> {
     let facts = of_now(context, tracked).await?;
+    context.orders.hold(&tracked.id, &facts.needed);
     Ok(not_now(&tracked.settings.policy.policy, &facts))
 }
 
@@ -57,6 +58,7 @@ async fn of_now(context: &Context, tracked: &Tracked) -> Result<Facts, StoreErro
             fleet: applies(context, fleet, None, now).await?,
         },
         paused: context.pauses.of(&tracked.id, &tracked.source, now),
+        needed: context.orders.applied_before(&tracked.id),
         ..Facts::default()
     })
 }

@@ -37,6 +37,7 @@ use super::habits::Habits;
 use super::handle::Handle;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
+use super::orders::Orders;
 use super::pauses::PauseSwitch;
 use super::pulse::Pulse;
 use super::record::first_record;
@@ -140,6 +141,7 @@ pub(super) fn stack_settings() -> StackSettings {
         watch: Vec::new(),
         adaptive: None,
         state_watch: None,
+        after: Vec::new(),
         policy: PolicySettings::default(),
         disabled: false,
     }
@@ -206,6 +208,7 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         habits: Habits::default(),
         state_watcher: Watcher::new(None),
         mirrors: Mirrors::default(),
+        orders: Orders::default(),
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,
         time,
@@ -232,11 +235,13 @@ pub(super) fn tracked() -> Tracked {
         source: SourceName::new("infra"),
         dir: "a".to_owned(),
         workspace: "default".to_owned(),
+        name: None,
         settings: Arc::new(stack_settings()),
         reads: Vec::new(),
         closed_at: None,
         watch: Vec::new(),
         owners: Vec::new(),
+        needs: Vec::new(),
         problem: None,
     }
 }

@@ -69,6 +69,17 @@ pub struct StackView {
     pub alerts: Vec<Alert>,
 }
 
+/// A stack in the order of all.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    /// What is applied before it.
+    pub needs: Vec<StackId>,
+    /// What is applied after it.
+    pub needed_by: Vec<StackId>,
+    /// Of what it needs, what a queued run of it waits for now.
+    pub waits_for: Option<StackId>,
+}
+
 /// A kept copy as it is listed.
 pub use crate::artifacts::Kept as CopyLine;
 
@@ -396,6 +407,18 @@ impl Handle {
     /// Whether the state of a stack is watched; none if it is not to be.
     pub async fn watched(&self, record: &StackRecord) -> Result<Option<Watched>, StoreError> {
         state_watch::watched(&self.context, record).await
+    }
+
+    /// What a stack waits for, and who waits for it.
+    pub fn neighbours(&self, id: &StackId) -> Neighbours {
+        let (orders, now) = (&self.context.orders, self.context.now());
+        let order = orders.order();
+        let own = |stacks: Vec<&StackId>| stacks.into_iter().cloned().collect();
+        Neighbours {
+            needs: own(order.needed_by(id)),
+            needed_by: own(order.in_need_of(id)),
+            waits_for: orders.awaited(id, now),
+        }
     }
 
     /// Runs, newest first.

@@ -22,10 +22,12 @@ pub mod composer;
 pub mod conclude;
 pub mod context;
 pub mod costs;
+mod declared;
 pub mod driver;
 mod examine;
 pub mod explain;
 mod facts;
+mod filled;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 pub(crate) mod fixture;
@@ -45,6 +47,7 @@ mod mirror_tree;
 pub mod mirrors;
 mod news;
 mod opinion;
+pub mod orders;
 pub mod outbox;
 pub mod overdue;
 pub mod pass;

@@ -23,6 +23,7 @@ use super::habits::Habit;
 use super::history::{code_moved, history};
 use super::look::{Sighting, failed};
 use super::opinion::opinion;
+use super::orders::unready;
 use super::prepare::prepare;
 use super::record::record_of;
 use super::resolve::Tracked;
@@ -123,7 +124,15 @@ pub async fn pass(
         opinion,
         ..facts(context, tracked, &record, commit).await?
     };
-    let (check, confirmation, known) = decided(tracked, &mut record, &seen, commit, known);
+    let (mut check, confirmation, mut known) = decided(tracked, &mut record, &seen, commit, known);
+    if check.decision.kind == DecisionKind::Apply {
+        known
+            .needed
+            .extend(unready(context, tracked, check.verdict).await?);
+        let policy = &tracked.settings.policy.policy;
+        check.decision = decide(check.verdict, &check.findings, policy, &known);
+    }
+    context.orders.hold(&tracked.id, &known.needed);
     tracing::info!(
         verdict = check.verdict.as_str(),
         decision = check.decision.kind.as_str(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::discover::{Found, Mark};
+use crate::discover::{Found, Mark, VarFiles};
 use crate::domain::finding::{Findings, Verdict};
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::opinion::Opinion;
@@ -15,7 +15,7 @@ use crate::rego::{Policies, StackFacts};
 
 use super::opinion::Asked;
 use super::repository::Repository;
-use super::resolve::{Tracked, resolve};
+use super::resolve::{Files, Tracked, resolve};
 use super::settings::Settings;
 
 /// What another configuration makes of a decision.
@@ -33,7 +33,8 @@ pub fn replay(settings: &Settings, decided: &Decided) -> Replay {
     let Some(source) = &facts.source else {
         return Replay::NotTracked;
     };
-    let stacks = stacks(settings, source, &facts.dir);
+    let mut files = Files::Of(&decided.stack);
+    let stacks = stacks(settings, source, &facts.dir, &mut files);
     let Some(stack) = stacks.into_iter().find(|stack| stack.id == decided.stack) else {
         return Replay::NotTracked;
     };
@@ -50,7 +51,12 @@ pub fn replay(settings: &Settings, decided: &Decided) -> Replay {
 }
 
 /// The stacks that a directory of a source is.
-fn stacks(settings: &Settings, source: &SourceName, dir: &str) -> Vec<Tracked> {
+fn stacks(
+    settings: &Settings,
+    source: &SourceName,
+    dir: &str,
+    files: &mut Files<'_>,
+) -> Vec<Tracked> {
     if !settings.sources.iter().any(|known| &known.name == source) {
         return Vec::new();
     }
@@ -63,7 +69,7 @@ fn stacks(settings: &Settings, source: &SourceName, dir: &str) -> Vec<Tracked> {
         var_files: Vec::new(),
         problem: None,
     };
-    resolve(settings, source, &[found])
+    resolve(settings, source, &[found], files)
 }
 
 /// Where somebody's own stack is.
@@ -160,7 +166,8 @@ impl Judging {
             return (general(), facts);
         };
         let (dir, workspace) = (stack.dir, stack.workspace);
-        let mut found = stacks(settings, &source.name, dir).into_iter();
+        let mut files = Files::Tree(VarFiles::new(stack.tree));
+        let mut found = stacks(settings, &source.name, dir, &mut files).into_iter();
         let Some(tracked) = found.find(|stack| stack.workspace == workspace) else {
             let id = StackId::compose(&source.name, dir, Some(workspace), None);
             let facts = Facts {

@@ -1,17 +1,21 @@
 //! Which stacks a source has and how each is planned: discovery and configuration brought together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::discover::{Found, Mark};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::file_pattern::in_tree;
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::place::Recipe;
 use crate::domain::stack::{DEFAULT_WORKSPACE, StackRecord};
 use crate::terraform::refuse_remote_execution;
 
+use super::declared::{Declared, Filling, own_file};
 use super::settings::{Settings, StackRule, StackSettings};
+
+pub use super::declared::Files;
 
 /// A stack that the daemon looks after.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct Tracked {
     pub dir: String,
     /// Its workspace.
     pub workspace: String,
+    /// Its name among the stacks of its directory, if it has one.
+    pub name: Option<String>,
     /// How it is planned.
     pub settings: Arc<StackSettings>,
     /// Other paths in the repository that it reads.
@@ -35,6 +41,8 @@ pub struct Tracked {
     pub watch: Vec<String>,
     /// Who owns its directory, as the repository says.
     pub owners: Vec<String>,
+    /// Directories of its source whose stacks are applied before it, as its files say.
+    pub needs: Vec<String>,
     /// Why its configuration cannot be read, if it cannot.
     pub problem: Option<Failure>,
 }
@@ -62,48 +70,40 @@ impl Tracked {
     }
 }
 
-/// What makes two stacks of one directory.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Variant {
-    Workspace(String),
-    Name(String),
-}
-
 /// The stacks of a source. Rules without name and workspace hold for every stack they match; rules
-/// with one declare a stack of their own, so that one directory can be several stacks.
-pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec<Tracked> {
+/// with one declare a stack of their own, or one for each file or workspace, so that one directory can
+/// be several stacks.
+pub fn resolve(
+    settings: &Settings,
+    source: &SourceName,
+    found: &[Found],
+    files: &mut Files<'_>,
+) -> Vec<Tracked> {
     let mut tracked: BTreeMap<StackId, Tracked> = BTreeMap::new();
     // Most stacks have the settings of many others.
-    let mut shared: BTreeMap<Vec<usize>, Arc<StackSettings>> = BTreeMap::new();
+    let mut shared: BTreeMap<Vec<(usize, Filling)>, Arc<StackSettings>> = BTreeMap::new();
     for found in found {
-        let path = format!("{source}/{}", found.dir);
-        let rules: Vec<(usize, &StackRule)> = settings
-            .stacks
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| rule.pattern.is_match(&path))
-            .collect();
-        let mut variants: Vec<Option<Variant>> = Vec::new();
-        for variant in rules.iter().filter_map(|(_, rule)| variant(rule)) {
-            if !variants.contains(&Some(variant.clone())) {
-                variants.push(Some(variant));
-            }
-        }
-        if variants.is_empty() {
-            variants.push(None);
-        }
-        for chosen in variants {
-            let mine: Vec<(usize, &StackRule)> = rules
-                .iter()
-                .filter(|(_, rule)| variant(rule).is_none() || variant(rule) == chosen)
-                .copied()
-                .collect();
-            let name = mine.iter().rev().find_map(|(_, rule)| rule.name.clone());
-            let places = mine.iter().map(|(place, _)| *place).collect();
-            let settings = shared.entry(places).or_insert_with(|| {
+        let declared = Declared::of(&settings.stacks, source, &found.dir, files);
+        for chosen in declared.variants() {
+            let mine: Vec<(usize, &StackRule, Filling)> = declared.rules(chosen.as_ref()).collect();
+            let named = mine.iter().rev();
+            let mut named = named.filter_map(|(_, rule, how)| how.fill(rule.name.as_ref()?));
+            let name = named.next();
+            let own_file = own_file(&found.dir, &mine);
+            let places = mine.iter().map(|(at, _, filling)| (*at, filling.clone()));
+            let settings = shared.entry(places.collect()).or_insert_with(|| {
                 let mut settings = settings.defaults.clone();
-                for (_, rule) in &mine {
-                    rule.overrides.apply(&mut settings);
+                for (_, rule, filling) in &mine {
+                    match filling {
+                        Filling::AsWritten => rule.overrides.apply(&mut settings),
+                        filled => rule.overrides.filled(filled).apply(&mut settings),
+                    }
+                }
+                // Whatever other files the rules name: this one is what the stack is.
+                if let Ok(Some(file)) = &own_file
+                    && !settings.var_files.contains(file)
+                {
+                    settings.var_files.push(file.clone());
                 }
                 Arc::new(settings)
             });
@@ -111,32 +111,62 @@ pub fn resolve(settings: &Settings, source: &SourceName, found: &[Found]) -> Vec
             if settings.disabled {
                 continue;
             }
-            let id = StackId::compose(
-                source,
-                &found.dir,
-                settings.workspace.as_deref(),
-                name.as_deref(),
-            );
+            let workspace = settings.workspace.as_deref();
+            let id = StackId::compose(source, &found.dir, workspace, name.as_deref());
             let mut reads = found.reads.clone();
             reads.extend(settings.watch.iter().cloned());
-            let named = settings.var_files.iter().chain(settings.backend_files());
-            reads.extend(named.filter_map(|file| in_tree(&found.dir, file)));
+            let files = settings.var_files.iter().chain(settings.backend_files());
+            reads.extend(files.filter_map(|file| in_tree(&found.dir, file)));
+            let twice = tracked.get(&id).map(|other| same_id(found, other));
+            let against = own_file
+                .err()
+                .or_else(|| declared.problem.clone())
+                .or(twice);
             let stack = Tracked {
                 id: id.clone(),
                 source: source.clone(),
                 dir: found.dir.clone(),
                 workspace: workspace_of(&settings),
+                name,
                 settings,
                 reads,
                 closed_at: None,
                 watch: Vec::new(),
                 owners: Vec::new(),
-                problem: problem(found),
+                needs: found.needs.clone(),
+                problem: problem(found).or(against),
             };
             tracked.insert(id, stack);
         }
     }
     tracked.into_values().collect()
+}
+
+/// Two stacks that would be one to everybody who speaks of them.
+fn same_id(found: &Found, other: &Tracked) -> Failure {
+    Failure::new(
+        FailureKind::InvalidConfiguration,
+        format!(
+            "a stack in {} and one in {} are both called {}",
+            other.dir, found.dir, other.id
+        ),
+        "rename a directory, or give one of them another name or workspace",
+    )
+}
+
+/// Variable files in the directories of stacks that no stack is given and Terraform does not load by
+/// itself, sorted.
+pub(super) fn unused_files(found: &[Found], tracked: &[Tracked]) -> Vec<String> {
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for stack in tracked {
+        let files = stack.settings.var_files.iter();
+        used.extend(files.filter_map(|file| in_tree(&stack.dir, file)));
+    }
+    let all = found.iter().flat_map(|found| {
+        let files = found.var_files.iter();
+        files.filter_map(|file| in_tree(&found.dir, file))
+    });
+    all.filter(|file| !used.contains(file)).collect()
 }
 
 /// A stack as the configuration has it now, before its source has been read again; none if it is not
@@ -153,23 +183,9 @@ pub(super) fn again(settings: &Settings, record: &StackRecord) -> Option<Tracked
         var_files: Vec::new(),
         problem: None,
     };
-    let mut stacks = resolve(settings, &record.source, &[found]).into_iter();
+    let mut files = Files::Of(&record.id);
+    let mut stacks = resolve(settings, &record.source, &[found], &mut files).into_iter();
     stacks.find(|stack| stack.id == record.id)
-}
-
-/// Where a file that is named relative to a stack's directory is in the repository.
-fn in_tree(dir: &str, file: &str) -> Option<String> {
-    let mut parts: Vec<&str> = dir.split('/').filter(|part| *part != ".").collect();
-    for part in file.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    (!file.starts_with('/')).then(|| parts.join("/"))
 }
 
 /// Why a directory cannot be planned, as far as its text tells: before init, which would log in to
@@ -193,17 +209,10 @@ fn workspace_of(settings: &StackSettings) -> String {
         .unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned())
 }
 
-fn variant(rule: &StackRule) -> Option<Variant> {
-    let workspace = rule.overrides.workspace.as_ref();
-    let named = rule.name.as_ref().map(|name| Variant::Name(name.clone()));
-    named.or_else(|| workspace.map(|workspace| Variant::Workspace(workspace.clone())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::domain::failure::FailureKind;
     use crate::notify::settings::NotifySettings;
 
     #[test]
@@ -221,7 +230,12 @@ mod tests {
             var_files: Vec::new(),
             problem: None,
         };
-        let tracked = resolve(&settings, &SourceName::new("infra"), &[found]);
+        let tracked = resolve(
+            &settings,
+            &SourceName::new("infra"),
+            &[found],
+            &mut Files::Of(&StackId::new("infra/live/web")),
+        );
         let reads = tracked.first().map(|stack| stack.reads.as_slice());
         let read = ["live/prod.tfvars", "backend.hcl", "live/web/own.hcl"];
         assert_eq!(reads, Some(read.map(str::to_owned).as_slice()));

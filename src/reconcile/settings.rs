@@ -11,8 +11,10 @@ use crate::artifacts::settings::{ArtifactSettings, SnapshotSettings};
 use crate::domain::budget::Budget;
 use crate::domain::cadence::Cadence;
 use crate::domain::compose::Limit;
+use crate::domain::file_pattern::FilePattern;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
+use crate::domain::pattern::StackPattern;
 use crate::domain::policy::{ApplyLimit, Contest, Freeze, Policy, PolicyMode, Rule, Tightening};
 use crate::domain::posture::Filter;
 use crate::domain::report::Each;
@@ -163,8 +165,20 @@ pub struct StackRule {
     pub pattern: GlobMatcher,
     /// Distinguishes several stacks in one directory.
     pub name: Option<String>,
+    /// What the rule declares a stack for each of. Then the name and what the rule sets may have
+    /// [`NAME`](crate::domain::placeholder::NAME) in them.
+    pub for_each: Option<ForEach>,
     /// What the rule sets; `None` leaves it as it was.
     pub overrides: StackOverrides,
+}
+
+/// What a rule declares a stack for each of, in each directory that it matches.
+#[derive(Debug, Clone)]
+pub enum ForEach {
+    /// Variable files that match; the name is what the `*` stands for.
+    VarFile(FilePattern),
+    /// Workspaces, which are the names.
+    Workspace(Vec<String>),
 }
 
 /// What a rule may set.
@@ -194,6 +208,8 @@ pub struct StackOverrides {
     pub adaptive: Option<Option<Cadence>>,
     /// How often the object that holds the state is glanced at, or that it is not.
     pub state_watch: Option<Option<Duration>>,
+    /// What is applied before the stack.
+    pub after: Option<Vec<StackPattern>>,
     /// Policy.
     pub policy: PolicyOverrides,
     /// Leave these stacks alone.
@@ -217,6 +233,7 @@ impl StackOverrides {
         put(&mut settings.watch, own.watch);
         put(&mut settings.adaptive, own.adaptive);
         put(&mut settings.state_watch, own.state_watch);
+        put(&mut settings.after, own.after);
         own.policy.apply(&mut settings.policy);
         put(&mut settings.disabled, own.disabled);
     }
@@ -264,6 +281,8 @@ pub struct StackSettings {
     pub adaptive: Option<Cadence>,
     /// How often the object that holds the state is glanced at; none if it is not.
     pub state_watch: Option<Duration>,
+    /// Patterns on stacks that are applied before it, with or without workspace and name.
+    pub after: Vec<StackPattern>,
     /// Policy.
     pub policy: PolicySettings,
     /// Left alone.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::discover::{discover, owners, settings_files, values_in_stay, values_stay};
+use crate::discover::{VarFiles, discover, owners, settings_files, values_in_stay, values_stay};
 use crate::domain::codeowners::Owners;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::ids::CommitId;
+use crate::domain::ids::{CommitId, SourceName};
 use crate::domain::source::SourceRecord;
 use crate::git::Mirror;
 use crate::store::StoreError;
@@ -24,12 +24,15 @@ use super::context::Context;
 use super::history::{moved, touched};
 use super::mirrors::mirror;
 use super::repository::Repository;
-use super::resolve::{Tracked, resolve};
+use super::resolve::{Files, Tracked, resolve, unused_files};
 use super::settings::{EnvValue, SourceSettings};
 use super::source_alert::{self, FAILURES_TOLD_FROM};
 
 /// A whole fetch, however much it brings, ends within this time.
 const FETCH_LIMIT: Duration = Duration::from_secs(900);
+
+/// So many variable files that no stack is given are named.
+const FILES_TOLD: usize = 10;
 
 /// What is known of a source since the start.
 #[derive(Debug, Default)]
@@ -209,7 +212,9 @@ fn at_commit(
     let tree = context.layout.tree(&source.name);
     mirror.checkout(&commit, &tree)?;
     let found = discover(&tree, &source.exclude, None)?;
-    let mut stacks = resolve(&context.settings, &source.name, &found);
+    let mut files = Files::Tree(VarFiles::new(&tree));
+    let mut stacks = resolve(&context.settings, &source.name, &found, &mut files);
+    tell_files(&source.name, &files, &unused_files(&found, &stacks));
     let closed: BTreeSet<&str> = found
         .iter()
         .filter(|found| found.closed)
@@ -256,6 +261,33 @@ fn at_commit(
     })
 }
 
+/// Says which variable files make no stack, and may be meant to.
+fn tell_files(source: &SourceName, files: &Files<'_>, unused: &[String]) {
+    let source = source.as_str();
+    if let Files::Tree(files) = files {
+        for file in files.odd() {
+            tracing::warn!(
+                source,
+                "{file} makes no stack: of its name only letters, digits, `-`, `_` and `.` can stand in an id"
+            );
+        }
+    }
+    if !unused.is_empty() {
+        let some: Vec<&str> = unused.iter().take(FILES_TOLD).map(String::as_str).collect();
+        tracing::info!(
+            source,
+            files = unused.len(),
+            "no stack is given these variable files: {}{}; `for_each_var_file` makes a stack of each",
+            some.join(", "),
+            if unused.len() > some.len() {
+                ", …"
+            } else {
+                ""
+            }
+        );
+    }
+}
+
 /// Whether no value that the stack is given can be a path that leads out of what it reads.
 fn stays(tree: &Path, stack: &Tracked) -> bool {
     let dir = tree.join(&stack.dir);
@@ -286,7 +318,7 @@ mod tests {
 
     use super::*;
     use crate::domain::codeowners::Dialect;
-    use crate::domain::ids::{SourceName, StackId};
+    use crate::domain::ids::StackId;
     use crate::domain::policy::{PolicyMode, Tightening};
     use crate::git::settings::SourceLocation;
     use crate::notify::settings::NotifySettings;

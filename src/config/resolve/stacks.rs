@@ -2,11 +2,13 @@
 
 use super::super::at::At;
 use super::super::error::quoted;
+use super::super::stack::Stack;
 use super::super::syntax::nearest;
-use super::super::written::{Configuration, Stack};
+use super::super::written::Configuration;
 use super::environment::{is_secret_name, is_secret_text};
 use super::values::Steps;
 use super::{Checks, Timing};
+use crate::domain::pattern::StackPattern;
 use crate::reconcile::settings::{StackOverrides, StackRule};
 
 impl Checks<'_> {
@@ -15,12 +17,12 @@ impl Checks<'_> {
         let mut rules = Vec::with_capacity(written.stacks.len());
         for stack in &written.stacks {
             self.names_a_source(&stack.pattern, &sources);
-            rules.extend(self.stack(stack, general));
+            rules.extend(self.stack(stack, general, &sources));
         }
         rules
     }
 
-    fn stack(&mut self, written: &Stack, general: Timing) -> Option<StackRule> {
+    fn stack(&mut self, written: &Stack, general: Timing, sources: &[&str]) -> Option<StackRule> {
         let timed =
             written.schedule.is_some() || written.timezone.is_some() || written.jitter.is_some();
         let schedule = timed.then(|| {
@@ -32,11 +34,10 @@ impl Checks<'_> {
             let jitter = self.jitter(timing.jitter);
             self.schedule(timing, jitter)
         });
-        if let Some(name) = &written.name {
-            self.name(name);
-        }
+        let identity = self.identity(written);
+        let labels = written.labels.iter();
         let overrides = StackOverrides {
-            workspace: written.workspace.as_ref().map(|at| self.workspace(at)),
+            workspace: identity.workspace,
             var_files: written.var_files.as_deref().map(|files| self.texts(files)),
             backend_config: written
                 .backend_config
@@ -47,10 +48,16 @@ impl Checks<'_> {
             engine: self.engine(written.engine.as_ref()),
             schedule: schedule.flatten(),
             timeouts: self.timeouts(written.timeouts.as_ref()),
-            labels: written.labels.clone(),
+            labels: labels
+                .map(|(key, value)| (key.clone(), value.to_string()))
+                .collect(),
             watch: written.watch.as_deref().map(|paths| self.watch(paths)),
             adaptive: self.adaptive(written.adaptive.as_ref()),
             state_watch: self.state_watch(written.state_watch.as_ref()),
+            after: written
+                .after
+                .as_deref()
+                .map(|stacks| self.after(stacks, sources)),
             policy: written
                 .policy
                 .as_ref()
@@ -62,7 +69,8 @@ impl Checks<'_> {
         };
         Some(StackRule {
             pattern: self.matcher(&written.pattern, Steps::WithinDirectory)?,
-            name: written.name.as_ref().map(|name| name.to_string()),
+            name: identity.name,
+            for_each: identity.for_each,
             overrides,
         })
     }
@@ -86,7 +94,18 @@ impl Checks<'_> {
         }
     }
 
-    fn workspace(&mut self, written: &At<String>) -> String {
+    fn after(&mut self, written: &[At<String>], sources: &[&str]) -> Vec<StackPattern> {
+        let mut patterns = Vec::with_capacity(written.len());
+        for pattern in written {
+            if self.glob(pattern, Steps::WithinDirectory).is_some() {
+                self.names_a_source(pattern, sources);
+                patterns.extend(StackPattern::parse(pattern));
+            }
+        }
+        patterns
+    }
+
+    pub(super) fn workspace(&mut self, written: &At<String>) -> String {
         let bad = |c: char| c.is_whitespace() || c.is_control() || "/\\?#%".contains(c);
         if written.is_empty() || written.starts_with('-') || written.contains(bad) {
             self.problem(

@@ -113,16 +113,17 @@ impl Checks<'_> {
 
     /// A name that can stand in ids and URLs.
     pub(super) fn name(&mut self, written: &At<String>) {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let good =
-            written.starts_with(fits) && written.chars().all(|c| fits(c) || matches!(c, '-' | '_'));
-        if !good {
-            self.problem(
-                written,
-                format!("{} is no name", quoted(written)),
-                "use lower-case letters, digits, `-` and `_`, beginning with a letter or digit",
-            );
+        if !is_name(written) {
+            self.no_name(written);
         }
+    }
+
+    pub(super) fn no_name(&mut self, written: &At<String>) {
+        self.problem(
+            written,
+            format!("{} is no name", quoted(written)),
+            "use lower-case letters, digits, `-` and `_`, beginning with a letter or digit",
+        );
     }
 
     /// Says so of each name that stood before.
@@ -203,6 +204,12 @@ impl Checks<'_> {
         }
         written.to_string()
     }
+}
+
+/// Whether a text can stand in ids and URLs.
+pub(super) fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(fits) && text.chars().all(|c| fits(c) || matches!(c, '-' | '_'))
 }
 
 /// Whether a text can name an environment variable.

@@ -257,6 +257,7 @@ impl Decision {
                         | Guard::StackLimit
                         | Guard::FleetLimit
                         | Guard::Paused
+                        | Guard::NeededApplying
                 )
             )
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::attribute_key::AttributeKey;
 use super::super::ids::{SourceName, StackId};
 use super::super::opinion::Opinion;
+use super::super::order::Awaited;
 use super::super::pause::Pause;
 
 /// Facts beyond the plan that forbid acting by itself, whatever the rules say.
@@ -50,6 +51,10 @@ pub enum Guard {
     FleetLimit,
     /// Somebody has paused the stack.
     Paused,
+    /// A stack that it needs is being applied.
+    NeededApplying,
+    /// A stack that it needs is not as it is to be yet.
+    NeededFirst,
 }
 
 impl Guard {
@@ -74,6 +79,8 @@ impl Guard {
             Self::StackLimit => "stack_limit",
             Self::FleetLimit => "fleet_limit",
             Self::Paused => "paused",
+            Self::NeededApplying => "needed_applying",
+            Self::NeededFirst => "needed_first",
         }
     }
 
@@ -102,6 +109,8 @@ impl Guard {
             Self::StackLimit => "the stack was applied too often lately",
             Self::FleetLimit => "stacks were applied too often lately",
             Self::Paused => "somebody has paused the stack",
+            Self::NeededApplying => "a stack that it needs is being applied",
+            Self::NeededFirst => "a stack that it needs comes first",
         }
     }
 
@@ -128,7 +137,9 @@ impl Guard {
             | Self::Freeze
             | Self::StackLimit
             | Self::FleetLimit
-            | Self::Paused => None,
+            | Self::Paused
+            | Self::NeededApplying
+            | Self::NeededFirst => None,
         }
     }
 }
@@ -183,6 +194,8 @@ pub struct Facts {
     pub applies: Applies,
     /// Who wants nothing applied.
     pub paused: Option<Pause>,
+    /// The stacks that come first.
+    pub needed: Vec<Awaited>,
     /// What people's policies in Rego say.
     pub opinion: Option<Opinion>,
 }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::super::order::Awaits;
 use super::{By, Facts, Guard, Policy, Reason};
 
 /// Nothing is applied from one time to another.
@@ -66,6 +67,13 @@ pub(super) fn waits(policy: &Policy, facts: &Facts) -> Vec<Wait> {
         && pause.until.is_none_or(|until| until > now)
     {
         wait(Guard::Paused, pause.words(), pause.until);
+    }
+    for needed in &facts.needed {
+        let guard = match needed.why {
+            Awaits::Applying => Guard::NeededApplying,
+            Awaits::Asked { .. } | Awaits::Held => Guard::NeededFirst,
+        };
+        wait(guard, needed.reason(), needed.until);
     }
     let frozen = |freeze: &&Freeze| freeze.from <= now && now < freeze.to;
     for (freezes, file) in policy.all_freezes() {

@@ -8,6 +8,7 @@ use crate::domain::run::Run;
 
 use super::super::borrow::Borrowed;
 use super::super::command::Refusal;
+use super::super::orders::{Applying, Orders};
 use super::super::recover;
 use super::{Broken, Driver};
 
@@ -19,6 +20,8 @@ const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct Unsettled {
     run: Run,
     why: String,
+    /// An apply may have been among what it did, and may go on.
+    _applying: Applying,
     /// Whether its end is being looked at now.
     busy: bool,
 }
@@ -106,8 +109,9 @@ impl Driver {
 }
 
 impl Unsettled {
-    pub(super) fn new(run: Run, why: &str) -> Self {
+    pub(super) fn new(orders: &Orders, run: Run, why: &str) -> Self {
         Self {
+            _applying: orders.apply(&run.stack),
             run,
             why: why.to_owned(),
             busy: false,

@@ -78,6 +78,7 @@ impl Driver {
         for touched in &update.touched {
             self.wait_for(touched, Trigger::Git, Some(now));
         }
+        self.put_in_order();
         self.take_up_looks(&ids).await;
         self.take_up_approvals().await;
         self.enqueue_due().await;
@@ -118,6 +119,9 @@ impl Driver {
         self.stacks.insert(id.clone(), followed);
         self.wait_for(&id, trigger, due);
         self.watch_state(&id);
+        if known.unsettled {
+            self.confirms(&id);
+        }
     }
 
     /// A stack that is known keeps what it waits for.
@@ -272,6 +276,7 @@ impl Driver {
         self.wait_for(id, Trigger::Schedule, None);
         let gone = self.stacks.remove(id);
         self.watch_state(id);
+        self.confirming.remove(id);
         gone
     }
 

@@ -18,6 +18,7 @@ use super::{Broken, Driver};
 impl Driver {
     /// Starts what fits: no more than configured, never two runs of one stack.
     pub(super) async fn start_runs(&mut self) {
+        self.hold_back();
         loop {
             let now = self.context.now();
             let room = Room {
@@ -31,7 +32,7 @@ impl Driver {
             };
             let (stacks, heads) = (&self.stacks, &self.context.heads);
             let (active, unsettled) = (&self.active, &self.unsettled);
-            let accounts = &self.accounts;
+            let (accounts, orders) = (&self.accounts, &self.context.orders);
             // Until its source has been read a stack is not known.
             let may = |run: &Run| {
                 let Some(followed) = stacks.get(&run.stack) else {
@@ -42,6 +43,7 @@ impl Driver {
                     && shared.all(|account| account.allows(now))
                     && !active.contains(&run.stack)
                     && !unsettled.contains_key(&run.stack)
+                    && !(run.trigger.is_ordered() && orders.awaited(&run.stack, now).is_some())
             };
             let needs = |stack: &StackId| Cost::memory(self.context.costs.of(stack));
             match self.queue.next(&room, now, may, needs) {
@@ -96,6 +98,7 @@ impl Driver {
             .insert(run.stack.clone(), followed.budgets.clone());
         let span = run_span(&run.id, &run.stack);
         self.active.insert(run.stack.clone());
+        self.begins(&run.stack, run.trigger);
         let span_of_pass = span.clone();
         let wanted = self.wanted.remove(&run.id);
         let work = async move {
