@@ -2,6 +2,7 @@
 
 mod bad_form;
 mod bad_meaning;
+mod database;
 mod good_files;
 mod policy;
 mod repository;
