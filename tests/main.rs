@@ -25,6 +25,7 @@ mod notify_command;
 mod notify_matrix;
 mod notify_smtp;
 mod places;
+mod postgres;
 mod rego;
 mod report_schemas;
 mod repository_settings;

@@ -33,6 +33,8 @@ mod trouble;
 mod writer;
 
 #[cfg(test)]
+mod asked_tests;
+#[cfg(test)]
 mod audit_tests;
 #[cfg(test)]
 mod disk_tests;
@@ -44,6 +46,8 @@ mod postgres_tests;
 mod samples;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transfer_tests;
 
 use std::path::Path;
 use std::time::Duration;

@@ -30,7 +30,11 @@ fn what_holds_on_files_holds_on_a_server() {
         return;
     };
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["store::tests::", "store::audit_tests::"])
+        .args([
+            "store::tests::",
+            "store::audit_tests::",
+            "store::asked_tests::",
+        ])
         .args(["store::decisions::", "store::history::"])
         .args(["--skip", "restore::", "--test-threads", "3"])
         .env(SERVER, server.url(""))
@@ -237,7 +241,7 @@ async fn records_move_to_a_server_and_back() {
     };
     let (old, new) = (directory.path().join("old"), directory.path().join("new"));
     let store = Store::open(&old).await.unwrap();
-    transfer::tests::filled(&store).await;
+    transfer_tests::filled(&store).await;
     let (from, to) = (Place::File(&old), Place::Server(&settings));
     let there = transfer::transfer(from, to).await.unwrap();
     assert_eq!(server.sql("m", "SELECT COUNT(*) FROM audit"), "251");
@@ -245,10 +249,10 @@ async fn records_move_to_a_server_and_back() {
     assert!(matches!(again, Err(StoreError::NotEmpty { .. })));
 
     let held = Store::connect(&settings).await.unwrap();
-    transfer::tests::assert_filled(&held).await;
+    transfer_tests::assert_filled(&held).await;
     let back = transfer::transfer(Place::Server(&settings), Place::File(&new)).await;
     assert_eq!(back.unwrap(), there);
-    transfer::tests::assert_filled(&Store::open(&new).await.unwrap()).await;
+    transfer_tests::assert_filled(&Store::open(&new).await.unwrap()).await;
     let error = transfer::transfer(from, to).await.unwrap_err();
     assert_eq!(trouble(error), ServerTrouble::InUse);
 }

@@ -116,7 +116,7 @@ async fn fill(target: &Store, from: Place<'_>) -> Result<Vec<TableSum>, StoreErr
 
 /// Whether the chain of the audit log holds where it is now. One that was broken before is brought over
 /// as it is: what is left of it is evidence.
-async fn verify(store: &Store) -> Result<Result<Head, Broken>, StoreError> {
+pub(super) async fn verify(store: &Store) -> Result<Result<Head, Broken>, StoreError> {
     let mut chain = Chain::new(Start::First, None);
     let mut last = 0;
     loop {
@@ -133,6 +133,3 @@ async fn verify(store: &Store) -> Result<Result<Head, Broken>, StoreError> {
         }
     }
 }
-
-#[cfg(test)]
-pub(super) mod tests;

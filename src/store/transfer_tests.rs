@@ -1,17 +1,19 @@
+//! Records that are brought from one database to another.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use sqlx::Executor;
 use tempfile::TempDir;
 
-use super::super::samples::{alert, at, intent, ledger_entry, message, news, notices, operator};
-use super::super::samples::{run, stack, stack_id};
-use super::super::{AlertEntry, Conclusion, seal};
+use super::samples::{
+    alert, at, intent, ledger_entry, message, news, notices, operator, run, stack, stack_id,
+};
+use super::transfer::{Place, Transferred, transfer, verify};
 use super::*;
 use crate::domain::alert::AlertKind;
 use crate::domain::audit::{Action, NewAudit};
 
 /// Something of most kinds, and more rows of some than are read at once.
-pub(in super::super) async fn filled(store: &Store) {
+pub(super) async fn filled(store: &Store) {
     let recorded: Vec<NewAudit> = (1..=250)
         .map(|n| {
             let action = Action::PlanRequested {
@@ -42,7 +44,7 @@ pub(in super::super) async fn filled(store: &Store) {
 }
 
 /// Everything that was filled in is there.
-pub(in super::super) async fn assert_filled(store: &Store) {
+pub(super) async fn assert_filled(store: &Store) {
     let stacks = store.stacks().await.unwrap();
     assert_eq!(stacks, [stack("B-before-a"), stack("a")]);
     let ledger = store.ledger(&stack_id("a")).await.unwrap();
