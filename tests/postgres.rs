@@ -127,7 +127,10 @@ fn a_daemon_on_a_server_waits_for_it_and_goes_on() {
     let other = configuration(dir.path(), "other", &store);
     let other = written(dir.path(), "other.yaml", &other);
     let second = refused(&other, &["serve"]);
-    assert!(second.contains("another Mooring uses it"), "{second}");
+    assert!(
+        second.contains("another Mooring uses the PostgreSQL"),
+        "{second}"
+    );
 
     server.stop();
     daemon.eventually("the daemon says what it waits for", || {

@@ -59,7 +59,7 @@ pub enum StoreError {
         cause: String,
     },
     /// The PostgreSQL database cannot be used.
-    #[error("cannot use the PostgreSQL database: {0}")]
+    #[error("{0}")]
     Server(ServerTrouble),
     /// A record does not have the form this version expects.
     #[error("a record in {table} cannot be read or written: {cause}")]

@@ -127,6 +127,14 @@ async fn what_cannot_be_used_says_why_and_no_password() {
     assert!(matches!(trouble(error), ServerTrouble::NoUrl(_)));
 }
 
+#[test]
+fn a_certificate_that_is_not_trusted_is_no_server_that_is_down() {
+    let untrusted = std::io::Error::new(std::io::ErrorKind::InvalidData, "UnknownIssuer");
+    let trouble = ServerTrouble::of(&sqlx::Error::Io(untrusted)).unwrap();
+    assert!(matches!(&trouble, ServerTrouble::Tls(_)), "{trouble:?}");
+    assert!(trouble.hint().contains("ca_file"));
+}
+
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_refused() {
     let Some((server, _directory, settings)) = fresh("store::postgres newer version") else {

@@ -1,5 +1,7 @@
 //! What can go wrong with a PostgreSQL server, told apart by what to do about it.
 
+use std::io::ErrorKind;
+
 use sqlx::postgres::PgDatabaseError;
 
 use super::StoreError;
@@ -8,37 +10,37 @@ use super::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerTrouble {
     /// Its URL cannot be read from where it is kept.
-    #[error("its URL cannot be read: {0}")]
+    #[error("the URL of the PostgreSQL database cannot be read: {0}")]
     NoUrl(String),
     /// Its URL makes no sense. What is in it is not repeated: it holds a password.
-    #[error("its URL {0}")]
+    #[error("the URL of the PostgreSQL database {0}")]
     BadUrl(&'static str),
     /// The server cannot be reached, or does not serve now.
-    #[error("it cannot be reached: {0}")]
+    #[error("the PostgreSQL server cannot be reached: {0}")]
     Unreachable(String),
     /// The encrypted connection does not come about.
-    #[error("no encrypted connection comes about: {0}")]
+    #[error("no encrypted connection to the PostgreSQL server comes about: {0}")]
     Tls(String),
     /// User or password is wrong, or the server lets nobody in from here.
-    #[error("it lets nobody in: {0}")]
+    #[error("the PostgreSQL server lets nobody in: {0}")]
     LetsNobodyIn(String),
     /// The server has no such database.
-    #[error("there is no such database: {0}")]
+    #[error("the PostgreSQL server has no such database: {0}")]
     NoDatabase(String),
     /// The user may not do what is needed.
-    #[error("its user may not do this: {0}")]
+    #[error("the PostgreSQL user may not do this: {0}")]
     NotAllowed(String),
     /// The server takes no writes.
-    #[error("it takes no writes: {0}")]
+    #[error("the PostgreSQL server takes no writes: {0}")]
     ReadOnly(String),
     /// The server has no connection left.
-    #[error("it has no connection left: {0}")]
+    #[error("the PostgreSQL server has no connection left: {0}")]
     TooMany(String),
     /// The database keeps text in another encoding.
-    #[error("it keeps text as {0}")]
+    #[error("the PostgreSQL database keeps text as {0}")]
     Encoding(String),
     /// Another process holds it.
-    #[error("another Mooring uses it")]
+    #[error("another Mooring uses the PostgreSQL database")]
     InUse,
 }
 
@@ -55,8 +57,8 @@ impl ServerTrouble {
                  or a digit in user and password as a percent sign and two digits."
             }
             Self::Unreachable(_) => {
-                "Look whether the server runs and can be reached from here; Mooring goes on when it \
-                 is back."
+                "Look whether the server runs and can be reached from here; a daemon that is up goes \
+                 on when it is back."
             }
             Self::Tls(_) => {
                 "Name the authority that signed the server's certificate with ca_file, and the host \
@@ -88,6 +90,10 @@ impl ServerTrouble {
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         let cause = || error.to_string();
         Some(match error {
+            // So a handshake says that it does not trust a certificate.
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                Self::Tls(error.to_string())
+            }
             sqlx::Error::Io(error) => Self::Unreachable(error.to_string()),
             sqlx::Error::Tls(error) => Self::Tls(error.to_string()),
             sqlx::Error::Protocol(_) => Self::Unreachable(cause()),
