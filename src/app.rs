@@ -1,5 +1,7 @@
 //! The composition root: builds, starts and drains everything.
 
+pub mod records;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,8 @@ use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, heartbeat, housekeeping, leave, outbox, overdue, reports, sources, uploads,
+    clock, composer, database, heartbeat, housekeeping, leave, outbox, overdue, reports, sources,
+    uploads,
 };
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
@@ -59,6 +62,12 @@ pub enum StartError {
     /// The database cannot be used.
     #[error("cannot use the database: {0}")]
     Store(#[from] StoreError),
+    /// There is a database in the data directory, and another one in the configuration.
+    #[error("the configuration names a PostgreSQL database, and there is {path} as well")]
+    TwoStores {
+        /// The file.
+        path: String,
+    },
     /// The artifact store cannot be used.
     #[error("cannot use the artifact store: {0}")]
     Artifacts(#[from] ArtifactError),
@@ -94,6 +103,11 @@ impl StartError {
             Self::DataDir { .. } => "make it writable for this user, or set data_dir".to_owned(),
             Self::InUse { .. } => "stop the other one, or set another data_dir".to_owned(),
             Self::Store(error) => error.hint().to_owned(),
+            Self::TwoStores { .. } => {
+                "take its records along: `mooring store migrate-to postgres`; or \
+                                       move the file away if they are not wanted"
+                    .to_owned()
+            }
             Self::Artifacts(error) => error.hint().to_owned(),
             Self::Rego(_) => "mend it, or take it out of policy.rego".to_owned(),
             Self::Pauses(_) => {
@@ -218,7 +232,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
             "removed plan files and the like that an earlier process left"
         );
     }
-    let store = Store::open(&layout.database()).await?;
+    let store = open_store(&settings, &layout).await?;
     let pauses = PauseSwitch::open(layout.pauses())?;
     let rego = settings.rego.as_ref();
     let policies = rego.map(Policies::load).transpose()?;
@@ -273,6 +287,20 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
     })
 }
 
+/// The file in the data directory, or the database on a server. A file that is left beside a server is
+/// not passed over in silence: what it remembers would be missing, and come back when it is used again.
+async fn open_store(settings: &Settings, layout: &Layout) -> Result<Store, StartError> {
+    let file = layout.database();
+    let Some(database) = &settings.database else {
+        return Ok(Store::open(&file).await?);
+    };
+    if file.exists() {
+        let path = file.display().to_string();
+        return Err(StartError::TwoStores { path });
+    }
+    Ok(Store::connect(database).await?)
+}
+
 /// The dead man's switch, and how often it wants to hear.
 fn switch(settings: &Settings) -> Result<Option<(Switch, Duration)>, NotifyError> {
     let Some(heartbeat) = &settings.heartbeat else {
@@ -297,6 +325,7 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
     }
     parts.spawn(housekeeping::keep_pruning(context.clone()));
     parts.spawn(overdue::watch(context.clone()));
+    parts.spawn(database::tend(context.clone()));
     if let Artifacts::S3(artifacts) = &context.artifacts {
         let stop = context.stop.plans.clone();
         parts.spawn(uploads::upload(artifacts.clone(), stop));

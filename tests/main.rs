@@ -26,6 +26,7 @@ mod notify_command;
 mod notify_matrix;
 mod notify_smtp;
 mod places;
+mod postgres;
 mod rego;
 mod remote_states;
 mod report_schemas;

@@ -1,6 +1,7 @@
 //! Errors of the command line, each with what to do about it.
 
 use crate::app::StartError;
+use crate::app::records::RecordsError;
 use crate::config::ConfigError;
 use crate::domain::audit::Broken;
 use crate::domain::failure::Failure;
@@ -27,6 +28,9 @@ pub(super) enum CliError {
     /// The daemon cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Records cannot be moved, backed up or put back.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
     /// Something with a kind and a hint of its own.
     #[error("{}", .0.message)]
     Failure(#[from] Failure),
@@ -99,6 +103,7 @@ impl CliError {
             | Self::Logs(_)
             | Self::Metrics(_)
             | Self::Start(_)
+            | Self::Records(_)
             | Self::Failure(_)
             | Self::Read { .. }
             | Self::Write { .. }
@@ -113,6 +118,7 @@ impl CliError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Start(error) => Some(error.hint()),
+            Self::Records(error) => Some(error.hint()),
             Self::Failure(failure) => Some(failure.hint.clone()),
             Self::NoStack(_) => Some(
                 "a stack is a directory with a backend block, or with resources and no caller"

@@ -26,6 +26,7 @@ mod select;
 mod serve;
 mod signals;
 mod state;
+mod store;
 mod tables;
 mod token;
 mod why;
@@ -130,6 +131,9 @@ enum Command {
     /// Make tokens for people, list them, and take them back.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Move what Mooring remembers to another database, back it up, or put a backup back.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Answer one question to policies: standard input to standard output. Started by Mooring itself.
     #[command(hide = true)]
     PolicyWorker,
@@ -213,6 +217,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Pause(args) => block_on(pause::pause(args))?,
         Command::Resume(args) => block_on(pause::resume(args))?,
         Command::State(command) => block_on(state::state(command))?,
+        Command::Store(command) => block_on(store::store(command))?,
         Command::Healthcheck(args) => block_on(remote::healthcheck(&args.config))?,
     }
 }

@@ -1,10 +1,11 @@
 //! The configuration file: from `mooring.yaml` as written to [`Settings`] in which nothing can be
-//! wrong any more. `written` (with `channel` for receivers and `policy` for its rules) is the file's own form (and its JSON Schema), `repository` that
+//! wrong any more. `written` (with `channel` for receivers, `database` for the store and `policy` for its rules) is the file's own form (and its JSON Schema), `repository` that
 //! of the files in which repositories tighten policy. `syntax` explains what
 //! the YAML reader refuses, `keys` finds unknown and empty keys, `resolve` checks meanings, `mask` keeps secrets out of error messages.
 
 mod at;
 mod channel;
+mod database;
 mod error;
 mod keys;
 mod looking;

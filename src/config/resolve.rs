@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod budgets;
+mod database;
 mod each;
 mod environment;
 mod heartbeat;
@@ -105,6 +106,10 @@ impl Checks<'_> {
         let settings = Settings {
             digest: std::mem::take(&mut self.digest),
             data_dir: self.path_or(written.data_dir.as_ref(), DEFAULT_DATA_DIR),
+            database: match written.store.as_ref() {
+                Some(store) => Some(self.database(store, written.ca_file.as_ref())?),
+                None => None,
+            },
             ca_file: self.path(written.ca_file.as_ref()),
             api: self.api(written.api.as_ref()),
             jobs: self.jobs(written.jobs.as_ref()),

@@ -2,6 +2,7 @@
 
 mod bad_form;
 mod bad_meaning;
+mod database;
 mod each;
 mod good_files;
 mod looking;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::at::{At, EnvText};
 use super::channel::Notifier;
+use super::database::Database;
 use super::looking::{Adaptive, StateWatch};
 use super::policy::{Contested, Freeze, Limits, Rego, Rule, SafeAction};
 use super::stack::Stack;
@@ -25,7 +26,9 @@ pub(super) type Environment = BTreeMap<String, At<EnvText>>;
 pub(super) struct Configuration {
     /// Where the database, mirrors, checkouts and run files are. Default: /var/lib/mooring.
     pub data_dir: Option<At<PathBuf>>,
-    /// Extra certificate authorities (PEM) to trust for Git, SMTP and webhooks.
+    /// Where Mooring remembers what it does. Default: a file in the data directory.
+    pub store: Option<Database>,
+    /// Extra certificate authorities (PEM) to trust for Git, SMTP, webhooks and PostgreSQL.
     pub ca_file: Option<At<PathBuf>>,
     /// How many runs may be under way at once. Default: the number of CPUs.
     #[schemars(range(min = 1, max = 256))]

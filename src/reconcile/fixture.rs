@@ -152,6 +152,7 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
     Settings {
         digest: "0".repeat(64),
         data_dir: directory.to_owned(),
+        database: None,
         ca_file: None,
         api: ApiSettings {
             listen: ([127, 0, 0, 1], 0).into(),

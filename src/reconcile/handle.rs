@@ -590,6 +590,9 @@ impl Handle {
     /// Why the daemon is not ready, if it is not: the database must answer and every source must
     /// have been tried once.
     pub async fn not_ready(&self) -> Option<String> {
+        if let Some(cause) = self.context.store.waits_for() {
+            return Some(format!("waiting for the database: {cause}"));
+        }
         if let Err(error) = self.context.store.ping().await {
             return Some(format!("the database does not answer: {error}"));
         }

@@ -22,6 +22,7 @@ pub mod composer;
 pub mod conclude;
 pub mod context;
 pub mod costs;
+pub mod database;
 mod declared;
 pub mod driver;
 mod examine;

@@ -26,6 +26,7 @@ use crate::git::settings::SourceLocation;
 use crate::notify::settings::NotifySettings;
 use crate::rego::settings::RegoSettings;
 use crate::secret::SecretSource;
+use crate::store::settings::PostgresSettings;
 
 /// Everything the daemon needs to know.
 #[derive(Debug, Clone)]
@@ -34,7 +35,9 @@ pub struct Settings {
     pub digest: String,
     /// Where the database, mirrors, checkouts and run files are.
     pub data_dir: PathBuf,
-    /// Extra certificate authorities (PEM) for Git, SMTP and webhooks.
+    /// The database, if it is not a file in the data directory.
+    pub database: Option<PostgresSettings>,
+    /// Extra certificate authorities (PEM) for Git, SMTP, webhooks and PostgreSQL.
     pub ca_file: Option<PathBuf>,
     /// The API.
     pub api: ApiSettings,

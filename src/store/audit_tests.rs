@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::place::Place;
 use super::samples::*;
 use super::tests::{finished, fresh, number};
 use super::*;
@@ -28,7 +29,7 @@ fn plan(n: u128, stack: &str) -> NewAudit {
 
 #[tokio::test]
 async fn what_is_recorded_comes_back_as_a_chain_that_holds() {
-    let (directory, store) = fresh().await;
+    let (place, store) = fresh().await;
     assert_eq!(store.audit_head().await.unwrap(), Head::none());
     store.record(&[plan(1, "a"), plan(2, "b")]).await.unwrap();
     let applying = run(3, "a", 3);
@@ -36,9 +37,7 @@ async fn what_is_recorded_comes_back_as_a_chain_that_holds() {
     let intent = intent(applying.id);
     store.record_intent(&applying, &intent, None).await.unwrap();
     store.close().await;
-    let store = Store::open(&directory.path().join("mooring.db"))
-        .await
-        .unwrap();
+    let store = place.open().await;
     store.record(&[plan(4, "a")]).await.unwrap();
     let entries = all(&store).await;
     let head = store.audit_head().await.unwrap();
@@ -84,16 +83,21 @@ async fn a_page_goes_on_or_back_and_may_be_narrowed() {
 
 #[tokio::test]
 async fn the_database_itself_refuses_every_change_but_the_next_entry() {
-    let (_directory, store) = fresh().await;
+    let (place, store) = fresh().await;
     store.record(&[plan(1, "a"), plan(2, "a")]).await.unwrap();
     let before = all(&store).await;
+    let of_one_engine = if place.is_server() {
+        "TRUNCATE audit"
+    } else {
+        "REPLACE INTO audit SELECT seq, at, actor, 'x', subject, stack, details, previous, hash \
+         FROM audit WHERE seq = 2"
+    };
     for statement in [
+        of_one_engine,
         "UPDATE audit SET action = 'x' WHERE seq = 1",
         "UPDATE audit SET seq = 9 WHERE seq = 2",
         "DELETE FROM audit",
         "DELETE FROM audit WHERE seq = 2",
-        "REPLACE INTO audit SELECT seq, at, actor, 'x', subject, stack, details, previous, hash \
-         FROM audit WHERE seq = 2",
         "INSERT INTO audit SELECT 9, at, actor, action, subject, stack, details, previous, hash \
          FROM audit WHERE seq = 2",
         "INSERT INTO audit SELECT 0, at, actor, action, subject, stack, details, previous, hash \
@@ -110,9 +114,14 @@ async fn the_database_itself_refuses_every_change_but_the_next_entry() {
 }
 
 /// As somebody can who has the file.
-async fn by_hand(store: &Store, statement: &'static str) {
+async fn by_hand((place, store): (&Place, &Store), statement: &'static str) {
     let mut connection = store.write().await.unwrap();
-    for statement in ["DROP TRIGGER audit_is_not_changed", statement] {
+    let allowed = if place.is_server() {
+        "DROP TRIGGER audit_is_not_changed ON audit"
+    } else {
+        "DROP TRIGGER audit_is_not_changed"
+    };
+    for statement in [allowed, statement] {
         sqlx::query(statement)
             .execute(&mut *connection)
             .await
@@ -122,19 +131,19 @@ async fn by_hand(store: &Store, statement: &'static str) {
 
 #[tokio::test]
 async fn what_is_changed_in_the_file_is_seen() {
-    let (_directory, store) = fresh().await;
+    let (place, store) = fresh().await;
     store.record(&[plan(1, "a"), plan(2, "a")]).await.unwrap();
     by_hand(
-        &store,
+        (&place, &store),
         "UPDATE audit SET details = '{\"quiet\":true}' WHERE seq = 1",
     )
     .await;
     let broken = verify(&all(&store).await, None).unwrap_err();
     assert_eq!(broken.seq, 1);
 
-    let (_directory, store) = fresh().await;
+    let (place, store) = fresh().await;
     store.record(&[plan(1, "a")]).await.unwrap();
-    by_hand(&store, "UPDATE audit SET stack = 'infra/b'").await;
+    by_hand((&place, &store), "UPDATE audit SET stack = 'infra/b'").await;
     let error = store
         .audit(&AuditFilter::default(), Paging::After(0), 9)
         .await
@@ -169,20 +178,27 @@ async fn nothing_is_recorded_of_what_is_not_stored() {
 
 #[tokio::test]
 async fn the_end_of_a_look_and_its_entry_are_stored_together_or_not_at_all() {
-    let (_directory, store) = fresh().await;
+    let (place, store) = fresh().await;
     let ended = finished(run(1, "a", 0), 1);
     let conclusion = Conclusion {
         run: Some(&ended),
         audit: &[plan(1, "a")],
         ..Conclusion::default()
     };
-    sqlx::query("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+    let (full, again) = if place.is_server() {
+        let full = "ALTER TABLE audit ADD CONSTRAINT audit_is_full CHECK (seq < 0)";
+        (full, "ALTER TABLE audit DROP CONSTRAINT audit_is_full")
+    } else {
+        let full = "CREATE TRIGGER audit_is_full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, ''); END";
+        (full, "DROP TRIGGER audit_is_full")
+    };
+    sqlx::query(full)
         .execute(&mut *store.write().await.unwrap())
         .await
         .unwrap();
     store.conclude(&conclusion).await.unwrap_err();
     assert_eq!(store.run(&ended.id).await.unwrap(), None);
-    sqlx::query("DROP TRIGGER full")
+    sqlx::query(again)
         .execute(&mut *store.write().await.unwrap())
         .await
         .unwrap();

@@ -9,18 +9,19 @@ use tempfile::TempDir;
 use super::samples::*;
 use super::tests::{finished, fresh, number};
 use super::*;
+use crate::domain::alert::AlertKind;
 
 #[tokio::test]
 async fn the_files_are_for_their_owner_only() {
-    let (directory, store) = fresh().await;
+    let (place, store) = fresh().await;
+    let path = place.path();
+    let directory = path.parent().unwrap();
     store.remember("k", "v").await.unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let modes = || {
-        ["mooring.db", "mooring.db-wal", "mooring.db-shm"].map(|f| mode(&directory.path().join(f)))
-    };
+    let modes =
+        || ["mooring.db", "mooring.db-wal", "mooring.db-shm"].map(|f| mode(&directory.join(f)));
     assert_eq!(modes(), [0o600; 3]);
     store.close().await;
-    let path = directory.path().join("mooring.db");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let store = Store::open(&path).await.unwrap();
     store.remember("k", "w").await.unwrap();
@@ -58,12 +59,12 @@ async fn what_cannot_be_opened_says_why() {
 
 #[tokio::test]
 async fn damage_inside_the_file_is_told_apart() {
-    let (directory, store) = fresh().await;
+    let (place, store) = fresh().await;
     for n in 0..50 {
         store.save_stack(&stack(&format!("s{n}"))).await.unwrap();
     }
     store.close().await;
-    let path = directory.path().join("mooring.db");
+    let path = place.path();
     let mut bytes = std::fs::read(&path).unwrap();
     let length = bytes.len();
     bytes[length / 4..].fill(0xa5);
@@ -78,7 +79,7 @@ async fn damage_inside_the_file_is_told_apart() {
 
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_refused() {
-    let (directory, store) = fresh().await;
+    let (place, store) = fresh().await;
     sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (9000, 'later', TRUE, x'00', 1)",
@@ -87,9 +88,7 @@ async fn a_database_of_a_newer_version_is_refused() {
     .await
     .unwrap();
     store.close().await;
-    let error = Store::open(&directory.path().join("mooring.db"))
-        .await
-        .unwrap_err();
+    let error = Store::open(&place.path()).await.unwrap_err();
     assert!(
         matches!(error, StoreError::NewerSchema { found: 9000, .. }),
         "{error:?}"
@@ -226,4 +225,52 @@ async fn a_look_cut_off_in_the_middle_is_not_stored_and_blocks_nothing() {
     }
     store.remember("k", "v").await.unwrap();
     assert_eq!(store.run(&run.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_written_is_synced_to_the_disk() {
+    let (_place, store) = fresh().await;
+    assert_eq!(number(&store, "PRAGMA synchronous").await, 2);
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&store.reader)
+        .await
+        .unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_stores_on_one_file_open_and_write_at_once() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("mooring.db");
+    let (a, b) = tokio::join!(Store::open(&path), Store::open(&path));
+    let stores = [a.unwrap(), b.unwrap()];
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..60_u128 {
+        let store = stores[usize::try_from(n % 2).unwrap()].clone();
+        tasks.spawn(async move {
+            let run = finished(run(n, &format!("s{n}"), 0), 1);
+            let record = stack(&format!("s{n}"));
+            let conclusion = Conclusion {
+                run: Some(&run),
+                stack: Some(&record),
+                ledger: Some((&run.stack, &[ledger_entry("x")])),
+                alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift).into()],
+                news: &[news(n, notices()[0].clone(), 1)],
+                requests: &[],
+                memory: None,
+                audit: &[],
+            };
+            store.conclude(&conclusion).await?;
+            store.remember(&format!("k{n}"), "v").await?;
+            store.stack(&record.id).await
+        });
+    }
+    for read in tasks.join_all().await {
+        assert!(read.unwrap().is_some(), "a reader sees what was committed");
+    }
+    for store in &stores {
+        assert_eq!(store.stacks().await.unwrap().len(), 60);
+        let (waiting, _) = store.waiting_news("team").await.unwrap();
+        assert_eq!(waiting.len(), 60);
+    }
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
 
+use super::trouble::{self, ServerTrouble};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::RequestId;
 
@@ -13,7 +15,7 @@ pub enum StoreError {
     /// There is no room for a write; nothing of it was stored, and nothing stored before is lost.
     #[error("the disk that holds the database is full")]
     OutOfDisk,
-    /// Another process held the database for longer than the wait allows.
+    /// Another process held the database for longer than the wait allows, or it did not answer in time.
     #[error("the database is locked by another process, or overloaded")]
     Locked,
     /// The file is damaged, or is no database.
@@ -32,6 +34,14 @@ pub enum StoreError {
         /// The newest one this program knows.
         known: i64,
     },
+    /// An older Mooring has used the database, and this is no moment to bring it up to date.
+    #[error("the database has schema version {found}, and this Mooring works with {known}")]
+    OlderSchema {
+        /// The version in the database.
+        found: i64,
+        /// The one this program works with.
+        known: i64,
+    },
     /// The process may not read or write the file or its directory.
     #[error("no permission to use the database{}: {cause}", at(.path.as_ref()))]
     Permission {
@@ -48,6 +58,9 @@ pub enum StoreError {
         /// Why.
         cause: String,
     },
+    /// The PostgreSQL database cannot be used.
+    #[error("{0}")]
+    Server(ServerTrouble),
     /// A record does not have the form this version expects.
     #[error("a record in {table} cannot be read or written: {cause}")]
     Record {
@@ -55,6 +68,18 @@ pub enum StoreError {
         table: &'static str,
         /// Which part, and why.
         cause: String,
+    },
+    /// There are records where there should be none.
+    #[error("the database that is to be filled has records already, in {table}")]
+    NotEmpty {
+        /// The first table that has any.
+        table: String,
+    },
+    /// What was read back is not what was written; nothing was stored.
+    #[error("the rows of {table} are not the same after they were copied")]
+    Differs {
+        /// The table.
+        table: String,
     },
     /// Somebody else changed a request in between; nothing was stored.
     #[error("the request {0} was changed in between")]
@@ -73,12 +98,14 @@ impl StoreError {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::OutOfDisk => {
-                "Free space on the disk of the data directory. What was stored is intact, and \
-                 Mooring goes on by itself when there is room."
+                "Free space on the disk of the data directory, or of the PostgreSQL server if the \
+                 database is there. What was stored is intact, and Mooring goes on by itself when \
+                 there is room."
             }
             Self::Locked => {
                 "Make sure that only one Mooring uses the data directory and that no other tool \
-                 holds the database open for writing."
+                 holds the database open for writing. If it is PostgreSQL: look at what the server \
+                 is busy with, or whether it can be reached."
             }
             Self::Corrupt { .. } => {
                 "Stop Mooring, move the database aside with its -wal and -shm files and restore a \
@@ -89,6 +116,10 @@ impl StoreError {
                 "Run the Mooring version that wrote it or a newer one; an older one could damage \
                  what it does not know."
             }
+            Self::OlderSchema { .. } => {
+                "Start the daemon of this version once, which brings it up to date, or use the version \
+                 that wrote it."
+            }
             Self::Permission { .. } => {
                 "Make the data directory and the files in it readable and writable for the user \
                  that runs Mooring."
@@ -96,10 +127,13 @@ impl StoreError {
             Self::Open { .. } => {
                 "The directory has to exist, on a local disk: SQLite needs working file locks."
             }
+            Self::Server(trouble) => trouble.hint(),
             Self::Record { .. } => {
                 "The database was edited by hand or by another version of Mooring. Restore a \
                  backup or use the version that wrote it."
             }
+            Self::NotEmpty { .. } => "Name an empty one, so that no records are mixed or lost.",
+            Self::Differs { .. } => "Nothing was changed. Try again, and report this defect.",
             Self::Moved(_) => "Nothing is lost: it is done again with the request as it is now.",
             Self::Database(_) => "See the log for what was being done when it happened.",
         }
@@ -151,6 +185,13 @@ mod code {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        let server = match &error {
+            sqlx::Error::Database(error) => error.try_downcast_ref::<PgDatabaseError>().is_some(),
+            other => ServerTrouble::of(other).is_some(),
+        };
+        if server {
+            return trouble::of_statement(error);
+        }
         let number = error
             .as_database_error()
             .and_then(|error| error.code())

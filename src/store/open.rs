@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 
-use super::{BEGIN_WRITE, StoreError};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./src/store/migrations");
+use super::StoreError;
+use super::schema::{self, Engine};
+use super::writer::BEGIN_WRITE;
 
 /// How long a write waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
@@ -39,6 +38,29 @@ pub(super) async fn open(path: &Path) -> Result<(AnyPool, AnyPool), StoreError> 
     let writer = connect(&url, 1, WRITER).await?;
     let reader = connect(&url, READERS, READER).await?;
     Ok((writer, reader))
+}
+
+/// A connection to an existing file that reads beside whoever writes.
+pub(super) async fn reader(path: &Path) -> Result<AnyConnection, StoreError> {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect_with(&url(path)?)
+        .await
+        .map_err(|error| located(error.into(), path))?;
+    connection.execute(READER).await?;
+    Ok(connection)
+}
+
+/// Makes a database that nobody uses one file alone, which can be moved and copied.
+pub async fn seal(path: &Path) -> Result<(), StoreError> {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect_with(&url(path)?).await?;
+    connection.execute("PRAGMA journal_mode = DELETE").await?;
+    connection.close().await?;
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|error| StoreError::Open {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    })
 }
 
 /// Creates the file before SQLite does, for its owner only; SQLite gives -wal and -shm the same
@@ -165,14 +187,10 @@ where
 /// because a pool would repeat a failing one until its time is up, and hide why. One transaction
 /// goes around all migrations, so that two processes that start at once do not both migrate.
 async fn prepare(options: &AnyConnectOptions) -> Result<(), StoreError> {
-    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
     let mut connection = AnyConnection::connect_with(options).await?;
     connection.execute(FIRST).await?;
     let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
-    MIGRATIONS
-        .run_direct(None, &mut *transaction, false)
-        .await
-        .map_err(|error| StoreError::migration(error, known))?;
+    schema::migrate(Engine::Sqlite, &mut transaction).await?;
     transaction.commit().await?;
     connection.close().await?;
     Ok(())

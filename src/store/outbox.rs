@@ -7,7 +7,7 @@ use sqlx::{Any, AnyConnection};
 
 use super::audit::append;
 use super::channels::put_channel;
-use super::row::{Columns, json, word};
+use super::row::{Columns, json, plain, word};
 use super::threads::{Thread, put_thread};
 use super::{Store, StoreError};
 use crate::domain::audit::{Action, NewAudit};
@@ -311,7 +311,7 @@ fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, Sto
         .bind(i64::from(message.attempts))
         .bind(message.next_at.as_microsecond())
         .bind(word(TABLE, &message.state)?)
-        .bind(message.last_error.clone())
+        .bind(message.last_error.as_deref().map(plain))
         .bind(message.since.as_microsecond())
         .bind(i64::from(message.is_urgent())))
 }

@@ -23,6 +23,11 @@ pub(super) fn word<T: Serialize>(table: &'static str, value: &T) -> Result<Strin
     }
 }
 
+/// Text of others, without the one character that PostgreSQL cannot keep.
+pub(super) fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// Microseconds since 1970.
 pub(super) fn micros(time: Option<Timestamp>) -> Option<i64> {
     time.map(Timestamp::as_microsecond)

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use tempfile::TempDir;
 
+use super::place::Place;
 use super::samples::{
     alert, at, failure, intent, ledger_entry, message, news, notices, operator, run, run_id, stack,
     stack_id,
@@ -21,12 +21,10 @@ use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::source::SourceRecord;
 use crate::domain::state_watch::StateMove;
 
-pub(super) async fn fresh() -> (TempDir, Store) {
-    let directory = TempDir::new().unwrap();
-    let store = Store::open(&directory.path().join("mooring.db"))
-        .await
-        .unwrap();
-    (directory, store)
+pub(super) async fn fresh() -> (Place, Store) {
+    let place = Place::fresh().await;
+    let store = place.open().await;
+    (place, store)
 }
 
 pub(super) async fn number(store: &Store, statement: &'static str) -> i64 {
@@ -46,9 +44,7 @@ pub(super) fn finished(mut run: Run, seconds: i64) -> Run {
 
 #[tokio::test]
 async fn sources_and_stacks_come_back_as_they_were_after_reopening() {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("mooring.db");
-    let store = Store::open(&path).await.unwrap();
+    let (place, store) = fresh().await;
     let plain = SourceRecord::new(SourceName::new("a"));
     let full = SourceRecord {
         commit: Some(CommitId::new("abc")),
@@ -74,9 +70,9 @@ async fn sources_and_stacks_come_back_as_they_were_after_reopening() {
     );
     store.save_stack(&bare).await.unwrap();
     store.save_stack(&stack("full")).await.unwrap();
-    drop(store);
+    store.close().await;
 
-    let store = Store::open(&path).await.unwrap();
+    let store = place.open().await;
     store.ping().await.unwrap();
     assert_eq!(store.sources().await.unwrap(), [plain, full]);
     assert_eq!(store.stacks().await.unwrap(), [bare.clone(), stack("full")]);
@@ -160,7 +156,7 @@ async fn many_runs_are_queued_at_once_and_none_twice() {
 }
 
 #[tokio::test]
-async fn an_intent_is_stored_with_its_run_once_and_synced_to_the_disk() {
+async fn an_intent_is_stored_with_its_run_once() {
     let (_directory, store) = fresh().await;
     let mut run = run(1, "a", 0);
     for next in [
@@ -193,12 +189,6 @@ async fn an_intent_is_stored_with_its_run_once_and_synced_to_the_disk() {
             .is_err()
     );
     assert_eq!(store.run(&other.id).await.unwrap(), None, "all or nothing");
-    assert_eq!(number(&store, "PRAGMA synchronous").await, 2);
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
-        .fetch_one(&store.reader)
-        .await
-        .unwrap();
-    assert_eq!(mode, "wal");
 }
 
 #[tokio::test]
@@ -614,43 +604,6 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_stores_on_one_file_open_and_write_at_once() {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("mooring.db");
-    let (a, b) = tokio::join!(Store::open(&path), Store::open(&path));
-    let stores = [a.unwrap(), b.unwrap()];
-    let mut tasks = tokio::task::JoinSet::new();
-    for n in 0..60_u128 {
-        let store = stores[usize::try_from(n % 2).unwrap()].clone();
-        tasks.spawn(async move {
-            let run = finished(run(n, &format!("s{n}"), 0), 1);
-            let record = stack(&format!("s{n}"));
-            let conclusion = Conclusion {
-                run: Some(&run),
-                stack: Some(&record),
-                ledger: Some((&run.stack, &[ledger_entry("x")])),
-                alerts: &[alert(n, &format!("s{n}"), AlertKind::Drift).into()],
-                news: &[news(n, notices()[0].clone(), 1)],
-                requests: &[],
-                memory: None,
-                audit: &[],
-            };
-            store.conclude(&conclusion).await?;
-            store.remember(&format!("k{n}"), "v").await?;
-            store.stack(&record.id).await
-        });
-    }
-    for read in tasks.join_all().await {
-        assert!(read.unwrap().is_some(), "a reader sees what was committed");
-    }
-    for store in &stores {
-        assert_eq!(store.stacks().await.unwrap().len(), 60);
-        let (waiting, _) = store.waiting_news("team").await.unwrap();
-        assert_eq!(waiting.len(), 60);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn only_one_of_many_wins_the_queue() {
     let (_directory, store) = fresh().await;
     let mut tasks = tokio::task::JoinSet::new();
@@ -701,7 +654,8 @@ fn any_run() -> impl Strategy<Value = Run> {
         .prop_map(|s| jiff::Timestamp::from_microsecond(s * 1_000_000 + 123_456).unwrap());
     (
         any::<u128>(),
-        ".*",
+        // No path has a zero byte, and PostgreSQL takes none.
+        "[^\\x00]*",
         proptest::sample::select(triggers.to_vec()),
         proptest::sample::select(states.to_vec()),
         proptest::option::of("[0-9a-f]{40}"),

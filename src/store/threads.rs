@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::row::Columns;
+use super::row::{Columns, plain};
 use super::{Store, StoreError};
 
 const TABLE: &str = "threads";
@@ -54,7 +54,7 @@ pub(super) async fn put_thread(
     )
     .bind(thread.notifier.as_str())
     .bind(thread.thread.as_str())
-    .bind(thread.handle.as_str())
+    .bind(plain(&thread.handle))
     .bind(now.as_microsecond())
     .execute(connection)
     .await?;

@@ -2,27 +2,17 @@
 
 mod daemon;
 mod lab;
+mod postgres;
 mod repository;
+mod skipped;
 
 pub use daemon::{Daemon, PATIENCE};
 pub use lab::Lab;
+pub use postgres::{PASSWORD, Postgres};
 pub use repository::Repository;
+pub use skipped::skipped;
 
-use std::io::Write;
 use std::time::{Duration, Instant};
-
-/// Says loudly, here and to `tests/run.sh`, that a test could not run.
-pub fn skipped(test: &str, reason: &str) {
-    eprintln!("SKIPPED {test}: {reason}");
-    if let Some(path) = std::env::var_os("MOORING_SKIPPED_FILE") {
-        let mut file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .unwrap();
-        writeln!(file, "{test}: {reason}").unwrap();
-    }
-}
 
 /// Waits until something is there; what is waited for is named if it never comes.
 pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {

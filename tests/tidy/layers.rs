@@ -59,6 +59,7 @@ fn allowed(layer: &str) -> Option<&'static [&'static str]> {
             "notify::settings",
             "reconcile::settings",
             "rego::settings",
+            "store::settings",
         ],
         "cli" => &[
             "domain",

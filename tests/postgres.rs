@@ -1,0 +1,264 @@
+//! A daemon whose records are on a PostgreSQL server; and records that move, are backed up and put
+//! back.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::harness::{Daemon, PASSWORD, Postgres, free_port};
+
+const STACK: &str = "infra/web";
+
+/// A repository with one stack, and an engine that can plan nothing.
+fn prepare(dir: &Path) {
+    std::fs::create_dir_all(dir.join("repo/web")).unwrap();
+    let code = "terraform {\n  backend \"s3\" {}\n}\n";
+    std::fs::write(dir.join("repo/web/main.tf"), code).unwrap();
+    for arguments in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &["commit", "-q", "-m", "x"],
+    ] {
+        let git = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@b"])
+            .args(arguments)
+            .current_dir(dir.join("repo"))
+            .status();
+        assert!(git.unwrap().success());
+    }
+    let engine = dir.join("terraform");
+    std::fs::write(&engine, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&engine, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn configuration(dir: &Path, data: &str, more: &str) -> String {
+    format!(
+        r#"data_dir: {dir}/{data}
+jitter: 0s
+schedule: "0 0 1 1 *"
+engine: {dir}/terraform
+policy: {{ confirm_after: 1s }}
+api: {{ listen: "127.0.0.1:{port}", token_file: {dir}/api-token }}
+sources:
+  - name: infra
+    path: {dir}/repo
+{more}"#,
+        dir = dir.display(),
+        port = free_port(),
+    )
+}
+
+/// The part of a configuration that names a database, whose URL is put into a file.
+fn on(dir: &Path, url: &str) -> String {
+    let file = dir.join("postgres-url");
+    std::fs::write(&file, url).unwrap();
+    format!("store: {{ postgres_url_file: {} }}\n", file.display())
+}
+
+/// The command line with a configuration, without a daemon.
+fn mooring(config: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mooring"))
+        .args(arguments)
+        .env("MOORING_CONFIG", config)
+        .output()
+        .unwrap()
+}
+
+fn done(config: &Path, arguments: &[&str]) -> String {
+    let output = mooring(config, arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(config: &Path, arguments: &[&str]) -> String {
+    let output = mooring(config, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn written(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let config = dir.join(name);
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+/// How many runs of the stack have ended.
+fn ended(daemon: &Daemon) -> usize {
+    let runs = daemon.runs(STACK);
+    runs.iter().filter(|run| run["state"] == "finished").count()
+}
+
+/// Has the stack planned and waits until that is recorded.
+fn plan(daemon: &Daemon) {
+    daemon.planned_once_known(STACK);
+}
+
+fn readiness(daemon: &Daemon) -> (u16, String) {
+    let http = reqwest::blocking::Client::builder().no_proxy().build();
+    let answer = http.unwrap().get(format!("{}/readyz", daemon.server()));
+    let answer = answer.send().unwrap();
+    (answer.status().as_u16(), answer.text().unwrap())
+}
+
+/// The head of the audit log, whose chain holds.
+fn head(daemon: &Daemon) -> String {
+    let verified = daemon.cli(&["audit", "verify"]);
+    let line = verified.lines().find(|line| line.starts_with("head"));
+    let hash = line
+        .unwrap_or_else(|| panic!("{verified}"))
+        .split_whitespace()
+        .nth(1);
+    hash.unwrap().to_owned()
+}
+
+#[test]
+fn a_daemon_on_a_server_waits_for_it_and_goes_on() {
+    let Some(mut server) = Postgres::start("postgres::a_daemon_on_a_server") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path());
+    let store = on(dir.path(), &server.database("m"));
+    let daemon = Daemon::start_in(dir.path(), &configuration(dir.path(), "data", &store));
+    plan(&daemon);
+    assert!(!dir.path().join("data/mooring.db").exists());
+    let before = head(&daemon);
+
+    let other = configuration(dir.path(), "other", &store);
+    let other = written(dir.path(), "other.yaml", &other);
+    let second = refused(&other, &["serve"]);
+    assert!(
+        second.contains("another Mooring uses the PostgreSQL"),
+        "{second}"
+    );
+
+    server.stop();
+    daemon.eventually("the daemon says what it waits for", || {
+        let (status, said) = readiness(&daemon);
+        (status == 503 && said.contains("waiting for the database")).then_some(())
+    });
+    assert!(daemon.is_healthy());
+    server.run();
+    daemon.eventually("the daemon has its database again", || {
+        (readiness(&daemon).0 == 200).then_some(())
+    });
+    let known = ended(&daemon);
+    plan(&daemon);
+    assert!(ended(&daemon) > known);
+    let log = daemon.whole_log();
+    for told in ["begins until the database is back", "the database is back"] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+
+    daemon.kill();
+    let text = std::fs::read_to_string(dir.path().join("mooring.yaml")).unwrap();
+    let daemon = Daemon::start_in(dir.path(), &text);
+    daemon.cli(&["audit", "verify", "--head", &before]);
+    let valid = daemon.cli(&["config", "check"]);
+    for text in [&valid, &second, &daemon.whole_log()] {
+        for secret in [PASSWORD, "s/ecret@of", "postgres://"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn records_move_to_a_server_and_back_and_the_audit_log_goes_on() {
+    let Some(server) = Postgres::start("postgres::records_move") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path());
+    let store = on(dir.path(), &server.database("m"));
+    let (in_file, on_server) = (
+        configuration(dir.path(), "data", ""),
+        configuration(dir.path(), "data", &store),
+    );
+    let moving = written(dir.path(), "moving.yaml", &on_server);
+    let daemon = Daemon::start_in(dir.path(), &in_file);
+    plan(&daemon);
+    let (first, runs) = (head(&daemon), ended(&daemon));
+    let busy = refused(&moving, &["store", "migrate-to", "postgres"]);
+    assert!(busy.contains("another mooring uses"), "{busy}");
+    assert!(daemon.stop().success());
+
+    let both = refused(&moving, &["serve"]);
+    assert!(both.contains("mooring store migrate-to postgres"), "{both}");
+    let there = done(&moving, &["store", "migrate-to", "postgres"]);
+    assert!(
+        there.contains("all the same") && there.contains(&first),
+        "{there}"
+    );
+    assert!(dir.path().join("data/mooring.db.moved").exists());
+    let daemon = Daemon::start_in(dir.path(), &on_server);
+    assert!(ended(&daemon) >= runs);
+    plan(&daemon);
+    daemon.cli(&["audit", "verify", "--head", &first]);
+    let (second, runs) = (head(&daemon), ended(&daemon));
+    let busy = refused(&moving, &["store", "migrate-to", "sqlite"]);
+    assert!(busy.contains("another mooring uses"), "{busy}");
+    assert!(daemon.stop().success());
+
+    let back = done(&moving, &["store", "migrate-to", "sqlite"]);
+    assert!(back.contains(&second), "{back}");
+    let full = refused(&moving, &["store", "migrate-to", "sqlite"]);
+    assert!(full.contains("is there already"), "{full}");
+    let daemon = Daemon::start_in(dir.path(), &in_file);
+    assert!(ended(&daemon) >= runs);
+    daemon.cli(&["audit", "verify", "--head", &second]);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn a_backup_of_a_daemon_at_work_is_put_back_anywhere() {
+    let Some(server) = Postgres::start("postgres::a_backup") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path());
+    let store = on(dir.path(), &server.database("m"));
+    let daemon = Daemon::start_in(dir.path(), &configuration(dir.path(), "data", &store));
+    plan(&daemon);
+    let (known, runs) = (head(&daemon), ended(&daemon));
+    let backup = dir.path().join("backup.db");
+    let name = backup.to_str().unwrap();
+    let told = daemon.cli(&["store", "backup", name]);
+    assert!(told.contains(&known), "{told}");
+    let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = daemon.refused(&["store", "backup", name]);
+    assert!(again.contains("is there already"), "{again}");
+    let full = daemon.refused(&["store", "restore", name]);
+    assert!(full.contains("another mooring uses"), "{full}");
+    assert!(daemon.stop().success());
+    let left = std::fs::read_dir(dir.path()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name());
+    assert!(
+        !left
+            .into_iter()
+            .any(|name| name.as_encoded_bytes().starts_with(b".mooring"))
+    );
+
+    let full = refused(
+        &dir.path().join("mooring.yaml"),
+        &["store", "restore", name],
+    );
+    assert!(full.contains("has records already"), "{full}");
+    server.sql("postgres", "CREATE DATABASE other");
+    std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+    let elsewhere = on(&dir.path().join("elsewhere"), &server.url("other"));
+    for more in ["", elsewhere.as_str()] {
+        let data = if more.is_empty() { "file" } else { "server" };
+        let text = configuration(dir.path(), data, more);
+        let config = written(dir.path(), "restored.yaml", &text);
+        done(&config, &["store", "restore", name]);
+        let daemon = Daemon::start_in(dir.path(), &text);
+        assert!(ended(&daemon) >= runs);
+        daemon.cli(&["audit", "verify", "--head", &known]);
+        // A backup of a file is one like any other.
+        let copy = dir.path().join(format!("{data}.db"));
+        daemon.cli(&["store", "backup", copy.to_str().unwrap()]);
+        assert!(daemon.stop().success());
+    }
+}
