@@ -16,11 +16,8 @@ pub(super) fn given(dir: &Path, directory: &Directory) -> Given {
         given.extend(file(&dir.join(name)));
     }
     for name in &directory.var_files {
-        given.extend(
-            file(&dir.join(name))
-                .into_iter()
-                .map(|(name, _)| (name, None)),
-        );
+        let named = file(&dir.join(name)).into_keys();
+        given.extend(named.map(|name| (name, None)));
     }
     given
 }

@@ -41,8 +41,11 @@ pub struct Mirror {
     /// None if submodules are left as empty places.
     modules: Option<Modules>,
     fetching: Mutex<()>,
-    compared: Mutex<VecDeque<((CommitId, CommitId), Arc<Difference>)>>,
+    compared: Mutex<VecDeque<Compared>>,
 }
+
+/// Two commits and where they differ.
+type Compared = ((CommitId, CommitId), Arc<Difference>);
 
 enum Origin {
     Remote {

@@ -343,7 +343,7 @@ impl Handle {
             self.view(record, own)
         });
         let views = views.collect();
-        Ok((VerdictCounts::of(verdicts.into_iter()), views))
+        Ok((VerdictCounts::of(verdicts), views))
     }
 
     /// The ids of tracked stacks.

@@ -156,11 +156,11 @@ fn workspace_of(data_dir: &Path, asked: Option<&str>) -> String {
         .unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned())
 }
 
-/// Type and settings of the backend; none if none is recorded.
-fn configured(
-    data_dir: &Path,
-    env: &Environment,
-) -> Result<Option<(String, BTreeMap<String, String>)>, Failure> {
+/// The type of a backend, and its settings.
+type Settings = (String, BTreeMap<String, String>);
+
+/// The backend that is configured; none if none is recorded.
+fn configured(data_dir: &Path, env: &Environment) -> Result<Option<Settings>, Failure> {
     let path = data_dir.join("terraform.tfstate");
     let configured = match std::fs::read(&path) {
         Ok(bytes) => {
