@@ -10,6 +10,8 @@ use super::{Found, Mark, values};
 /// Calls and data sources that are looked at for one stack: calls may lead in circles, or branch
 /// without end.
 const MOST: u32 = 1000;
+/// Nor are modules in more modules than these: each is given values.
+const DEEPEST: u32 = 50;
 
 impl Survey {
     /// For each stack the directories whose states it or a module of it reads.
@@ -39,6 +41,7 @@ impl Survey {
                 reading: &reading,
                 stack: dir,
                 left: MOST,
+                deeper: DEEPEST,
                 states: Vec::new(),
             };
             reader.module(dir, &values::given(dir, &directory));
@@ -93,6 +96,7 @@ struct Reader<'a> {
     reading: &'a HashSet<PathBuf>,
     stack: &'a Path,
     left: u32,
+    deeper: u32,
     states: Vec<State>,
 }
 
@@ -119,7 +123,12 @@ impl Reader<'_> {
                 if self.is_over() {
                     return;
                 }
+                let Some(deeper) = self.deeper.checked_sub(1) else {
+                    continue;
+                };
+                self.deeper = deeper;
                 self.module(&called, &call.arguments(&module));
+                self.deeper += 1;
             }
         }
     }
@@ -129,5 +138,57 @@ impl Reader<'_> {
         let left = self.left.checked_sub(1);
         self.left = left.unwrap_or_default();
         left.is_none()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use globset::GlobSet;
+
+    use super::super::discover;
+
+    #[test]
+    fn what_modules_hand_on_ends_however_it_grows() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("net/main.tf", "resource \"x\" \"y\" {}\n");
+        let call = |source: &str| {
+            format!(
+                "module \"m\" {{\n source = \"{source}\"\n file = \"net/terraform.tfstate\"\n \
+                 x = [var.x, var.x, var.x, var.x]\n}}\nvariable \"x\" {{ default = [\"a\"] }}\n"
+            )
+        };
+        let read = "data \"terraform_remote_state\" \"s\" {\n backend = \"local\"\n \
+                    config = { path = \"../${var.file}\" }\n}\n";
+        write("app/main.tf", &call("../grow"));
+        write("grow/main.tf", &(call("../grow") + read));
+        let found = discover(root.path(), &GlobSet::empty(), None).unwrap();
+        let app = found.iter().find(|found| found.dir == "app").unwrap();
+        assert_eq!(app.needs, ["net"]);
+    }
+
+    #[test]
+    fn what_stacks_of_terragrunt_hand_on_ends_however_it_grows() {
+        let root = tempfile::tempdir().unwrap();
+        let many = "values.x, ".repeat(300);
+        let text = format!(
+            "stack \"s\" {{\n source = \"${{get_repo_root()}}/s\"\n path = \"s\"\n \
+             values = {{ x = [{many}] }}\n}}\n"
+        );
+        fs::create_dir(root.path().join("s")).unwrap();
+        fs::create_dir(root.path().join("top")).unwrap();
+        fs::write(root.path().join("s/terragrunt.stack.hcl"), &text).unwrap();
+        let first = text.replace(&many, "\"a\"");
+        fs::write(root.path().join("top/terragrunt.stack.hcl"), first).unwrap();
+        let found = discover(root.path(), &GlobSet::empty(), None).unwrap();
+        let dirs: Vec<&str> = found.iter().map(|found| found.dir.as_str()).collect();
+        assert_eq!(dirs, ["top"]);
     }
 }

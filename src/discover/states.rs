@@ -8,7 +8,7 @@ use hcl_edit::structure::{Block, Body};
 use serde_json::{Map, Value};
 
 use super::paths;
-use super::term::{Fuel, Literal, Nothing, Scope, Term};
+use super::term::{Fuel, Literal, Nothing, Scope, Term, given};
 
 /// Where a local state is if nobody says.
 const LOCAL_STATE: &str = "terraform.tfstate";
@@ -130,9 +130,7 @@ impl Call {
 
     /// What the module is given, each value that is known.
     pub(super) fn arguments(&self, module: &Module<'_>) -> Given {
-        let arguments = self.arguments.iter();
-        let given = arguments.map(|(name, term)| (name.clone(), known(term, module)));
-        given.collect()
+        given(&self.arguments, module).collect()
     }
 }
 
@@ -193,7 +191,7 @@ impl Scope for Module<'_> {
         match (kind.as_str(), name.as_str()) {
             ("local", _) => self.locals.get(name)?.value_within(rest, self, fuel),
             ("var", _) => match self.given.get(name) {
-                Some(given) => given.clone()?.within(rest),
+                Some(given) => given.as_ref()?.copy_within(rest, fuel),
                 None => self.defaults.get(name)?.value_within(rest, self, fuel),
             },
             ("path", "module") => text_of(self.dir),

@@ -12,8 +12,12 @@ use serde_json::Value;
 const LONGEST_TEXT: usize = 4096;
 /// One value is looked for in this many steps.
 const STEPS: u32 = 2000;
+/// All values that are given together are looked for in this many.
+const STEPS_TOGETHER: u32 = 20_000;
 /// One value leads to others that deep.
 const DEEPEST: u32 = 100;
+/// So many bytes of text count as much as a value.
+const BYTES: usize = 64;
 
 /// The part of an expression that may be known.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,15 +74,25 @@ pub(super) struct Fuel {
 
 impl Fuel {
     pub(super) fn full() -> Self {
+        Self::of(STEPS)
+    }
+
+    fn of(steps: u32) -> Self {
         Self {
-            steps: Cell::new(STEPS),
+            steps: Cell::new(steps),
             depth: Cell::new(DEEPEST),
         }
     }
 
+    /// Pays for what is copied: values that hold one another twice grow without end.
+    pub(super) fn spend(&self, steps: u32) -> Option<()> {
+        self.steps.set(self.steps.get().checked_sub(steps)?);
+        Some(())
+    }
+
     /// One step further in; what is found there comes back.
     pub(super) fn inside<T>(&self, look: impl FnOnce() -> Option<T>) -> Option<T> {
-        self.steps.set(self.steps.get().checked_sub(1)?);
+        self.spend(1)?;
         let depth = self.depth.get();
         self.depth.set(depth.checked_sub(1)?);
         let found = look();
@@ -93,6 +107,30 @@ impl Literal {
             Self::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// It, or what it holds under names in one another, as a copy.
+    pub(super) fn copy_within(&self, path: &[String], fuel: &Fuel) -> Option<Self> {
+        let found = path.iter().try_fold(self, |value, name| match value {
+            Self::Object(members) => members.get(name),
+            _ => None,
+        })?;
+        fuel.spend(found.weight())?;
+        Some(found.clone())
+    }
+
+    fn weight(&self) -> u32 {
+        let inside = match self {
+            Self::Text(text) => weight_of(text),
+            Self::List(items) => items.iter().map(Self::weight).sum(),
+            Self::Object(members) => {
+                let members = members.iter();
+                members
+                    .map(|(name, of)| weight_of(name) + of.weight())
+                    .sum()
+            }
+        };
+        1 + inside
     }
 
     /// What it holds under names in one another.
@@ -198,7 +236,10 @@ impl Term {
 
     fn value_inside(&self, scope: &dyn Scope, fuel: &Fuel) -> Option<Literal> {
         match self {
-            Self::Text(text) => Some(Literal::Text(text.clone())),
+            Self::Text(text) => {
+                fuel.spend(weight_of(text))?;
+                Some(Literal::Text(text.clone()))
+            }
             Self::Joined(parts) => {
                 let mut text = String::new();
                 for part in parts {
@@ -217,7 +258,10 @@ impl Term {
             }
             Self::Object(members) => {
                 let members = members.iter();
-                let known = members.map(|(name, of)| Some((name.clone(), of.value(scope, fuel)?)));
+                let known = members.map(|(name, of)| {
+                    fuel.spend(weight_of(name))?;
+                    Some((name.clone(), of.value(scope, fuel)?))
+                });
                 known.collect::<Option<_>>().map(Literal::Object)
             }
             Self::Call(function, arguments) => own(function, arguments, scope, fuel)
@@ -262,6 +306,25 @@ impl Term {
             _ => self.value(scope, fuel)?.within(path),
         }
     }
+}
+
+/// The values of all that is given together, each if it is known.
+pub(super) fn given<'t>(
+    terms: impl IntoIterator<Item = (&'t String, &'t Term)>,
+    scope: &dyn Scope,
+) -> impl Iterator<Item = (String, Option<Literal>)> {
+    let mut left = STEPS_TOGETHER;
+    terms.into_iter().map(move |(name, term)| {
+        let steps = left.min(STEPS);
+        let fuel = Fuel::of(steps);
+        let value = term.value(scope, &fuel);
+        left -= steps - fuel.steps.get();
+        (name.clone(), value)
+    })
+}
+
+fn weight_of(text: &str) -> u32 {
+    u32::try_from(text.len() / BYTES).unwrap_or(u32::MAX / 2)
 }
 
 /// The functions of Terraform that paths and names are made with.

@@ -84,8 +84,89 @@ fn not_a_directory(change: Change) -> Option<BString> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What stands at each path: mode and content.
+    type Tree = BTreeMap<String, (&'static str, u8)>;
+
+    /// Trees with names that sort otherwise as directories than as files.
+    fn tree() -> impl Strategy<Value = Tree> {
+        let name = prop::sample::select(vec!["a", "a.b", "a-b", "a0", "é"]);
+        let path = prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"));
+        let mode = prop::sample::select(vec!["100644", "100755", "120000", "160000"]);
+        prop::collection::btree_map(path, (mode, 0u8..2), 0..6).prop_map(|all| {
+            let below = |path: &str, other: &str| other.starts_with(&format!("{path}/"));
+            let leaf = |path: &str| !all.keys().any(|other| below(path, other));
+            let leaves = all.iter().filter(|(path, _)| leaf(path));
+            leaves.map(|(path, at)| (path.clone(), *at)).collect()
+        })
+    }
+
+    fn commits(trees: &[Tree]) -> String {
+        let mut stream = String::new();
+        for (number, tree) in trees.iter().enumerate() {
+            stream += &format!(
+                "commit refs/heads/b{number}\ncommitter x <x> 0 +0000\ndata 0\ndeleteall\n"
+            );
+            for (path, (mode, content)) in tree {
+                stream += &match *mode {
+                    "160000" => format!("M {mode} {:040x} {path}\n", content + 1),
+                    _ => format!("M {mode} inline {path}\ndata 1\n{content}\n"),
+                };
+            }
+        }
+        stream
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4))]
+        #[test]
+        fn a_path_is_touched_if_something_at_above_or_below_it_is_another(
+            trees in prop::collection::vec(tree(), 120),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let git = |arguments: &[&str]| {
+                let mut git = Command::new("git");
+                git.arg("-C").arg(dir.path()).args(arguments);
+                git
+            };
+            prop_assert!(git(&["init", "-q", "--bare"]).status().unwrap().success());
+            let mut import = git(&["fast-import", "--quiet"]).stdin(Stdio::piped()).spawn().unwrap();
+            import.stdin.take().unwrap().write_all(commits(&trees).as_bytes()).unwrap();
+            prop_assert!(import.wait().unwrap().success());
+            let repo = gix::open(dir.path()).unwrap();
+            let id = |number: usize| {
+                let commit = repo.rev_parse_single(format!("b{number}").as_str()).unwrap();
+                commit.object().unwrap().peel_to_tree().unwrap().id
+            };
+            for number in 1..trees.len() {
+                let (before, now) = (&trees[number - 1], &trees[number]);
+                let difference = Difference::between(&repo, id(number - 1), id(number)).unwrap();
+                let leaves: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+                let changed = leaves.iter().filter(|path| before.get(**path) != now.get(**path));
+                let changed: Vec<String> = changed.map(|path| format!("{path}/")).collect();
+                let asked = leaves.iter().flat_map(|path| {
+                    let above = path.match_indices('/').map(|(end, _)| path[..end].to_owned());
+                    above.chain([(*path).clone(), format!("{path}/a"), format!("{path}0")])
+                });
+                for asked in asked {
+                    let place = format!("{asked}/");
+                    let touched = changed
+                        .iter()
+                        .any(|path| path.starts_with(&place) || place.starts_with(path.as_str()));
+                    prop_assert_eq!(difference.touches(&asked), touched, "{}: {:?} {:?}", asked, before, now);
+                }
+            }
+        }
+    }
 
     fn at(paths: &[&str]) -> Difference {
         Difference(Changed::Paths(

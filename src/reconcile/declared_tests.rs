@@ -234,6 +234,19 @@ fn two_files_for_one_stack_and_ways_out_of_the_repository_are_told() {
 }
 
 #[test]
+fn each_stack_has_its_file_also_where_another_directory_has_two_for_one() {
+    let rules = settings(vec![
+        each_file("infra/*/*", "../envs/*.tfvars"),
+        each_file("infra/*/*", "../../live/envs/*.tfvars"),
+    ]);
+    let tree = Tree::new(&["a/envs/dev.tfvars", "live/envs/dev.tfvars"]);
+    let stacks = tree.stacks(&rules, &["a/web", "live/web"]);
+    assert_eq!(ids(&stacks), ["infra/a/web#dev", "infra/live/web#dev"]);
+    assert!(stacks[0].problem.is_some() && stacks[1].problem.is_none());
+    assert_eq!(stacks[1].settings.var_files, ["../envs/dev.tfvars"]);
+}
+
+#[test]
 fn stacks_that_would_have_one_id_say_so() {
     let names = vec!["dev".to_owned()];
     let mut each = rule("infra/app", Some(ForEach::Workspace(names)));

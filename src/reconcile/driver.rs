@@ -199,7 +199,8 @@ impl Driver {
             return;
         };
         self.active.remove(&run.stack);
-        let changed = self.changing.remove(&run.stack);
+        let applied = self.context.orders.take_changed(&run.stack);
+        let changed = self.changing.remove(&run.stack) || applied;
         if let Err(broken) = &next {
             tracing::error!(run = %run.id, stack = run.stack.as_str(), "the run broke off: {broken}");
             let orders = &self.context.orders;

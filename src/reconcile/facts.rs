@@ -40,7 +40,6 @@ pub(super) async fn waits(
     tracked: &Tracked,
 ) -> Result<Option<String>, StoreError> {
     let facts = of_now(context, tracked).await?;
-    context.orders.hold(&tracked.id, &facts.needed);
     Ok(not_now(&tracked.settings.policy.policy, &facts))
 }
 

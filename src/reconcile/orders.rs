@@ -26,6 +26,8 @@ struct Known {
     waiting: Waiting,
     /// What is being applied, or may be, each as often as somebody says so.
     applied: BTreeMap<StackId, usize>,
+    /// What was applied since it was last asked for.
+    changed: BTreeSet<StackId>,
     /// Stacks of which an apply waits, by those that they wait for.
     held: BTreeMap<StackId, BTreeSet<StackId>>,
 }
@@ -45,6 +47,15 @@ impl Drop for Applying {
             if *times == 0 {
                 known.applied.remove(&self.stack);
             }
+        }
+    }
+}
+
+impl Known {
+    fn hold(&mut self, stack: &StackId, awaited: &[Awaited]) {
+        for awaited in awaited {
+            let held = self.held.entry(awaited.stack.clone()).or_default();
+            held.insert(stack.clone());
         }
     }
 }
@@ -70,37 +81,45 @@ impl Orders {
 
     /// A stack is being applied from now on.
     pub(super) fn apply(&self, stack: &StackId) -> Applying {
-        *self.known().applied.entry(stack.clone()).or_default() += 1;
+        let mut known = self.known();
+        *known.applied.entry(stack.clone()).or_default() += 1;
+        known.changed.insert(stack.clone());
+        drop(known);
         Applying {
             orders: self.clone(),
             stack: stack.clone(),
         }
     }
 
-    /// What a stack needs and is being applied now.
+    /// What a stack needs and is being applied now. It is looked at again when that is over, which may
+    /// be as soon as this is known.
     pub(super) fn applied_before(&self, stack: &StackId) -> Vec<Awaited> {
-        let known = self.known();
+        let mut known = self.known();
         if known.applied.is_empty() {
             return Vec::new();
         }
         let needed = known.order.needed_by(stack).into_iter();
         let applied = needed.filter(|stack| known.applied.contains_key(*stack));
-        applied
+        let awaited: Vec<Awaited> = applied
             .map(|stack| Awaited {
                 stack: stack.clone(),
                 why: Awaits::Applying,
                 until: None,
             })
-            .collect()
+            .collect();
+        known.hold(stack, &awaited);
+        awaited
     }
 
     /// An apply of a stack waits for others: it is looked at again when one of them was.
     pub(super) fn hold(&self, stack: &StackId, awaited: &[Awaited]) {
-        let mut known = self.known();
-        for awaited in awaited {
-            let held = known.held.entry(awaited.stack.clone()).or_default();
-            held.insert(stack.clone());
-        }
+        self.known().hold(stack, awaited);
+    }
+
+    /// Whether a stack was applied, or may have been, since this was last asked: a sweep may come to
+    /// that too.
+    pub(super) fn take_changed(&self, stack: &StackId) -> bool {
+        self.known().changed.remove(stack)
     }
 
     /// The stacks of which an apply waited for this one.

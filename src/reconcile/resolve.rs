@@ -81,7 +81,8 @@ pub fn resolve(
 ) -> Vec<Tracked> {
     let mut tracked: BTreeMap<StackId, Tracked> = BTreeMap::new();
     // Most stacks have the settings of many others.
-    let mut shared: BTreeMap<Vec<(usize, Filling)>, Arc<StackSettings>> = BTreeMap::new();
+    type From = (Vec<(usize, Filling)>, Option<String>);
+    let mut shared: BTreeMap<From, Arc<StackSettings>> = BTreeMap::new();
     for found in found {
         let declared = Declared::of(&settings.stacks, source, &found.dir, files);
         for chosen in declared.variants() {
@@ -91,7 +92,9 @@ pub fn resolve(
             let name = named.next();
             let own_file = own_file(&found.dir, &mine);
             let places = mine.iter().map(|(at, _, filling)| (*at, filling.clone()));
-            let settings = shared.entry(places.collect()).or_insert_with(|| {
+            let file = own_file.as_ref().ok().cloned().flatten();
+            let from = (places.collect(), file.clone());
+            let settings = shared.entry(from).or_insert_with(|| {
                 let mut settings = settings.defaults.clone();
                 for (_, rule, filling) in &mine {
                     match filling {
@@ -100,11 +103,9 @@ pub fn resolve(
                     }
                 }
                 // Whatever other files the rules name: this one is what the stack is.
-                if let Ok(Some(file)) = &own_file
-                    && !settings.var_files.contains(file)
-                {
-                    settings.var_files.push(file.clone());
-                }
+                settings
+                    .var_files
+                    .extend(file.filter(|file| !settings.var_files.contains(file)));
                 Arc::new(settings)
             });
             let settings = settings.clone();

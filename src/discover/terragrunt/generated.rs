@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::super::paths;
-use super::super::term::{Fuel, Literal};
+use super::super::term::{Literal, given};
 use super::config::Generated;
 use super::scope::{Files, Place};
 use super::{STACK_FILE, UNIT_FILE, Unit, stack_problem, unit, unit_problem};
@@ -77,9 +77,9 @@ impl Generator<'_> {
         if !dir.starts_with(self.top) || dir == self.top {
             return;
         }
-        let values = generated.values.iter();
+        let values = given(&generated.values, place);
         let values = values
-            .filter_map(|(name, term)| Some((name.clone(), term.value(place, &Fuel::full())?)))
+            .filter_map(|(name, value)| Some((name, value?)))
             .collect();
         let file = match generated.is_stack {
             true => STACK_FILE,

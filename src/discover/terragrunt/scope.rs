@@ -137,7 +137,7 @@ impl Scope for Place<'_> {
                     }
                 }
             }
-            "values" => self.values.get(name)?.clone().within(rest),
+            "values" => self.values.get(name)?.copy_within(rest, fuel),
             _ => None,
         }
     }

@@ -175,13 +175,41 @@ async fn an_apply_that_waited_is_looked_at_when_the_other_is_done() {
     };
     assert_eq!(before, [expected]);
     assert!(orders.applied_before(&net).is_empty());
-    orders.hold(&app, &before);
     drop(applying);
     assert!(orders.applied_before(&app).is_empty());
     world.ends(run, Next::Rest).await;
     let now = world.driver.context.now();
     assert_eq!(world.driver.stacks[&app].due, Some(now));
     assert!(orders.take_held(&net).is_empty(), "once is enough");
+}
+
+#[tokio::test]
+async fn an_apply_that_waited_for_that_of_a_sweep_is_looked_at_when_it_is_done() {
+    let heal = PolicyMode::Heal;
+    let (net, app) = (stack("net", heal, &[]), stack("app", heal, &["infra/net"]));
+    let mut world = World::of(vec![app, net]).await;
+    let (net, app) = (StackId::new("infra/net"), StackId::new("infra/app"));
+    let orders = world.driver.context.orders.clone();
+    let now = world.driver.context.now();
+    orders.hold(
+        &app,
+        &[Awaited {
+            stack: net.clone(),
+            why: Awaits::Held,
+            until: None,
+        }],
+    );
+    let idle = world.wants("net", Trigger::Schedule).await;
+    world.waiting().await;
+    world.ends(idle, Next::Rest).await;
+    assert_ne!(world.driver.stacks[&app].due, Some(now), "nothing was done");
+    let run = world.wants("net", Trigger::Schedule).await;
+    world.waiting().await;
+    let applying = orders.apply(&net);
+    assert_eq!(orders.applied_before(&app).len(), 1);
+    drop(applying);
+    world.ends(run, Next::Rest).await;
+    assert_eq!(world.driver.stacks[&app].due, Some(now));
 }
 
 #[tokio::test]
