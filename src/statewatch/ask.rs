@@ -58,6 +58,7 @@ impl Asker {
                 let role = env("AWS_ROLE_ARN").ok_or_else(|| {
                     Unwatched::because("AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN")
                 })?;
+                its_own_sts(settings, env)?;
                 return Ok(Self::WebIdentity {
                     role,
                     token_file: token_file.into(),
@@ -66,6 +67,7 @@ impl Asker {
             }
         }
         if let Some(profile) = profile::read(settings, env)? {
+            its_own_sts(settings, env)?;
             return Ok(Self::Profile(profile));
         }
         for name in [
@@ -96,6 +98,23 @@ impl Asker {
             }
             Self::WebIdentity { .. } | Self::Profile(_) | Self::Machine => Masker::default(),
         }
+    }
+}
+
+/// The SDK takes the address of STS from the environment of this process, which is not the stack's:
+/// where one is set anywhere, a token could go to somebody else's.
+fn its_own_sts(settings: &Lookup<'_>, env: &Lookup<'_>) -> Result<(), Unwatched> {
+    let in_process = |name: &str| std::env::var_os(name).is_some();
+    let named = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
+    let mut named = named
+        .into_iter()
+        .filter(|name| env(name).is_some() || in_process(name));
+    let other = settings("sts_endpoint").map(|_| "sts_endpoint");
+    match named.next().or(other) {
+        Some(name) => Err(Unwatched::because(format!(
+            "{name} says who exchanges its credentials"
+        ))),
+        None => Ok(()),
     }
 }
 

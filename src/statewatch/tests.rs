@@ -117,6 +117,10 @@ fn a_stack_is_asked_for_as_it_would_ask_itself() {
         asker(&BACKEND, &web),
         Ok(Asker::WebIdentity { .. })
     ));
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
+        let elsewhere = [web[0], web[1], (name, "https://sts.example.com")];
+        assert!(asker(&BACKEND, &elsewhere).is_err(), "{name}");
+    }
     assert!(matches!(asker(&BACKEND, &[]), Ok(Asker::Machine)));
     std::fs::write(
         aws.join("credentials"),
