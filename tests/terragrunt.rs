@@ -183,6 +183,14 @@ fn code_that_terragrunt_only_puts_in_order_is_planned_as_ever() {
 }
 
 #[test]
+fn a_directory_that_is_called_like_a_unit_is_none() {
+    let root = tree(&[("web/main.tf", RESOURCE), ("web/terragrunt.hcl/notes", "")]);
+    let found = discover(root.path(), &GlobSet::empty(), None).unwrap();
+    assert_eq!(marks(&found), [("web", &Mark::Resource)]);
+    assert_eq!(found[0].problem, None);
+}
+
+#[test]
 fn a_module_of_units_is_a_stack_only_if_its_backend_is_whole() {
     let whole = "terraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = \"k\"\n  }\n}\n";
     let root = tree(&[

@@ -73,7 +73,7 @@ pub(super) fn directory(root: &Path, real: &Path) -> Directory {
                 directory.facts.backend = None;
             }
             directory.facts.merge(facts);
-        } else if name == terragrunt::UNIT_FILE {
+        } else if name == terragrunt::UNIT_FILE && path.is_file() {
             directory.unit_file = Some(name);
         } else if name == terragrunt::UNIT_FILE_JSON {
             directory.unit_file.get_or_insert(name);

@@ -222,6 +222,7 @@ impl Driver {
                     "cannot take leave of it: {error}"
                 );
             }
+            self.wake_held(&run.stack);
             return;
         };
         let source = followed.tracked.source.clone();

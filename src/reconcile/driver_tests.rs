@@ -135,6 +135,13 @@ async fn a_stack_whose_state_somebody_wrote_is_looked_at_once() {
         (waiting.unwrap(), Trigger::StateMoved)
     );
 
+    // A second look that is to come after a while is not hastened, and sees it as well.
+    driver.queue.remove(stack);
+    driver.wait_for(stack, Trigger::Confirmation, Some(at("10:01")));
+    driver.glanced(written("d")).await;
+    assert!(driver.queue.is_empty());
+    assert_eq!(driver.stacks[stack].due, Some(at("10:01")));
+
     // A stack that is no longer watched is left alone.
     *clock.lock().unwrap() = at("10:05");
     driver.follow_on(fixture::tracked(), &CommitId::new("c"));

@@ -108,31 +108,48 @@ pub(super) async fn glance(context: &Context, tracked: &Tracked) -> Glanced {
     }
 }
 
-/// Takes in what a glance came to; whether the stack is to be looked at because of it.
-pub(super) async fn take_in(
+/// What a glance came to, and is yet to be remembered.
+#[derive(Debug)]
+pub(super) struct News {
+    watch: StateWatch,
+    /// Whether the stack is to be looked at because of it.
+    pub(super) wakes: bool,
+}
+
+/// What is new in what a glance came to; none if nothing is.
+pub(super) async fn news(
     context: &Context,
     stack: &StackId,
     glanced: &Glanced,
-) -> Result<bool, StoreError> {
+) -> Result<Option<News>, StoreError> {
     let known = context.store.state_watch(stack).await?;
     let mut watch = known.clone().unwrap_or_default();
     let wakes = match glanced {
         Glanced::Seen(seen) => watch.glanced(&seen.place, &seen.glance),
-        Glanced::TooEarly => return Ok(false),
+        Glanced::TooEarly => return Ok(None),
         Glanced::Refused(why) | Glanced::Unreachable(why) => {
             watch.unwatched = Some(why.clone());
             false
         }
     };
-    if known.as_ref() != Some(&watch) {
-        match &watch.unwatched {
-            Some(why) => tracing::warn!(stack = stack.as_str(), "its state is not watched: {why}"),
-            None if wakes => tracing::info!(stack = stack.as_str(), "somebody wrote its state"),
-            None => {}
-        }
-        context.store.save_state_watch(stack, &watch).await?;
+    if known.as_ref() == Some(&watch) {
+        return Ok(None);
     }
-    Ok(wakes)
+    match &watch.unwatched {
+        Some(why) => tracing::warn!(stack = stack.as_str(), "its state is not watched: {why}"),
+        None if wakes => tracing::info!(stack = stack.as_str(), "somebody wrote its state"),
+        None => {}
+    }
+    Ok(Some(News { watch, wakes }))
+}
+
+/// Remembers it: whoever is woken by it is not woken again.
+pub(super) async fn keep(
+    context: &Context,
+    stack: &StackId,
+    news: &News,
+) -> Result<(), StoreError> {
+    context.store.save_state_watch(stack, &news.watch).await
 }
 
 /// The object as it is right before a look reads the state; none if it is not watched, or not seen.

@@ -272,6 +272,18 @@ impl Driver {
         }
     }
 
+    /// Whether a second look comes soon that is to come after a while and not at once: it sees whatever
+    /// else there is to see.
+    pub(super) fn is_confirmed_soon(&self, id: &StackId) -> bool {
+        let Some(followed) = self.stacks.get(id) else {
+            return false;
+        };
+        let after = duration(followed.tracked.settings.policy.confirm_after);
+        let soon = self.context.now().checked_add(after).ok();
+        followed.trigger == Trigger::Confirmation
+            && followed.due.is_some_and(|due| Some(due) <= soon)
+    }
+
     pub(super) fn unfollow(&mut self, id: &StackId) -> Option<Followed> {
         self.wait_for(id, Trigger::Schedule, None);
         let gone = self.stacks.remove(id);

@@ -10,8 +10,9 @@ use tokio::task::{JoinError, JoinSet};
 use crate::domain::ids::StackId;
 use crate::domain::run::Trigger;
 use crate::domain::schedule::share;
+use crate::store::StoreError;
 
-use super::super::state_watch::{Glanced, glance, take_in};
+use super::super::state_watch::{self, Glanced, glance};
 use super::super::step::duration;
 use super::Driver;
 
@@ -92,12 +93,13 @@ impl Driver {
             let Some(followed) = self.stacks.get(&stack) else {
                 continue;
             };
+            // Also if this one breaks off.
+            let (context, tracked) = (self.context.clone(), followed.tracked.clone());
+            self.glance_again(&stack, None);
             // A look sees for itself, and takes note of what it saw.
             if self.active.contains(&stack) {
-                self.glance_again(&stack, None);
                 continue;
             }
-            let (context, tracked) = (self.context.clone(), followed.tracked.clone());
             self.glances.under_way.spawn(async move {
                 let glanced = glance(&context, &tracked).await;
                 (stack, glanced)
@@ -119,18 +121,23 @@ impl Driver {
         if is_busy || !self.stacks.contains_key(&stack) {
             return;
         }
-        match take_in(&self.context, &stack, &glanced).await {
-            Ok(true) => {
-                let now = self.context.now();
-                self.wait_for(&stack, Trigger::StateMoved, Some(now));
-                self.enqueue_due().await;
-            }
-            Ok(false) => {}
-            Err(error) => {
-                let stack = stack.as_str();
-                tracing::error!(stack, "cannot remember how its state was found: {error}");
-            }
+        if let Err(error) = self.heed(&stack, &glanced).await {
+            let stack = stack.as_str();
+            tracing::error!(stack, "cannot remember how its state was found: {error}");
         }
+    }
+
+    /// The run is queued before it is remembered what for: a crash in between only repeats it.
+    async fn heed(&mut self, stack: &StackId, glanced: &Glanced) -> Result<(), StoreError> {
+        let Some(news) = state_watch::news(&self.context, stack, glanced).await? else {
+            return Ok(());
+        };
+        if news.wakes && !self.is_confirmed_soon(stack) {
+            let now = self.context.now();
+            self.wait_for(stack, Trigger::StateMoved, Some(now));
+            self.enqueue_due().await;
+        }
+        state_watch::keep(&self.context, stack, &news).await
     }
 
     fn glance_again(&mut self, stack: &StackId, glanced: Option<&Glanced>) {

@@ -71,7 +71,9 @@ impl Driver {
     pub(super) fn wake_held(&mut self, stack: &StackId) {
         let now = self.context.now();
         for held in self.context.orders.take_held(stack) {
-            self.wait_for(&held, Trigger::Confirmation, Some(now));
+            if !self.is_confirmed_soon(&held) {
+                self.wait_for(&held, Trigger::Confirmation, Some(now));
+            }
         }
     }
 
