@@ -11,7 +11,7 @@ use super::selection::Selection;
 use super::stack::verdict_at;
 
 /// A part of a [`StackRecord`](super::stack::StackRecord), as that is written.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Glance {
     /// Its id.
     pub id: StackId,
@@ -29,18 +29,18 @@ pub struct Glance {
     last: Option<LastLook>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 struct LastLook {
     verdict: Verdict,
     findings: Found,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Found {
     resources: Vec<OneFound>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 struct OneFound {
     origin: Origin,
     severity: Severity,
