@@ -34,6 +34,7 @@ mod filled;
 pub(crate) mod fixture;
 mod fresh;
 pub mod habits;
+mod handed;
 pub mod handle;
 pub mod heartbeat;
 mod history;
@@ -81,6 +82,7 @@ mod tokens;
 mod tree_copy;
 mod turns;
 mod undelivered;
+mod undertake;
 pub mod uploads;
 mod verify;
 pub mod vote;
@@ -92,3 +94,4 @@ pub mod vote;
     clippy::indexing_slicing
 )]
 mod week;
+pub mod worker;

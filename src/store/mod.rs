@@ -13,6 +13,7 @@ mod conclude;
 mod decisions;
 mod envelopes;
 mod error;
+mod handed;
 mod history;
 mod memory;
 mod open;

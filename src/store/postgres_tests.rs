@@ -155,7 +155,8 @@ async fn a_database_of_a_newer_version_is_refused() {
 
 #[tokio::test]
 async fn whoever_has_the_database_alone_loses_it_for_good_to_whoever_takes_it_over() {
-    let Some((server, _directory, settings)) = fresh("store::whoever_has_the_database_alone") else {
+    let Some((server, _directory, settings)) = fresh("store::whoever_has_the_database_alone")
+    else {
         return;
     };
     let first = Store::connect(&settings).await.unwrap();
