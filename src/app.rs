@@ -33,8 +33,8 @@ use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, database, heartbeat, housekeeping, leave, outbox, overdue, reports, sources,
-    standby, uploads, worker,
+    clock, composer, database, heartbeat, housekeeping, leave, missing, outbox, overdue, reports,
+    sources, standby, uploads, worker,
 };
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
@@ -136,6 +136,9 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     })?;
     let context = Arc::new(build(settings, layout).await?);
     let listener = listen(&context).await?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "listening");
+    }
     let switch = switch(&context.settings)?;
     let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
     let (mut parts, mut works) = (JoinSet::new(), JoinSet::new());
@@ -240,7 +243,6 @@ async fn recovered(context: &Context) -> Result<LeftOver, StoreError> {
 fn tell_up(context: &Context) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        listen = %context.settings.api.listen,
         sources = context.settings.sources.len(),
         data_dir = %context.layout.root().display(),
         "mooring is up"
@@ -423,6 +425,9 @@ fn start_parts(parts: &mut JoinSet<()>, context: &Arc<Context>, commands: &mpsc:
         parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }
     parts.spawn(reports::keep_sending(context.clone()));
+    if context.store.is_shared() {
+        parts.spawn(missing::look(context.clone()));
+    }
 }
 
 /// Histogram samples are folded this often, so that they don't pile up when nobody scrapes.
