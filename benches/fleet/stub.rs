@@ -1,12 +1,16 @@
-//! A stand-in for Terraform that costs next to nothing: it hands out a plan that real Terraform made.
+//! A stand-in for Terraform that costs next to nothing: it hands out a plan that real Terraform made, at
+//! once or after a while.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// The files that it hands out, beside the program.
 pub(crate) const PLAN: &str = "in-sync.plan";
 pub(crate) const STATE: &str = "in-sync.tfstate";
+/// For how many milliseconds it sleeps before it hands out a plan, if the file is there.
+pub(crate) const SLEEP: &str = "sleep-ms";
 
 /// Does what Terraform would do in the directory that this runs in.
 pub(crate) fn run(arguments: &[String]) -> std::io::Result<ExitCode> {
@@ -27,6 +31,9 @@ pub(crate) fn run(arguments: &[String]) -> std::io::Result<ExitCode> {
             fs::write(".terraform/terraform.tfstate", backend)?;
         }
         Some("plan") => {
+            let sleep = fs::read_to_string(beside(SLEEP)?).ok();
+            let sleep = sleep.and_then(|ms| ms.trim().parse().ok()).unwrap_or(0);
+            std::thread::sleep(Duration::from_millis(sleep));
             let out = arguments.iter().find_map(|a| a.strip_prefix("-out="));
             fs::copy(beside(PLAN)?, out.unwrap_or("plan"))?;
         }
