@@ -8,6 +8,8 @@
 
 mod alerts;
 mod audit;
+mod bell;
+mod calls;
 mod channels;
 mod conclude;
 mod decisions;
@@ -38,6 +40,8 @@ mod asked_tests;
 #[cfg(test)]
 mod audit_tests;
 #[cfg(test)]
+mod calls_tests;
+#[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
 mod place;
@@ -57,6 +61,7 @@ use sqlx::AnyPool;
 
 pub use alerts::AlertEntry;
 pub use audit::{AuditFilter, Paging};
+pub use bell::{Bell, Channel};
 pub use channels::Undelivered;
 pub use conclude::Conclusion;
 pub use envelopes::Addressed;
@@ -66,6 +71,7 @@ pub use outbox::{Attempt, MessageFilter};
 pub use threads::Thread;
 pub use trouble::ServerTrouble;
 
+use bell::Bells;
 use settings::PostgresSettings;
 use writer::{Write, Writer, Writing};
 
@@ -77,6 +83,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub struct Store {
     writer: Writer,
     reader: AnyPool,
+    bells: Bells,
 }
 
 impl Store {
@@ -88,6 +95,7 @@ impl Store {
         Ok(Self {
             writer: Writer::File(writer),
             reader,
+            bells: Bells::new(None),
         })
     }
 
@@ -98,6 +106,7 @@ impl Store {
         Ok(Self {
             writer: Writer::Server(session),
             reader,
+            bells: Bells::new(Some(settings.clone())),
         })
     }
 
@@ -127,6 +136,7 @@ impl Store {
 
     /// Waits for writes under way and closes every connection; other clones are closed too.
     pub async fn close(&self) {
+        self.bells.silence();
         self.reader.close().await;
         self.writer.close().await;
     }

@@ -4,6 +4,7 @@
 //! holds an advisory lock of the database as long as it lives: whoever cannot get the lock cannot
 //! write, not even after a connection was lost and made again.
 
+mod listener;
 mod session;
 mod url;
 
@@ -13,6 +14,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 use tokio::time::timeout;
 
+pub(super) use listener::{Heard, is_server, listen};
 pub(super) use session::{Session, Turn};
 
 use self::url::Address;
@@ -64,7 +66,7 @@ pub(super) async fn reader(settings: &PostgresSettings) -> Result<AnyConnection,
 
 fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
     AnyPoolOptions::new()
-        .max_connections(settings.max_connections.saturating_sub(1).max(1))
+        .max_connections(settings.max_connections.saturating_sub(2).max(1))
         .acquire_timeout(TURN)
         .idle_timeout(None)
         .max_lifetime(None)
