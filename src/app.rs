@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::api;
 use crate::artifacts::{ArtifactError, Artifacts, Snapshots};
 use crate::domain::audit::{Action, NewAudit};
+use crate::domain::lease::Lease;
 use crate::notify::{Notifiers, NotifyError, Switch};
 use crate::reconcile::bells::Bells;
 use crate::reconcile::command::Command;
@@ -21,6 +22,7 @@ use crate::reconcile::costs::Costs;
 use crate::reconcile::driver::Driver;
 use crate::reconcile::habits::Habits;
 use crate::reconcile::handle::Handle;
+use crate::reconcile::late::{self, Late};
 use crate::reconcile::layout::Layout;
 use crate::reconcile::mirrors::Mirrors;
 use crate::reconcile::orders::Orders;
@@ -31,11 +33,11 @@ use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
     clock, composer, database, heartbeat, housekeeping, leave, outbox, overdue, reports, sources,
-    uploads,
+    standby, uploads,
 };
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
-use crate::store::{Store, StoreError};
+use crate::store::{About, Joining, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::terraform;
 
@@ -133,24 +135,40 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     })?;
     let context = Arc::new(build(settings, layout).await?);
     let listener = listen(&context).await?;
+    let switch = switch(&context.settings)?;
+    let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
+    let (mut parts, stop) = (JoinSet::new(), context.stop.plans.clone());
+    let handle = Handle::new(context.clone(), commands.clone());
+    let token = context.settings.api.token.clone();
+    let gone = CancellationToken::new();
+    let tending = tokio::spawn(database::tend(context.clone(), gone.clone()));
+    parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
+    parts.spawn(api::serve(listener, handle, metrics, token, stop));
+    let leads = tokio::select! {
+        led = standby::until_leading(&context) => led.map(|()| true)?,
+        () = signals.next() => false,
+        () = context.stop.fenced.cancelled() => return Err(StoreError::Fenced.into()),
+        Some(_) = parts.join_next() => return Err(StartError::PartLost),
+    };
+    if !leads {
+        tracing::info!("stopping, without having led");
+        context.stop.plans.cancel();
+        end(parts).await;
+        context.store.close().await;
+        return Ok(());
+    }
     record_start(&context).await?;
+    claim_states(&context).await?;
     let left_over = recover(&context).await?;
     leave::retire(&context).await?;
     outbox::retire(&context).await?;
-    let switch = switch(&context.settings)?;
-    let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
     let driver_gone = CancellationToken::new();
     let driver = drive(&context, left_over, inbox, driver_gone.clone().drop_guard());
-    let handle = Handle::new(context.clone(), commands.clone());
-    let mut parts = start_parts(&context, &commands);
+    start_parts(&mut parts, &context, &commands);
     drop(commands);
     if let Some((switch, every)) = switch {
         parts.spawn(heartbeat::keep_beating(context.clone(), switch, every));
     }
-    let stop = context.stop.plans.clone();
-    let token = context.settings.api.token.clone();
-    parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
-    parts.spawn(api::serve(listener, handle, metrics, token, stop));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = %context.settings.api.listen,
@@ -163,19 +181,54 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let lost = tokio::select! {
         () = signals.next() => false,
         () = driver_gone.cancelled() => true,
+        () = context.stop.fenced.cancelled() => false,
         Some(_) = parts.join_next() => true,
     };
     drain(&context, driver, &mut signals).await;
-    while let Some(ended) = parts.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!("a part did not end well: {error}");
-        }
+    end(parts).await;
+    gone.cancel();
+    let _tended = tending.await;
+    if context.stop.fenced.is_cancelled() {
+        record_late(&context).await;
+        return Err(StoreError::Fenced.into());
     }
+    context.store.close().await;
     tracing::info!("mooring is down");
     if lost {
         Err(StartError::PartLost)
     } else {
         Ok(())
+    }
+}
+
+async fn end(mut parts: JoinSet<()>) {
+    while let Some(ended) = parts.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!("a part did not end well: {error}");
+        }
+    }
+}
+
+/// Two stacks on one state stay known as such over a restart; their next looks say so.
+async fn claim_states(context: &Context) -> Result<(), StoreError> {
+    for record in context.store.stacks().await? {
+        if let (true, Some(backend)) = (record.tracked, &record.backend) {
+            let _shared = context.states.claim(backend, &record.id);
+        }
+    }
+    Ok(())
+}
+
+/// How applies ended that nobody could wait for any more.
+async fn record_late(context: &Context) {
+    let recorded = async {
+        let store = join(&context.settings, &context.layout).await?.0;
+        late::record(context, &store).await?;
+        store.close().await;
+        Ok::<(), StartError>(())
+    };
+    if let Err(error) = recorded.await {
+        tracing::error!("it cannot be recorded how applies ended: {error}");
     }
 }
 
@@ -232,22 +285,10 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
             "removed plan files and the like that an earlier process left"
         );
     }
-    let store = open_store(&settings, &layout).await?;
+    let (store, lease) = join(&settings, &layout).await?;
     let pauses = PauseSwitch::open(layout.pauses())?;
     let rego = settings.rego.as_ref();
     let policies = rego.map(Policies::load).transpose()?;
-    let states = States::default();
-    for record in store
-        .stacks()
-        .await?
-        .into_iter()
-        .filter(|record| record.tracked)
-    {
-        if let Some(backend) = &record.backend {
-            // Two on one state stay known as such over a restart; their next looks say so.
-            let _shared = states.claim(backend, &record.id);
-        }
-    }
     let ca = settings.ca_file.as_deref();
     let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), ca).await?;
     let keys = settings.snapshots.keys.clone();
@@ -270,7 +311,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         outbox_bells: Bells::default(),
         pulse: Pulse::default(),
         stop: Stop::default(),
-        states,
+        states: States::default(),
         heads: Heads::default(),
         machine: terraform::Machine::read(),
         costs: Costs::default(),
@@ -281,24 +322,46 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         pauses,
         policies,
         time: Time::default(),
-        applying: tokio::sync::Mutex::new(()),
-        telling: tokio::sync::Mutex::new(()),
+        lease,
+        late: Late::default(),
         settings,
     })
 }
 
 /// The file in the data directory, or the database on a server. A file that is left beside a server is
 /// not passed over in silence: what it remembers would be missing, and come back when it is used again.
-async fn open_store(settings: &Settings, layout: &Layout) -> Result<Store, StartError> {
+async fn join(settings: &Settings, layout: &Layout) -> Result<(Store, Option<Lease>), StartError> {
     let file = layout.database();
     let Some(database) = &settings.database else {
-        return Ok(Store::open(&file).await?);
+        return Ok((Store::open(&file).await?, None));
     };
     if file.exists() {
         let path = file.display().to_string();
         return Err(StartError::TwoStores { path });
     }
-    Ok(Store::connect(database).await?)
+    let home = layout.home().map_err(|cause| StartError::DataDir {
+        path: path(settings),
+        cause,
+    })?;
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let about = About {
+        name: name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let joining = Joining {
+        home: home.clone(),
+        about,
+    };
+    let store = Store::join(database, &joining).await?;
+    let lease = store.replica().map(|replica| Lease {
+        replica,
+        home,
+        name,
+    });
+    Ok((store, lease))
 }
 
 /// The dead man's switch, and how often it wants to hear.
@@ -316,8 +379,7 @@ async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError
     listener.map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> JoinSet<()> {
-    let mut parts = JoinSet::new();
+fn start_parts(parts: &mut JoinSet<()>, context: &Arc<Context>, commands: &mpsc::Sender<Command>) {
     parts.spawn(clock::keep(context.clone()));
     parts.spawn(composer::keep(context.clone()));
     for notifier in context.notifiers.names() {
@@ -325,7 +387,6 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
     }
     parts.spawn(housekeeping::keep_pruning(context.clone()));
     parts.spawn(overdue::watch(context.clone()));
-    parts.spawn(database::tend(context.clone()));
     if let Artifacts::S3(artifacts) = &context.artifacts {
         let stop = context.stop.plans.clone();
         parts.spawn(uploads::upload(artifacts.clone(), stop));
@@ -334,7 +395,6 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
         parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }
     parts.spawn(reports::keep_sending(context.clone()));
-    parts
 }
 
 /// Histogram samples are folded this often, so that they don't pile up when nobody scrapes.
@@ -355,9 +415,14 @@ async fn drain(context: &Context, driver: JoinHandle<()>, signals: &mut Signals)
     tracing::info!("stopping: plans end now, applies may finish");
     context.stop.plans.cancel();
     let mut driver = driver;
+    // Whoever leads now cannot end an apply of this process better than its own end.
+    let grace = match context.stop.fenced.is_cancelled() {
+        true => Duration::MAX,
+        false => context.settings.shutdown_grace,
+    };
     tokio::select! {
         ended = &mut driver => return report(ended),
-        () = tokio::time::sleep(context.settings.shutdown_grace) => {
+        () = tokio::time::sleep(grace) => {
             tracing::warn!("the grace time is over: applies are interrupted");
         }
         () = signals.next() => tracing::warn!("asked again: applies are interrupted"),

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Ticks of the kernel's accounts in a second; every Linux has it so.
 const TICKS: u64 = 100;
 
+/// How often a daemon is asked how far it is: its answers count as its work.
+const POLL: Duration = Duration::from_secs(1);
+
 /// A running daemon; killed with this value.
 pub(crate) struct Daemon {
     child: Child,
@@ -89,7 +92,7 @@ impl Daemon {
                     "half an hour, and not yet: {what}"
                 )));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(POLL);
         }
         Ok(began.elapsed())
     }

@@ -16,6 +16,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use daemon::{Account, Daemon};
+use jiff::Timestamp;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args();
@@ -59,7 +60,9 @@ fn measure(arguments: &[String]) -> io::Result<()> {
 fn fleet(stacks: usize) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
     prepare(dir.path(), stacks)?;
-    let daemon = Daemon::start(dir.path(), "*/5 * * * *", 4)?;
+    let sweep_at = sweep_after_first_looks(stacks);
+    let minute = sweep_at.strftime("%-M");
+    let daemon = Daemon::start(dir.path(), &format!("{minute} * * * *"), 4)?;
     let runs = || daemon.metric("mooring_runs_total").unwrap_or(0.0);
     let until = |count: usize| {
         #[allow(clippy::cast_precision_loss, reason = "there are not so many")]
@@ -67,7 +70,12 @@ fn fleet(stacks: usize) -> io::Result<()> {
     };
     until(stacks)?;
     let first = daemon.account()?;
-    // The sweep of the next five minutes.
+    if Timestamp::now() >= sweep_at {
+        return Err(io::Error::other("the first looks lasted into the sweep"));
+    }
+    let wait = sweep_at.duration_since(Timestamp::now()).unsigned_abs();
+    std::thread::sleep(wait.saturating_sub(Duration::from_secs(1)));
+    let rested_first = daemon.account()?;
     until(2 * stacks)?;
     let second = daemon.account()?;
     let began = Instant::now();
@@ -80,7 +88,7 @@ fn fleet(stacks: usize) -> io::Result<()> {
     until(2 * stacks + 1)?;
     let taken = daemon.account()?;
     drop(daemon);
-    let late = lateness(dir.path())?;
+    let late = lateness(dir.path(), sweep_at)?;
     let per_run = |from: Account, to: Account| {
         to.cpu.saturating_sub(from.cpu).as_secs_f64() * 1000.0
             / f64::from(u32::try_from(stacks).unwrap_or(1))
@@ -89,13 +97,21 @@ fn fleet(stacks: usize) -> io::Result<()> {
     println!(
         "{stacks:>7} {:>12.2} {:>12.2} {late:>11} {:>10} {:>10} {:>10.2} {:>12.2}",
         per_run(Account::default(), first),
-        per_run(first, second),
+        per_run(rested_first, second),
         mb(taken.peak),
         mb(rested.resident),
         share * 100.0,
         taken.cpu.saturating_sub(pushed.cpu).as_secs_f64(),
     );
     Ok(())
+}
+
+/// When the one sweep comes, within the hour: well after every stack has been looked at once.
+fn sweep_after_first_looks(stacks: usize) -> Timestamp {
+    let after =
+        Duration::from_secs(120) + Duration::from_millis(40) * u32::try_from(stacks).unwrap_or(1);
+    let seconds = Timestamp::now().as_second() + i64::try_from(after.as_secs()).unwrap_or_default();
+    Timestamp::from_second(seconds - seconds % 60 + 60).unwrap_or_default()
 }
 
 /// A repository with so many stacks, the stand-in, and what it hands out.
@@ -177,7 +193,7 @@ fn run(program: &str, arguments: &[&str], dir: &Path) -> io::Result<()> {
 }
 
 /// How long after its time the last run of the sweep was queued, as the database says.
-fn lateness(dir: &Path) -> io::Result<String> {
+fn lateness(dir: &Path, sweep_at: Timestamp) -> io::Result<String> {
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
     let options = SqliteConnectOptions::new().filename(dir.join("data/mooring.db"));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -186,12 +202,13 @@ fn lateness(dir: &Path) -> io::Result<String> {
     let read = runtime.block_on(async {
         let pool = SqlitePool::connect_with(options).await?;
         sqlx::query_scalar::<_, i64>(
-            "SELECT MAX(queued_at % 300000000) FROM runs WHERE trigger_reason = 'schedule'",
+            "SELECT MAX(queued_at) FROM runs WHERE trigger_reason = 'schedule'",
         )
         .fetch_one(&pool)
         .await
     });
-    let micros = read.map_err(|error| io::Error::other(error.to_string()))?;
+    let last = read.map_err(|error| io::Error::other(error.to_string()))?;
+    let micros = last - sweep_at.as_microsecond();
     Ok(format!(
         "{}.{:02}",
         micros / 1_000_000,

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::finding::Verdict;
+use super::finding::{Origin, Severity, Verdict};
 use super::ids::{SourceName, StackId};
 use super::selection::Selection;
 use super::stack::verdict_at;
 
 /// A part of a [`StackRecord`](super::stack::StackRecord), as that is written.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Glance {
     /// Its id.
     pub id: StackId,
@@ -29,9 +29,22 @@ pub struct Glance {
     last: Option<LastLook>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 struct LastLook {
     verdict: Verdict,
+    findings: Found,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Found {
+    resources: Vec<OneFound>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct OneFound {
+    origin: Origin,
+    severity: Severity,
+    suppressed: Option<serde::de::IgnoredAny>,
 }
 
 impl Glance {
@@ -39,6 +52,13 @@ impl Glance {
     pub fn verdict(&self, now: Timestamp) -> Verdict {
         let last = self.last.as_ref().map(|last| last.verdict);
         verdict_at(last, self.checked_at, self.max_age, now)
+    }
+
+    /// Its findings that are not suppressed, as of the last look.
+    pub fn told(&self) -> impl Iterator<Item = (Origin, Severity)> {
+        let found = self.last.iter().flat_map(|last| &last.findings.resources);
+        let told = found.filter(|finding| finding.suppressed.is_none());
+        told.map(|finding| (finding.origin, finding.severity))
     }
 
     /// Whether it is among the stacks that are meant.
@@ -57,9 +77,10 @@ impl Glance {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::domain::finding::Finding;
     use crate::domain::pattern::NamePattern;
     use crate::domain::stack::StackRecord;
-    use crate::domain::testing::check;
+    use crate::domain::testing::{check, finding};
 
     #[test]
     fn a_glance_says_what_the_record_says() {
@@ -79,6 +100,14 @@ mod tests {
             assert_eq!(glance(&record).verdict(now), record.verdict(now));
         }
         assert!(glance(&record).is_overdue(late));
+        let told = finding("a.b", "c", Origin::Drift, ["1", "2", "1"]);
+        let noise = Finding {
+            suppressed: Some("known noise".to_owned()),
+            ..told.clone()
+        };
+        let counted = (told.origin, told.severity);
+        record.observe(check(vec![noise, told]), then);
+        assert_eq!(glance(&record).told().collect::<Vec<_>>(), [counted]);
         let wanted = |team: &str| Selection {
             labels: [("team".to_owned(), NamePattern::parse(team).unwrap())].into(),
             ..Selection::default()

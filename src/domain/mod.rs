@@ -46,6 +46,7 @@ pub mod irreversible;
 mod join;
 #[cfg(test)]
 mod judgement_tests;
+pub mod lease;
 pub mod ledger;
 pub mod message;
 pub mod mirrored;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::finding::Verdict;
 use super::ids::{CommitId, RunId, StackId};
+use super::lease::Lease;
 use super::state_watch::StateMove;
 
 /// Why a run was started.
@@ -184,6 +185,9 @@ pub struct Run {
     pub outcome: Option<Outcome>,
     /// What somebody else made of the state since it was last read, if anything and if that is known.
     pub state_moved: Option<StateMove>,
+    /// Which of several replicas has it, or had; none before it begins, or if there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
 }
 
 impl Run {
@@ -200,6 +204,7 @@ impl Run {
             ended_at: None,
             outcome: None,
             state_moved: None,
+            lease: None,
         }
     }
 

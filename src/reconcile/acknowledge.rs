@@ -7,7 +7,7 @@ use crate::domain::audit::{Action, NewAudit};
 use crate::domain::identity::Identity;
 use crate::domain::notice::AlertNotice;
 use crate::domain::tell::Told;
-use crate::store::Conclusion;
+use crate::store::{Area, Conclusion};
 
 use super::command::{Concern, Refusal};
 use super::context::Context;
@@ -41,7 +41,7 @@ pub(super) async fn acknowledge(
     by: &Identity,
     now: Timestamp,
 ) -> Result<usize, Refusal> {
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let (mut told, mut audit) = (Told::default(), Vec::new());
     for (alert, notice) in context.store.open_alerts_as_told().await? {
         let (true, true, Some(notice)) = (concern.holds(&alert), alert.opened_at.is_some(), notice)

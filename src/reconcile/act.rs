@@ -13,7 +13,7 @@ use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::snapshot::SnapshotReason;
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::secret::without_url_credentials;
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 use crate::terraform::{Applied, Selections, Workdir};
 
 use super::asking::Asking;
@@ -110,7 +110,7 @@ pub async fn act(
         Err(unfit) => return late(context, &mut run, &unfit).await,
     };
     // It was decided a while ago: it may be paused by now, and others may have used up a limit.
-    let turn = context.applying.lock().await;
+    let turn = context.store.alone(Area::Applying).await?;
     if let Some(why) = waits(context, tracked).await? {
         return late(context, &mut run, &why).await;
     }
@@ -152,12 +152,17 @@ pub async fn act(
     };
     keep_log(context, &run, &ready.workdir, &seen, &log).await;
     forget_trace(context, &tracked.id, &run.id);
+    let (applying, ended) = (run.clone(), applied.clone());
     let came_to = CameTo {
         applied,
         aftermath,
         state,
     };
-    verify(&attempt, run, record, check, came_to).await
+    let next = verify(&attempt, run, record, check, came_to).await;
+    if matches!(next, Err(StoreError::Fenced)) {
+        context.late.ended(&applying, &ended);
+    }
+    next
 }
 
 /// Everything that must hold before Terraform may change anything: the approval covers exactly this

@@ -15,7 +15,7 @@ use crate::domain::finding::Verdict;
 use crate::domain::ids::{AlertId, StackId};
 use crate::domain::notice::{AlertNotice, RequestLine};
 use crate::domain::tell::Told;
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 
 use super::context::Context;
 use super::pulse::Part;
@@ -55,7 +55,7 @@ pub async fn keep(context: Arc<Context>) {
 
 /// Sets the time of each open alert anew: the configuration may be another than it was.
 pub(super) async fn reckon(context: &Context) -> Result<(), StoreError> {
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let open = context.store.open_alerts_as_told().await?;
     let entries: Vec<_> = open
         .into_iter()
@@ -73,7 +73,7 @@ pub(super) async fn strike(
     context: &Context,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     vote::expire(context, now).await?;
     let mut moved = BTreeSet::new();
     let mut open = None;

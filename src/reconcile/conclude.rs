@@ -15,7 +15,7 @@ use crate::domain::notice::{AlertNotice, Notice, RepairNotice};
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, as_told, tell};
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 use crate::telemetry::metrics;
 
 use super::asking::Asking;
@@ -125,7 +125,7 @@ pub async fn conclude(
     } else {
         finish(&mut run, outcome, now);
     }
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let known = news::known(context, &record.id).await?;
     let audience = news::audience(&record);
     let baseline_is_told = baseline::is_told(context, &tracked.source).await?;

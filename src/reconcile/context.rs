@@ -11,6 +11,7 @@ use crate::artifacts::{Artifacts, Snapshots};
 use crate::domain::digest::DigestKey;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::{CommitId, SourceName, StackId};
+use crate::domain::lease::Lease;
 use crate::notify::Notifiers;
 use crate::rego::Policies;
 use crate::statewatch::Watcher;
@@ -20,6 +21,7 @@ use crate::terraform::Machine;
 use super::bells::Bells;
 use super::costs::Costs;
 use super::habits::Habits;
+use super::late::Late;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
 use super::orders::Orders;
@@ -75,12 +77,10 @@ pub struct Context {
     pub policies: Option<Policies>,
     /// What time it is.
     pub time: Time,
-    /// Held from when applies are counted until the next is recorded, so that no two of them are within
-    /// a limit that lets one pass.
-    pub applying: tokio::sync::Mutex<()>,
-    /// Held while it is decided who is told what, so that a baseline and a look never pass each
-    /// other.
-    pub telling: tokio::sync::Mutex<()>,
+    /// What runs of this process are held by; none if no other one shares the database.
+    pub lease: Option<Lease>,
+    /// Applies that ended after others had gone on without this process.
+    pub late: Late,
 }
 
 impl Context {
@@ -108,13 +108,15 @@ impl Heads {
     }
 }
 
-/// Two steps of a shutdown: plans stop at once, applies are given time.
+/// Two steps of a shutdown: plans stop at once, applies are given time. And what may be the reason.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     /// Stops everything that changes nothing.
     pub plans: CancellationToken,
     /// Interrupts applies.
     pub applies: CancellationToken,
+    /// Others have gone on without this process: it begins nothing and ends.
+    pub fenced: CancellationToken,
 }
 
 /// Which stacks have been seen on which state: two stacks on one state are an error, because each

@@ -4,18 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::context::Context;
 
-const EVERY: Duration = Duration::from_secs(5);
+/// Well within the time after which the server ends a session that it does not hear of.
+const EVERY: Duration = Duration::from_secs(4);
 
-/// Does so until the daemon stops.
-pub async fn tend(context: Arc<Context>) {
-    let stop = context.stop.plans.clone();
+/// Does so until the daemon has stopped, or learns that others have gone on without it.
+pub async fn tend(context: Arc<Context>, until: CancellationToken) {
     let tending = async {
         loop {
             tokio::time::sleep(EVERY).await;
-            context.store.tend().await;
+            if let Err(error) = context.store.tend().await {
+                tracing::error!("{error}. {}", error.hint());
+                context.stop.fenced.cancel();
+                return;
+            }
         }
     };
-    let _stopped: Option<()> = stop.run_until_cancelled(tending).await;
+    let _stopped: Option<()> = until.run_until_cancelled(tending).await;
 }

@@ -12,6 +12,7 @@ use crate::domain::aftermath::{Engine, Facts, Holder, LockNow, Log, NotSaved, St
 use crate::domain::approval::Intent;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ids::{RunId, SnapshotId, StackId};
+use crate::domain::lease::Lease;
 use crate::domain::run::Run;
 use crate::domain::snapshot::SnapshotReason;
 use crate::domain::stack::StackRecord;
@@ -58,22 +59,34 @@ pub(super) async fn examine(
             "",
         )),
     };
-    let limits = workdir.as_ref().map_or(NO_LIMITS, |workdir| workdir.limits);
-    let log = context.layout.apply_log(&run.stack, &run.id);
-    let Some(fate) = wait_for_end(&log, limits, stop).await else {
-        return Ok(None);
+    let engine = match elsewhere(context, run) {
+        Some(lease) => Engine::Unknown(format!("it ran on the replica {}", lease.name)),
+        None => {
+            let limits = workdir.as_ref().map_or(NO_LIMITS, |workdir| workdir.limits);
+            let log = context.layout.apply_log(&run.stack, &run.id);
+            let Some(fate) = wait_for_end(&log, limits, stop).await else {
+                return Ok(None);
+            };
+            engine(fate)
+        }
     };
     let scene = Scene {
         context,
         run,
         why,
-        engine: engine(fate),
+        engine,
         dir: record.map(|record| dir_of(context, &record)),
         workdir,
         cancel: stop,
     };
     let facts = scene.facts().await?;
     Ok((!stop.is_cancelled()).then_some(facts))
+}
+
+/// The lease of a run that left its traces with another replica.
+fn elsewhere<'r>(context: &Context, run: &'r Run) -> Option<&'r Lease> {
+    let own = context.lease.as_ref().map(|lease| &lease.home);
+    run.lease.as_ref().filter(|lease| Some(&lease.home) != own)
 }
 
 /// Looks at an apply of this process that has just ended as it should not.

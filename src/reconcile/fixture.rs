@@ -213,8 +213,8 @@ pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,
         time,
-        applying: tokio::sync::Mutex::new(()),
-        telling: tokio::sync::Mutex::new(()),
+        lease: None,
+        late: Late::default(),
         settings,
     })
 }

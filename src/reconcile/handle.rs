@@ -356,16 +356,12 @@ impl Handle {
     /// suppressed.
     pub async fn tallies(&self) -> Result<Vec<Tally>, StoreError> {
         let now = self.context.now();
-        let tally = |record: StackRecord| {
-            let last = record.last.iter();
-            let findings = last.flat_map(|check| &check.findings.resources);
-            let told = findings.filter(|finding| finding.suppressed.is_none());
-            let told = told.map(|finding| (finding.origin, finding.severity));
-            record
+        let tally = |stack: Glance| {
+            stack
                 .tracked
-                .then(|| (record.verdict(now), told.collect()))
+                .then(|| (stack.verdict(now), stack.told().collect()))
         };
-        self.context.store.each_stack(tally).await
+        self.context.store.each_glance(tally).await
     }
 
     /// What is yet to be done; none while the daemon stops.

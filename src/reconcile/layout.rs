@@ -103,6 +103,20 @@ impl Layout {
         Ok(file)
     }
 
+    /// The name of this directory, made on first use, which no other one has.
+    pub fn home(&self) -> io::Result<String> {
+        let path = self.root.join("home");
+        match fs::read_to_string(&path) {
+            Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => {
+                let name = uuid::Uuid::now_v7().to_string();
+                fs::write(&path, format!("{name}\n"))?;
+                Ok(name)
+            }
+        }
+    }
+
     /// The installation's key, made on first use. It is kept beside the database, not in it: who
     /// has only the database can neither forge a digest nor guess a masked value.
     pub fn installation_key(&self) -> io::Result<DigestKey> {

@@ -9,7 +9,7 @@ use crate::domain::run::{Outcome, RunState};
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Told, as_told};
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 
 use super::command::SourceUpdate;
 use super::conclude::conclude_run;
@@ -79,7 +79,7 @@ async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreErro
         ..record
     };
     vote::forget(context, &record.id).await?;
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let audience = news::audience(&record);
     let check = record.last.clone().unwrap_or_else(|| unseen(&record));
     let mut told = Told::default();

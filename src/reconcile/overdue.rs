@@ -13,7 +13,7 @@ use crate::domain::glance::Glance;
 use crate::domain::ids::StackId;
 use crate::domain::stack::StackRecord;
 use crate::domain::tell::{Situation, tell};
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 
 use super::context::Context;
 use super::pulse::Part;
@@ -66,7 +66,7 @@ pub(super) fn failure(record: &StackRecord, now: Timestamp) -> Failure {
 }
 
 async fn alert(context: &Context, id: &StackId, now: Timestamp) -> Result<(), StoreError> {
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     // A look may have ended while others were told.
     let Some(record) = context
         .store

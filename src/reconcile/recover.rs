@@ -12,7 +12,7 @@ use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 
 use super::conclude::conclude_run;
 use super::context::Context;
@@ -97,7 +97,7 @@ pub(super) async fn hold_stack(
     state: Option<StateIdentity>,
 ) -> Result<(), StoreError> {
     let now = context.now();
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let interrupted = run.map(|run| Action::ApplyInterrupted {
         stack: run.stack.clone(),
         run: run.id,

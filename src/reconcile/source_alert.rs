@@ -13,7 +13,7 @@ use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::source::SourceRecord;
 use crate::domain::stack::DEFAULT_WORKSPACE;
 use crate::domain::tell::{Told, as_told, of_failure_alone};
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 
 use super::context::Context;
 use super::{fresh, news};
@@ -23,7 +23,7 @@ pub(super) const FAILURES_TOLD_FROM: u32 = 2;
 
 /// Opens, changes or ends the alert of a source.
 pub(super) async fn tell(context: &Context, record: &SourceRecord) -> Result<(), StoreError> {
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let now = context.now();
     let id = StackId::new(record.name.as_str());
     let sight = match &record.failure {

@@ -7,7 +7,7 @@ use crate::domain::ids::SourceName;
 use crate::domain::notice::{Notice, SummaryLine, SummaryNotice};
 use crate::domain::posture::headline;
 use crate::domain::stack::StackRecord;
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 
 use super::baseline;
 use super::context::Context;
@@ -15,7 +15,7 @@ use super::news;
 
 /// Tells the baseline of a source, once.
 pub async fn first_sight(context: &Context, source: &SourceName) -> Result<(), StoreError> {
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     if baseline::is_told(context, source).await? {
         return Ok(());
     }

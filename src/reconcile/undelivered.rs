@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::channel::{Channel, Circuit, OutageNews, OutageTold, outage_news};
 use crate::domain::notice::{Notice, Reach, UndeliveredNotice};
-use crate::store::{Conclusion, StoreError};
+use crate::store::{Area, Conclusion, StoreError};
 
 use super::context::Context;
 use super::news;
@@ -124,7 +124,7 @@ pub(super) async fn outage(
     };
     let notifier = &channel.notifier;
     // Those behind one server fail together; only one of them speaks.
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let (reach, to) = match news {
         OutageNews::Down(since) => {
             let known = is_known(context, notifier).await?;

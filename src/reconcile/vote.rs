@@ -11,7 +11,7 @@ use crate::domain::notice::{Lapse, Notice, RequestLine, RequestNews, RequestNoti
 use crate::domain::request::{Event, Proof, Request, RequestState, Vote};
 use crate::domain::requirement::Voter;
 use crate::domain::token::TokenState;
-use crate::store::{Addressed, Conclusion, StoreError};
+use crate::store::{Addressed, Area, Conclusion, StoreError};
 
 use super::command::Refusal;
 use super::context::Context;
@@ -37,7 +37,7 @@ pub(super) async fn vote(
     reason: Option<String>,
 ) -> Result<Request, Refusal> {
     // Whoever revokes a token meanwhile comes before this or after it.
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     let request = context.store.request(id).await?;
     let request = request.ok_or(Refusal::UnknownRequest(id.to_string()))?;
     let now = context.now();
@@ -101,7 +101,7 @@ pub(super) async fn revoke_token(
     token: &TokenId,
     by: &Identity,
 ) -> Result<bool, StoreError> {
-    let _one_at_a_time = context.telling.lock().await;
+    let _one_at_a_time = context.store.alone(Area::Telling).await?;
     loop {
         let now = context.now();
         let (mut requests, mut news, mut audit) = (Vec::new(), Vec::new(), Vec::new());

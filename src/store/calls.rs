@@ -85,11 +85,10 @@ impl Store {
 
     /// A call was not begun after all: it is open again.
     pub async fn give_back_call(&self, id: &CallId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE calls SET begun_at = NULL WHERE id = $1 AND reply IS NULL")
-            .bind(id.to_string())
-            .execute(&mut *self.write().await?)
-            .await?;
-        Ok(())
+        let given_back =
+            sqlx::query("UPDATE calls SET begun_at = NULL WHERE id = $1 AND reply IS NULL")
+                .bind(id.to_string());
+        self.execute(given_back).await
     }
 
     /// Stores what came of a call.
@@ -115,10 +114,12 @@ impl Store {
 
     /// Nobody waits for a call any more, so nobody is to begin it.
     pub async fn withdraw_call(&self, id: &CallId) -> Result<Withdrawn, StoreError> {
+        let mut transaction = self.begin().await?;
         let withdrawn = sqlx::query("DELETE FROM calls WHERE id = $1 AND begun_at IS NULL")
             .bind(id.to_string())
-            .execute(&mut *self.write().await?)
+            .execute(&mut *transaction)
             .await?;
+        transaction.commit().await?;
         Ok(match withdrawn.rows_affected() {
             0 => Withdrawn::TooLate,
             _ => Withdrawn::InTime,

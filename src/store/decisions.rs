@@ -13,7 +13,7 @@ const TABLE: &str = "decisions";
 impl Store {
     /// Stores what was decided in a run, which is stored already; a second time replaces the first.
     pub async fn save_decision(&self, decided: &Decided) -> Result<(), StoreError> {
-        sqlx::query(
+        let save = sqlx::query(
             "INSERT INTO decisions (run, stack, decided_at, inputs, decision) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (run) DO UPDATE SET \
              decided_at = excluded.decided_at, inputs = excluded.inputs, \
@@ -23,10 +23,8 @@ impl Store {
         .bind(decided.stack.as_str())
         .bind(decided.at.as_microsecond())
         .bind(json(TABLE, &decided.inputs)?)
-        .bind(json(TABLE, &decided.decision)?)
-        .execute(&mut *self.write().await?)
-        .await?;
-        Ok(())
+        .bind(json(TABLE, &decided.decision)?);
+        self.execute(save).await
     }
 
     /// What was decided in a run, if that was more than nothing.

@@ -81,6 +81,10 @@ pub enum StoreError {
         /// The table.
         table: String,
     },
+    /// Other replicas have gone on without this process, because nothing was heard of it for too long:
+    /// nothing was stored, and nothing will be.
+    #[error("the database no longer knows this process: others have gone on without it")]
+    Fenced,
     /// Somebody else changed a request in between; nothing was stored.
     #[error("the request {0} was changed in between")]
     Moved(RequestId),
@@ -134,6 +138,10 @@ impl StoreError {
             }
             Self::NotEmpty { .. } => "Name an empty one, so that no records are mixed or lost.",
             Self::Differs { .. } => "Nothing was changed. Try again, and report this defect.",
+            Self::Fenced => {
+                "Start it again, and it joins the others anew. If that happens often, look at whether \
+                 the machine stands still or the network to the database is cut."
+            }
             Self::Moved(_) => "Nothing is lost: it is done again with the request as it is now.",
             Self::Database(_) => "See the log for what was being done when it happened.",
         }

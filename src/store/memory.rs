@@ -11,7 +11,9 @@ const TABLE: &str = "memory";
 impl Store {
     /// Remembers a value under a key, in place of the one before.
     pub async fn remember(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        put_memory(&mut *self.write().await?, key, value).await
+        let mut transaction = self.begin().await?;
+        put_memory(&mut transaction, key, value).await?;
+        transaction.commit().await
     }
 
     /// The value under a key.

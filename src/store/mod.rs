@@ -4,7 +4,7 @@
 //! Everything that is asked for has a column; the rest of a record is the JSON text of its domain
 //! type. Times are kept in microseconds. Every write is on the disk when its call returns, and what
 //! belongs together is one transaction. The SQL is the common ground of SQLite and PostgreSQL. Only one
-//! writes at a time, and only one process, so that what a transaction reads is still so when it writes.
+//! writes at a time, of all processes, so that what a transaction reads is still so when it writes.
 
 mod alerts;
 mod audit;
@@ -21,6 +21,7 @@ mod open;
 mod outbox;
 mod postgres;
 mod prune;
+mod replicas;
 mod requests;
 mod row;
 mod runs;
@@ -48,6 +49,8 @@ mod place;
 #[cfg(test)]
 mod postgres_tests;
 #[cfg(test)]
+mod replicas_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -57,7 +60,9 @@ mod transfer_tests;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::AnyPool;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyPool};
 
 pub use alerts::AlertEntry;
 pub use audit::{AuditFilter, Paging};
@@ -68,12 +73,14 @@ pub use envelopes::Addressed;
 pub use error::StoreError;
 pub use open::seal;
 pub use outbox::{Attempt, MessageFilter};
+pub use replicas::{About, Alone, Area, Joining, Leading, Replica};
 pub use threads::Thread;
 pub use trouble::ServerTrouble;
 
 use bell::Bells;
+use replicas::Areas;
 use settings::PostgresSettings;
-use writer::{Write, Writer, Writing};
+use writer::{Writer, Writing};
 
 /// How long the database may take to show that it is there.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -83,6 +90,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub struct Store {
     writer: Writer,
     reader: AnyPool,
+    areas: Areas,
     bells: Bells,
 }
 
@@ -95,19 +103,36 @@ impl Store {
         Ok(Self {
             writer: Writer::File(writer),
             reader,
+            areas: Areas::default(),
             bells: Bells::new(None),
         })
     }
 
-    /// Opens a PostgreSQL database, bringing its schema up to date as needed, and holds it: nobody
-    /// else can while this one does.
+    /// Opens a PostgreSQL database, bringing its schema up to date as needed, and holds it: no daemon
+    /// uses it while this does.
     pub async fn connect(settings: &PostgresSettings) -> Result<Self, StoreError> {
-        let (session, reader) = postgres::open(settings).await?;
-        Ok(Self {
+        let (session, reader) = postgres::hold(settings).await?;
+        Ok(Self::on_server(session, reader, settings))
+    }
+
+    /// Opens a PostgreSQL database, bringing its schema up to date as needed, as one of those that
+    /// share it. It does not lead before it has asked to ([`Store::lead`]).
+    pub async fn join(settings: &PostgresSettings, joining: &Joining) -> Result<Self, StoreError> {
+        let (session, reader) = postgres::join(settings, joining).await?;
+        Ok(Self::on_server(session, reader, settings))
+    }
+
+    fn on_server(
+        session: postgres::Session,
+        reader: AnyPool,
+        settings: &PostgresSettings,
+    ) -> Self {
+        Self {
             writer: Writer::Server(session),
             reader,
+            areas: Areas::default(),
             bells: Bells::new(Some(settings.clone())),
-        })
+        }
     }
 
     /// Whether the database answers, soon.
@@ -118,11 +143,16 @@ impl Store {
         Ok(())
     }
 
-    /// Looks after the connection to a server, if it is one: a lost one is made again, with the right
-    /// to write. To be called again and again.
-    pub async fn tend(&self) {
-        if let Writer::Server(session) = &self.writer {
-            session.tend().await;
+    /// Looks after the connection to a server, if it is one: the server hears of this process, and a
+    /// lost connection is made again. To be called every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if others have gone on without this process: nothing can be written any
+    /// more.
+    pub async fn tend(&self) -> Result<(), StoreError> {
+        match &self.writer {
+            Writer::File(_) => Ok(()),
+            Writer::Server(session) => session.tend().await,
         }
     }
 
@@ -141,11 +171,14 @@ impl Store {
         self.writer.close().await;
     }
 
-    async fn write(&self) -> Result<Write, StoreError> {
-        self.writer.write().await
-    }
-
     async fn begin(&self) -> Result<Writing, StoreError> {
         self.writer.begin().await
+    }
+
+    /// Writes what one statement says.
+    async fn execute(&self, statement: Query<'_, Any, AnyArguments>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        statement.execute(&mut *transaction).await?;
+        transaction.commit().await
     }
 }

@@ -140,8 +140,7 @@ impl Store {
     /// Stores a message, new or changed. What a message says and to whom never changes.
     pub async fn save_message(&self, message: &Message) -> Result<(), StoreError> {
         let save = bound(sqlx::query(SAVE), message)?;
-        save.execute(&mut *self.write().await?).await?;
-        Ok(())
+        self.execute(save).await
     }
 
     /// Stores what an attempt changed: all of it or, on an error, nothing of it.

@@ -20,8 +20,8 @@ use crate::domain::run::Run;
 const TABLE: &str = "runs";
 const INTENTS: &str = "intents";
 const ENQUEUE: &str = "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
-     started_at, ended_at, outcome, state_moved) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+     started_at, ended_at, outcome, state_moved, lease) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
      ON CONFLICT (stack) WHERE state = 'queued' DO NOTHING";
 
 impl Store {
@@ -66,7 +66,9 @@ impl Store {
 
     /// Stores a run as it is now.
     pub async fn save_run(&self, run: &Run) -> Result<(), StoreError> {
-        put_run(&mut *self.write().await?, run).await
+        let mut transaction = self.begin().await?;
+        put_run(&mut transaction, run).await?;
+        transaction.commit().await
     }
 
     /// One run.
@@ -194,13 +196,14 @@ pub(super) async fn put_run(connection: &mut AnyConnection, run: &Run) -> Result
     bound(
         sqlx::query(
             "INSERT INTO runs (id, stack, trigger_reason, state, commit_id, queued_at, \
-             started_at, ended_at, outcome, state_moved) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             started_at, ended_at, outcome, state_moved, lease) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
              ON CONFLICT (id) DO UPDATE SET \
              trigger_reason = excluded.trigger_reason, \
              state = excluded.state, commit_id = excluded.commit_id, \
              started_at = excluded.started_at, ended_at = excluded.ended_at, \
-             outcome = excluded.outcome, state_moved = excluded.state_moved",
+             outcome = excluded.outcome, state_moved = excluded.state_moved, \
+             lease = excluded.lease",
         ),
         run,
     )?
@@ -222,6 +225,8 @@ fn bound<'q>(query: AnyQuery<'q>, run: &Run) -> Result<AnyQuery<'q>, StoreError>
         .as_ref()
         .map(|moved| json(TABLE, moved))
         .transpose()?;
+    let lease = run.lease.as_ref().map(|lease| json(TABLE, lease));
+    let lease = lease.transpose()?;
     Ok(query
         .bind(run.id.to_string())
         .bind(run.stack.as_str().to_owned())
@@ -232,7 +237,8 @@ fn bound<'q>(query: AnyQuery<'q>, run: &Run) -> Result<AnyQuery<'q>, StoreError>
         .bind(micros(run.started_at))
         .bind(micros(run.ended_at))
         .bind(outcome)
-        .bind(state_moved))
+        .bind(state_moved)
+        .bind(lease))
 }
 
 pub(super) fn read(row: &AnyRow) -> Result<Run, StoreError> {
@@ -248,6 +254,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Run, StoreError> {
         ended_at: columns.optional_time("ended_at")?,
         outcome: columns.optional_json("outcome")?,
         state_moved: columns.optional_json("state_moved")?,
+        lease: columns.optional_json("lease")?,
     })
 }
 

@@ -25,7 +25,7 @@ impl Store {
             .as_ref()
             .map(|failure| json(TABLE, failure))
             .transpose()?;
-        sqlx::query(
+        let save = sqlx::query(
             "INSERT INTO sources (name, commit_id, checked_at, failures, failure) \
              VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (name) DO UPDATE SET \
@@ -36,10 +36,8 @@ impl Store {
         .bind(source.commit.as_ref().map(CommitId::as_str))
         .bind(micros(source.checked_at))
         .bind(i64::from(source.failures))
-        .bind(failure)
-        .execute(&mut *self.write().await?)
-        .await?;
-        Ok(())
+        .bind(failure);
+        self.execute(save).await
     }
 }
 

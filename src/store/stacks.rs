@@ -91,7 +91,9 @@ impl Store {
 
     /// Stores what is known of a stack.
     pub async fn save_stack(&self, stack: &StackRecord) -> Result<(), StoreError> {
-        put_stack(&mut *self.write().await?, stack).await
+        let mut transaction = self.begin().await?;
+        put_stack(&mut transaction, stack).await?;
+        transaction.commit().await
     }
 
     /// Stores what is known of stacks that are not stored yet, all at once.

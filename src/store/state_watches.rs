@@ -24,15 +24,13 @@ impl Store {
         stack: &StackId,
         watch: &StateWatch,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        let save = sqlx::query(
             "INSERT INTO state_watches (stack, watch) VALUES ($1, $2) \
              ON CONFLICT (stack) DO UPDATE SET watch = excluded.watch",
         )
         .bind(stack.as_str())
-        .bind(json(TABLE, watch)?)
-        .execute(&mut *self.write().await?)
-        .await?;
-        Ok(())
+        .bind(json(TABLE, watch)?);
+        self.execute(save).await
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn fresh() -> (Place, Store) {
 
 pub(super) async fn number(store: &Store, statement: &'static str) -> i64 {
     sqlx::query_scalar(statement)
-        .fetch_one(&mut *store.write().await.unwrap())
+        .fetch_one(&mut *store.begin().await.unwrap())
         .await
         .unwrap()
 }
@@ -716,10 +716,8 @@ fn every_word_is_the_one_serde_writes() {
 async fn what_another_program_left_in_a_column_is_named() {
     let (_directory, store) = fresh().await;
     store.save_run(&run(1, "a", 0)).await.unwrap();
-    sqlx::query("UPDATE runs SET state = 'dreaming'")
-        .execute(&mut *store.write().await.unwrap())
-        .await
-        .unwrap();
+    let edit = sqlx::query("UPDATE runs SET state = 'dreaming'");
+    store.execute(edit).await.unwrap();
     let error = store.run(&run_id(1)).await.unwrap_err();
     insta::assert_snapshot!(error, @"a record in runs cannot be read or written: state: unknown variant `dreaming`, expected one of `queued`, `syncing`, `planning`, `deciding`, `applying`, `verifying`, `finished`, `interrupted`");
 }

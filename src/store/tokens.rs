@@ -73,12 +73,10 @@ impl Store {
 
     /// Remembers that a token was used.
     pub async fn token_used(&self, id: &TokenId, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("UPDATE tokens SET last_used_at = $1 WHERE id = $2")
+        let save = sqlx::query("UPDATE tokens SET last_used_at = $1 WHERE id = $2")
             .bind(now.as_microsecond())
-            .bind(id.to_string())
-            .execute(&mut *self.write().await?)
-            .await?;
-        Ok(())
+            .bind(id.to_string());
+        self.execute(save).await
     }
 
     /// Revokes a token, and stores who did and what follows from it; false, and nothing is stored, if

@@ -2,7 +2,6 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 use super::StoreError;
@@ -17,28 +16,16 @@ pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 pub(super) enum Writer {
     /// The one connection of this process to the file.
     File(AnyPool),
-    /// The one connection to a server.
+    /// The one connection of this process to a server.
     Server(Session),
 }
 
 impl Writer {
-    /// For a single statement.
-    pub(super) async fn write(&self) -> Result<Write, StoreError> {
-        Ok(match self {
-            Self::File(pool) => Write::File(pool.acquire().await?),
-            Self::Server(session) => Write::Server(session.turn().await?),
-        })
-    }
-
-    /// For several that belong together.
+    /// Begins a transaction.
     pub(super) async fn begin(&self) -> Result<Writing, StoreError> {
         Ok(match self {
             Self::File(pool) => Writing::File(pool.begin_with(BEGIN_WRITE).await?),
-            Self::Server(session) => {
-                let mut turn = session.turn().await?;
-                turn.begin().await?;
-                Writing::Server(turn)
-            }
+            Self::Server(session) => Writing::Server(session.begin().await?),
         })
     }
 
@@ -48,13 +35,6 @@ impl Writer {
             Self::Server(session) => session.close().await,
         }
     }
-}
-
-/// A connection for one statement.
-#[derive(Debug)]
-pub(super) enum Write {
-    File(PoolConnection<Any>),
-    Server(Turn),
 }
 
 /// A transaction; what is dropped without [`Writing::commit`] is undone.
@@ -71,26 +51,6 @@ impl Writing {
         match self {
             Self::File(transaction) => Ok(transaction.commit().await?),
             Self::Server(turn) => turn.commit().await,
-        }
-    }
-}
-
-impl Deref for Write {
-    type Target = AnyConnection;
-
-    fn deref(&self) -> &AnyConnection {
-        match self {
-            Self::File(connection) => connection,
-            Self::Server(turn) => turn.shared(),
-        }
-    }
-}
-
-impl DerefMut for Write {
-    fn deref_mut(&mut self) -> &mut AnyConnection {
-        match self {
-            Self::File(connection) => connection,
-            Self::Server(turn) => turn.connection(),
         }
     }
 }

@@ -160,6 +160,16 @@ pub enum Action {
         /// By what.
         why: String,
     },
+    /// An apply ended after other replicas had gone on without the one that had it: they took it for cut
+    /// off, and its stack is on hold.
+    ApplyEndedLate {
+        /// Of this stack.
+        stack: StackId,
+        /// The run.
+        run: RunId,
+        /// How.
+        how: String,
+    },
 }
 
 impl Action {
@@ -184,6 +194,7 @@ impl Action {
             Self::ApplyStarted(_) => "apply_started",
             Self::ApplyEnded { .. } => "apply_ended",
             Self::ApplyInterrupted { .. } => "apply_interrupted",
+            Self::ApplyEndedLate { .. } => "apply_ended_late",
         }
     }
 
@@ -194,7 +205,8 @@ impl Action {
             Self::PlanRequested { stack, run }
             | Self::RollbackWanted { stack, run, .. }
             | Self::ApplyEnded { stack, run, .. }
-            | Self::ApplyInterrupted { stack, run, .. } => json!({"stack": stack, "run": run}),
+            | Self::ApplyInterrupted { stack, run, .. }
+            | Self::ApplyEndedLate { stack, run, .. } => json!({"stack": stack, "run": run}),
             Self::StackResumed { stack, .. } => json!({"stack": stack}),
             Self::SnapshotOpened { stack, snapshot }
             | Self::RestoreStarted {
@@ -283,6 +295,7 @@ impl Action {
             }),
             Self::ApplyEnded { outcome, .. } => json!({"outcome": outcome}),
             Self::ApplyInterrupted { why, .. } => json!({"why": why}),
+            Self::ApplyEndedLate { how, .. } => json!({"how": how}),
         }
     }
 }

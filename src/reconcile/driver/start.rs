@@ -84,6 +84,7 @@ impl Driver {
             return Ok(());
         };
         let mut run = queued.clone();
+        run.lease.clone_from(&self.context.lease);
         step(&self.context, &mut run, RunState::Syncing).await?;
         let (context, tracked) = (self.context.clone(), followed.tracked.clone());
         // Not the head: what the repository says of policy is known as of this commit.

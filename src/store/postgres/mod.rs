@@ -1,10 +1,11 @@
 //! A PostgreSQL server in place of the file: how it is reached, and who may write.
 //!
-//! The code above relies on one writer that nobody comes between. Here that is one connection, which
-//! holds an advisory lock of the database as long as it lives: whoever cannot get the lock cannot
-//! write, not even after a connection was lost and made again.
+//! The code above relies on one writer that nobody comes between. Here that is one connection of each
+//! process, which holds what the process is among others as long as it lives; and a lock that whoever
+//! writes holds until the end of their transaction.
 
 mod listener;
+mod member;
 mod session;
 mod url;
 
@@ -19,39 +20,89 @@ pub(super) use session::{Session, Turn};
 
 use self::url::Address;
 use super::StoreError;
+use super::replicas::{About, Joining};
 use super::schema::{self, Engine, known};
 use super::settings::PostgresSettings;
 use super::trouble::ServerTrouble;
 
-/// Held by whoever writes, for as long as it is connected.
-const LOCK: i64 = 0x6d6f_6f72_696e_6721;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a server may take to show that it is there.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long a reader waits for a connection.
 const TURN: Duration = Duration::from_secs(30);
-/// How long a server that just starts is waited for, and a lock whose holder may have just died.
+/// How long a server that just starts is waited for, and a holder that may have just died.
 const PATIENCE: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_millis(200);
 
-/// A session whose other end is gone is ended by the server within half a minute, and its lock with
-/// it. What was written has to be on the server's disk when the answer comes.
+/// A session whose other end is gone is ended by the server, and its locks with it. What was written has
+/// to be on the server's disk when the answer comes.
 const WRITER: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
-     SET tcp_keepalives_count = 3; SET statement_timeout = '60s'; \
+     SET tcp_keepalives_count = 3; SET statement_timeout = '60s'; SET lock_timeout = '45s'; \
      SET default_transaction_isolation = 'read committed'; \
      SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+/// The server's own clock ends the session of a process that it does not hear from: that is how long
+/// others wait before they go on without it.
+const SHARING: &str =
+    "SET idle_session_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s'";
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";
 
-/// Connects the one that writes, which brings the schema up to date, and those that read.
-pub(super) async fn open(settings: &PostgresSettings) -> Result<(Session, AnyPool), StoreError> {
+/// What a connection that writes is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// One of several processes.
+    Shared,
+    /// What nobody may be in the way of, and may take its time.
+    Alone,
+}
+
+/// Connects the one that writes, which brings the schema up to date, and those that read. The process
+/// is one of those that share the database then, and does not lead.
+pub(super) async fn join(
+    settings: &PostgresSettings,
+    joining: &Joining,
+) -> Result<(Session, AnyPool), StoreError> {
+    open(settings, joining, Use::Shared).await
+}
+
+/// The same, for whoever has the database to themselves, until they close it.
+pub(super) async fn hold(settings: &PostgresSettings) -> Result<(Session, AnyPool), StoreError> {
+    let joining = Joining {
+        home: format!("alone-{}", uuid::Uuid::now_v7()),
+        about: About {
+            name: "the command line".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+    };
+    let (session, reader) = open(settings, &joining, Use::Alone).await?;
+    match session.hold(PATIENCE).await {
+        Ok(()) => Ok((session, reader)),
+        Err(error) => {
+            session.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn open(
+    settings: &PostgresSettings,
+    joining: &Joining,
+    what_for: Use,
+) -> Result<(Session, AnyPool), StoreError> {
     sqlx::any::install_default_drivers();
     let address = Address::read(settings).map_err(StoreError::Server)?;
-    let mut connection = patiently(&address).await?;
+    let mut connection = patiently(&address, what_for).await?;
     migrate(&mut connection).await?;
+    let member = member::join(&mut connection, joining).await?;
     let reader = readers(&address, settings);
-    let session = Session::new(connection, settings.clone(), reader.clone());
+    let session = Session::new(
+        connection,
+        member,
+        what_for,
+        settings.clone(),
+        reader.clone(),
+    );
     Ok((session, reader))
 }
 
@@ -102,10 +153,13 @@ async fn connect(address: &Address) -> Result<AnyConnection, StoreError> {
     })
 }
 
-/// Connects, and gets the right to write.
-async fn connect_to_write(address: &Address) -> Result<AnyConnection, StoreError> {
+/// Connects to a server that takes writes.
+async fn connect_to_write(address: &Address, what_for: Use) -> Result<AnyConnection, StoreError> {
     let mut connection = connect(address).await?;
     connection.execute(WRITER).await?;
+    if what_for == Use::Shared {
+        connection.execute(SHARING).await?;
+    }
     let (encoding, copy): (String, String) = sqlx::query_as(
         "SELECT current_setting('server_encoding'), current_setting('transaction_read_only')",
     )
@@ -118,29 +172,18 @@ async fn connect_to_write(address: &Address) -> Result<AnyConnection, StoreError
         let cause = format!("{} is a copy, or set to read only", address.place);
         return Err(StoreError::Server(ServerTrouble::ReadOnly(cause)));
     }
-    let held: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(LOCK)
-        .fetch_one(&mut connection)
-        .await?;
-    if held {
-        Ok(connection)
-    } else {
-        Err(StoreError::Server(ServerTrouble::InUse))
-    }
+    Ok(connection)
 }
 
-/// The same, where a server that just starts and a holder that just ended are waited for.
-async fn patiently(address: &Address) -> Result<AnyConnection, StoreError> {
+/// The same, where a server that just starts is waited for.
+async fn patiently(address: &Address, what_for: Use) -> Result<AnyConnection, StoreError> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let error = match connect_to_write(address).await {
+        let error = match connect_to_write(address, what_for).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
-        let passing = matches!(
-            error,
-            StoreError::Server(ServerTrouble::InUse | ServerTrouble::Unreachable(_))
-        );
+        let passing = matches!(error, StoreError::Server(ServerTrouble::Unreachable(_)));
         if !passing || tokio::time::Instant::now() >= deadline {
             return Err(error);
         }
@@ -148,14 +191,14 @@ async fn patiently(address: &Address) -> Result<AnyConnection, StoreError> {
     }
 }
 
-/// Brings the schema up to date, all of it or nothing. Nobody else does so at the same time: that
-/// takes the right to write.
+/// Brings the schema up to date, all of it or nothing. Nobody else does so, or writes, at the same time.
 async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     // A step over a large table takes as long as it takes.
     transaction
-        .execute("SET LOCAL statement_timeout = 0")
+        .execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         .await?;
+    member::wait_to_write(&mut transaction).await?;
     schema::migrate(Engine::Postgres, &mut transaction).await?;
     transaction.commit().await?;
     Ok(())

@@ -1,5 +1,6 @@
-//! The one connection that writes.
+//! The one connection of this process that writes, and with which it holds what it is among others.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex as Known, PoisonError};
 use std::time::Duration;
 
@@ -7,16 +8,24 @@ use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
-use super::super::StoreError;
+use super::super::replicas::Area;
 use super::super::settings::PostgresSettings;
+use super::super::trouble::ServerTrouble;
+use super::super::{Leading, StoreError};
+use super::member::{self, Member};
 use super::url::Address;
-use super::{answers, connect_to_write};
+use super::{Use, answers, connect_to_write};
 
 /// How long a write waits for its turn, and for a server that is gone to come back.
 const TURN: Duration = Duration::from_secs(60);
 const BACK: Duration = Duration::from_secs(45);
 /// The longest pause between two attempts.
 const LONGEST: Duration = Duration::from_secs(5);
+/// A connection that was used within this time is taken to be there.
+const FRESH: Duration = Duration::from_secs(1);
+/// The pauses between two attempts to be alone in an area.
+const SHORTEST_KNOCK: Duration = Duration::from_millis(5);
+const LONGEST_KNOCK: Duration = Duration::from_millis(100);
 
 /// The connection that writes, with the right to do so. Clones share it.
 #[derive(Debug, Clone)]
@@ -25,12 +34,18 @@ pub(in super::super) struct Session {
     waits: Arc<Known<Option<String>>>,
     settings: Arc<PostgresSettings>,
     reader: AnyPool,
+    number: i64,
+    what_for: Use,
 }
 
 #[derive(Debug)]
 struct Line {
     connection: AnyConnection,
     state: State,
+    used: Instant,
+    member: Member,
+    /// Where tasks of this process are alone, and whether the present connection holds it.
+    areas: BTreeMap<Area, bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +56,8 @@ enum State {
     Begun,
     /// The connection is gone.
     Lost,
+    /// Others have gone on without this process.
+    Fenced,
     /// It was closed for good.
     Closed,
 }
@@ -48,40 +65,65 @@ enum State {
 impl Session {
     pub(super) fn new(
         connection: AnyConnection,
+        member: Member,
+        what_for: Use,
         settings: PostgresSettings,
         reader: AnyPool,
     ) -> Self {
         let line = Line {
             connection,
             state: State::Idle,
+            used: Instant::now(),
+            member,
+            areas: BTreeMap::new(),
         };
         Self {
             line: Arc::new(Mutex::new(line)),
             waits: Arc::default(),
             settings: Arc::new(settings),
             reader,
+            number: member.number,
+            what_for,
         }
     }
 
-    /// Waits for a turn to write, and as long as is sensible for a server that is gone. Nothing was
-    /// sent before, so this may be repeated.
-    pub(in super::super) async fn turn(&self) -> Result<Turn, StoreError> {
-        let turn = timeout(TURN, self.line.clone().lock_owned()).await;
-        let mut line = turn.map_err(|_| StoreError::Locked)?;
+    /// The number of this process among those that share the database.
+    pub(in super::super) const fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// Waits for a turn to write, and as long as is sensible for a server that is gone, and begins a
+    /// transaction. Nothing was sent before, so this may be repeated.
+    pub(in super::super) async fn begin(&self) -> Result<Turn, StoreError> {
+        let mut line = self.line().await?;
         self.make_ready(&mut line, BACK).await?;
+        line.is_whole()?;
+        if let Err(error) = begin(&mut line).await {
+            let lost = matches!(&error, StoreError::Server(ServerTrouble::Unreachable(_)));
+            if !lost {
+                return Err(error);
+            }
+            line.state = State::Lost;
+            self.make_ready(&mut line, BACK).await?;
+            line.is_whole()?;
+            begin(&mut line).await?;
+        }
         Ok(Turn { line })
     }
 
     /// Sees whether the connection is there, and tries once to get it back if not. Whoever writes now
-    /// sees for themselves.
-    pub(in super::super) async fn tend(&self) {
+    /// sees for themselves. The server hears of this process by this.
+    pub(in super::super) async fn tend(&self) -> Result<(), StoreError> {
         if let Ok(address) = Address::read(&self.settings) {
             self.reader.set_connect_options(address.options);
         }
-        if let Ok(mut line) = self.line.try_lock()
-            && line.state != State::Closed
-        {
-            let _told = self.make_ready(&mut line, Duration::ZERO).await;
+        let Ok(mut line) = self.line.try_lock() else {
+            return Ok(());
+        };
+        line.used = Instant::now().checked_sub(FRESH).unwrap_or(line.used);
+        match self.make_ready(&mut line, Duration::ZERO).await {
+            Err(StoreError::Fenced) => Err(StoreError::Fenced),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -91,40 +133,137 @@ impl Session {
         waits.clone()
     }
 
-    /// Lets go of the right to write.
-    pub(in super::super) async fn close(&self) {
-        let mut line = self.line.lock().await;
-        if line.state != State::Closed {
-            line.state = State::Closed;
-            let unlock = line.connection.execute("SELECT pg_advisory_unlock_all()");
-            // The end of the connection ends it as well, a moment later.
-            let _gone = timeout(super::ANSWER, unlock).await;
+    /// Tries to lead.
+    pub(in super::super) async fn lead(&self, insist: bool) -> Result<Leading, StoreError> {
+        let mut turn = self.begin().await?;
+        let member = turn.line.member;
+        let leading = member::lead(turn.connection(), member, insist).await?;
+        if leading == Leading::Here {
+            turn.line.member.leads = true;
+        }
+        turn.commit().await?;
+        Ok(leading)
+    }
+
+    /// Leads, and makes sure that nobody else is there.
+    pub(super) async fn hold(&self, patience: Duration) -> Result<(), StoreError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let insist = Instant::now() >= deadline;
+            let leading = self.lead(insist).await?;
+            if leading == Leading::Here {
+                let mut turn = self.begin().await?;
+                let member = turn.line.member;
+                let is_alone = member::is_alone(turn.connection(), member).await?;
+                turn.commit().await?;
+                if is_alone {
+                    return Ok(());
+                }
+            }
+            if insist {
+                return Err(StoreError::Server(ServerTrouble::InUse));
+            }
+            tokio::time::sleep(super::RETRY).await;
         }
     }
 
-    async fn make_ready(&self, line: &mut Line, patience: Duration) -> Result<(), StoreError> {
+    /// Takes away those that are gone.
+    pub(in super::super) async fn reap(&self) -> Result<Vec<i64>, StoreError> {
+        let mut turn = self.begin().await?;
+        let lost = member::reap(turn.connection()).await?;
+        turn.commit().await?;
+        Ok(lost)
+    }
+
+    /// Waits until nobody else is in an area. Within this process one task at a time tries.
+    pub(in super::super) async fn enter(&self, area: Area) -> Result<(), StoreError> {
+        let deadline = Instant::now() + TURN;
+        let mut pause = SHORTEST_KNOCK;
+        loop {
+            let mut line = self.line().await?;
+            self.make_ready(&mut line, BACK).await?;
+            let entered = member::enter(&mut line.connection, area).await;
+            line.used = Instant::now();
+            if entered.inspect_err(|_| line.state = State::Lost)? {
+                line.areas.insert(area, true);
+                return Ok(());
+            }
+            drop(line);
+            if Instant::now() + pause >= deadline {
+                return Err(StoreError::Locked);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_KNOCK);
+        }
+    }
+
+    /// Leaves an area.
+    pub(in super::super) async fn exit(&self, area: Area) {
+        let mut line = self.line.lock().await;
+        if line.areas.remove(&area) != Some(true) || self.undo(&mut line).await != State::Idle {
+            return;
+        }
+        let left = timeout(super::ANSWER, member::exit(&mut line.connection, area)).await;
+        if !matches!(left, Ok(Ok(()))) {
+            line.state = State::Lost;
+        }
+    }
+
+    /// Lets go of everything.
+    pub(in super::super) async fn close(&self) {
+        let mut line = self.line.lock().await;
+        if self.undo(&mut line).await == State::Idle {
+            let member = line.member;
+            let leave = member::leave(&mut line.connection, member);
+            // The end of the connection ends it as well, a moment later.
+            let _gone = timeout(super::ANSWER, leave).await;
+        }
+        line.state = State::Closed;
+    }
+
+    async fn line(&self) -> Result<OwnedMutexGuard<Line>, StoreError> {
+        let line = timeout(TURN, self.line.clone().lock_owned()).await;
+        line.map_err(|_| StoreError::Locked)
+    }
+
+    /// Undoes what was left behind.
+    async fn undo(&self, line: &mut Line) -> State {
         if line.state == State::Begun {
             let undone = timeout(super::ANSWER, line.connection.execute("ROLLBACK")).await;
-            line.state = if matches!(undone, Ok(Ok(_))) {
-                State::Idle
-            } else {
-                State::Lost
+            line.state = match undone {
+                Ok(Ok(_)) => State::Idle,
+                _ => State::Lost,
             };
         }
-        match line.state {
-            State::Idle if answers(&mut line.connection).await => return Ok(()),
+        line.state
+    }
+
+    async fn make_ready(&self, line: &mut Line, patience: Duration) -> Result<(), StoreError> {
+        match self.undo(line).await {
+            State::Idle if line.used.elapsed() < FRESH => return Ok(()),
+            State::Idle if answers(&mut line.connection).await => {
+                line.used = Instant::now();
+                return Ok(());
+            }
             State::Closed => return Err(StoreError::Database(sqlx::Error::PoolClosed)),
+            State::Fenced => return Err(StoreError::Fenced),
             State::Idle | State::Begun | State::Lost => line.state = State::Lost,
         }
+        line.areas.values_mut().for_each(|held| *held = false);
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.connect().await {
+            match self.connect(line.member).await {
                 Ok(connection) => {
                     line.connection = connection;
                     line.state = State::Idle;
+                    line.used = Instant::now();
                     self.back();
                     return Ok(());
+                }
+                Err(StoreError::Fenced) => {
+                    line.state = State::Fenced;
+                    return Err(StoreError::Fenced);
                 }
                 Err(error) => {
                     self.waiting(&error);
@@ -138,9 +277,11 @@ impl Session {
         }
     }
 
-    async fn connect(&self) -> Result<AnyConnection, StoreError> {
+    async fn connect(&self, member: Member) -> Result<AnyConnection, StoreError> {
         let address = Address::read(&self.settings).map_err(StoreError::Server)?;
-        connect_to_write(&address).await
+        let mut connection = connect_to_write(&address, self.what_for).await?;
+        member::take_up(&mut connection, member).await?;
+        Ok(connection)
     }
 
     fn waiting(&self, error: &StoreError) {
@@ -166,24 +307,36 @@ impl Session {
     }
 }
 
-/// A turn to write. What was begun and not committed is undone before the next one.
+impl Line {
+    /// Fails if a task of this process takes itself to be alone where it is no longer.
+    fn is_whole(&self) -> Result<(), StoreError> {
+        if self.areas.values().all(|held| *held) {
+            return Ok(());
+        }
+        let cause = "the connection was lost in the middle of what belongs together".to_owned();
+        Err(StoreError::Server(ServerTrouble::Unreachable(cause)))
+    }
+}
+
+async fn begin(line: &mut Line) -> Result<(), StoreError> {
+    line.state = State::Begun;
+    let begun = timeout(TURN, member::begin(&mut line.connection)).await;
+    begun.map_err(|_| StoreError::Locked)??;
+    Ok(())
+}
+
+/// A turn to write: a transaction. What was not committed is undone before the next one.
 #[derive(Debug)]
 pub(in super::super) struct Turn {
     line: OwnedMutexGuard<Line>,
 }
 
 impl Turn {
-    /// Begins a transaction.
-    pub(in super::super) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.line.state = State::Begun;
-        self.line.connection.execute("BEGIN").await?;
-        Ok(())
-    }
-
     /// Commits it. An error may mean that it was committed all the same.
     pub(in super::super) async fn commit(mut self) -> Result<(), StoreError> {
         self.line.connection.execute("COMMIT").await?;
         self.line.state = State::Idle;
+        self.line.used = Instant::now();
         Ok(())
     }
 

@@ -1,0 +1,256 @@
+//! What a process is among those that share the database: the locks that its session holds, and its
+//! row, which says that they may be taken again if the session is lost.
+//!
+//! The server ends a session from which it hears nothing, and the locks with it, by its own clock. So a
+//! process that is stopped or cut off writes nothing any more, whatever it believes.
+
+use sqlx::{AnyConnection, Connection, Executor};
+
+use super::super::replicas::{Area, Joining};
+use super::super::row::json;
+use super::super::trouble::ServerTrouble;
+use super::super::{Leading, StoreError};
+
+/// Held by whoever leads.
+const LEADER: i64 = 0x6d6f_6f72_696e_6721;
+/// With its number, held by each replica.
+const MEMBERS: i32 = 0x6d6f_6f72;
+/// With nought, held through each transaction that writes; with the number of an area, by whoever is
+/// alone there.
+const TURNS: i32 = 0x6d6f_6f73;
+
+/// So long a replica may be without its session before its row is taken away, in seconds.
+const GRACE: i64 = 15;
+
+const NOW: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+
+/// A replica: its number, and whether it led when its session was last there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Member {
+    pub(in super::super) number: i64,
+    pub(in super::super) leads: bool,
+}
+
+/// Waits in a transaction until nobody else writes; nobody does until its end.
+pub(super) async fn wait_to_write(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let sql = format!("SELECT pg_advisory_xact_lock({TURNS}, 0) IS NULL");
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    Ok(())
+}
+
+/// Begins a transaction in which nobody else writes.
+pub(super) async fn begin(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN").await?;
+    wait_to_write(connection).await
+}
+
+/// Joins those who share the database. Whoever was here before from the same home is gone: only one
+/// process at a time has a home.
+pub(super) async fn join(
+    connection: &mut AnyConnection,
+    joining: &Joining,
+) -> Result<Member, StoreError> {
+    let about = json("replicas", &joining.about)?;
+    begin(connection).await?;
+    let number: i64 = sqlx::query_scalar(
+        "UPDATE leadership SET last_number = last_number + 1 RETURNING last_number",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    hold(connection, number).await?;
+    sqlx::query("DELETE FROM replicas WHERE home = $1")
+        .bind(joining.home.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let insert =
+        format!("INSERT INTO replicas (number, home, joined_at, about) VALUES ($1, $2, {NOW}, $3)");
+    sqlx::query(sqlx::AssertSqlSafe(insert))
+        .bind(number)
+        .bind(joining.home.as_str())
+        .bind(about)
+        .execute(&mut *connection)
+        .await?;
+    connection.execute("COMMIT").await?;
+    Ok(Member {
+        number,
+        leads: false,
+    })
+}
+
+/// Takes up again what a lost session held. That is refused for good once others have gone on
+/// without it.
+pub(super) async fn take_up(
+    connection: &mut AnyConnection,
+    member: Member,
+) -> Result<(), StoreError> {
+    begin(connection).await?;
+    let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM replicas WHERE number = $1")
+        .bind(member.number)
+        .fetch_one(&mut *connection)
+        .await?;
+    if known == 0 {
+        return Err(StoreError::Fenced);
+    }
+    end_own_session(connection, member.number).await?;
+    hold(connection, member.number).await?;
+    if member.leads {
+        let leader: Option<i64> = sqlx::query_scalar("SELECT replica FROM leadership")
+            .fetch_one(&mut *connection)
+            .await?;
+        if leader != Some(member.number) {
+            return Err(StoreError::Fenced);
+        }
+        if !try_to_lead(connection).await? {
+            return Err(StoreError::Server(ServerTrouble::InUse));
+        }
+    }
+    sqlx::query("UPDATE replicas SET missing_since = NULL WHERE number = $1")
+        .bind(member.number)
+        .execute(&mut *connection)
+        .await?;
+    connection.execute("COMMIT").await?;
+    Ok(())
+}
+
+/// Tries to lead. Whoever led until now and left no word may come back in a moment: only who insists
+/// takes over from them. With that they are out: nothing they still believe is written.
+pub(super) async fn lead(
+    connection: &mut AnyConnection,
+    member: Member,
+    insist: bool,
+) -> Result<Leading, StoreError> {
+    if !try_to_lead(connection).await? {
+        let leader: Option<i64> = sqlx::query_scalar("SELECT replica FROM leadership")
+            .fetch_one(&mut *connection)
+            .await?;
+        return Ok(Leading::Elsewhere(leader));
+    }
+    let before: Option<i64> = sqlx::query_scalar(
+        "SELECT replicas.number FROM replicas JOIN leadership ON leadership.replica = replicas.number \
+         WHERE replicas.number <> $1",
+    )
+    .bind(member.number)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if before.is_some() && !insist {
+        let unlock = format!("SELECT pg_advisory_unlock({LEADER})");
+        connection.execute(sqlx::AssertSqlSafe(unlock)).await?;
+        return Ok(Leading::Vacant);
+    }
+    if let Some(before) = before {
+        sqlx::query("DELETE FROM replicas WHERE number = $1")
+            .bind(before)
+            .execute(&mut *connection)
+            .await?;
+    }
+    sqlx::query("UPDATE leadership SET replica = $1")
+        .bind(member.number)
+        .execute(&mut *connection)
+        .await?;
+    Ok(Leading::Here)
+}
+
+/// Takes away the rows of those whose session has been gone for too long; gives their numbers.
+pub(super) async fn reap(connection: &mut AnyConnection) -> Result<Vec<i64>, StoreError> {
+    let without = without_session();
+    let back = format!(
+        "UPDATE replicas SET missing_since = NULL WHERE missing_since IS NOT NULL AND NOT {without}"
+    );
+    let gone = format!(
+        "UPDATE replicas SET missing_since = {NOW} WHERE missing_since IS NULL AND {without}"
+    );
+    for sql in [back, gone] {
+        connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    }
+    let delete = format!(
+        "DELETE FROM replicas WHERE missing_since < {NOW} - {GRACE} * 1000000 RETURNING number"
+    );
+    let lost = sqlx::query_scalar(sqlx::AssertSqlSafe(delete));
+    Ok(lost.fetch_all(&mut *connection).await?)
+}
+
+/// Leaves for good, with a word: nobody waits for it to come back.
+pub(super) async fn leave(
+    connection: &mut AnyConnection,
+    member: Member,
+) -> Result<(), StoreError> {
+    begin(connection).await?;
+    sqlx::query("DELETE FROM replicas WHERE number = $1")
+        .bind(member.number)
+        .execute(&mut *connection)
+        .await?;
+    connection.execute("COMMIT").await?;
+    connection
+        .execute("SELECT pg_advisory_unlock_all() IS NULL")
+        .await?;
+    Ok(())
+}
+
+/// Whether other replicas are there. Rows of those that are not are taken away.
+pub(super) async fn is_alone(
+    connection: &mut AnyConnection,
+    member: Member,
+) -> Result<bool, StoreError> {
+    let gone = format!("DELETE FROM replicas WHERE {}", without_session());
+    connection.execute(sqlx::AssertSqlSafe(gone)).await?;
+    let others: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM replicas WHERE number <> $1")
+        .bind(member.number)
+        .fetch_one(connection)
+        .await?;
+    Ok(others == 0)
+}
+
+/// The condition that a row of `replicas` has no session that holds its lock.
+fn without_session() -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database \
+         WHERE locktype = 'advisory' AND granted AND datname = current_database() \
+         AND classid = {MEMBERS} AND objid = number AND objsubid = 2)"
+    )
+}
+
+/// Whether nobody else is in an area; then this session is, until it leaves it.
+pub(super) async fn enter(connection: &mut AnyConnection, area: Area) -> Result<bool, StoreError> {
+    let sql = format!("SELECT pg_try_advisory_lock({TURNS}, {})", area.number());
+    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await?)
+}
+
+/// Leaves an area.
+pub(super) async fn exit(connection: &mut AnyConnection, area: Area) -> Result<(), StoreError> {
+    let sql = format!("SELECT pg_advisory_unlock({TURNS}, {})", area.number());
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    Ok(())
+}
+
+async fn try_to_lead(connection: &mut AnyConnection) -> Result<bool, StoreError> {
+    let sql = format!("SELECT pg_try_advisory_lock({LEADER})");
+    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await?)
+}
+
+async fn hold(connection: &mut AnyConnection, number: i64) -> Result<(), StoreError> {
+    let sql = format!("SELECT pg_try_advisory_lock({MEMBERS}, {number})");
+    let held: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await?;
+    match held {
+        true => Ok(()),
+        false => Err(StoreError::Server(ServerTrouble::InUse)),
+    }
+}
+
+/// The server may take the session that was lost for alive. Only a session of this replica holds its
+/// lock, so no other one is ended.
+async fn end_own_session(connection: &mut AnyConnection, number: i64) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT COUNT(pg_terminate_backend(pid, 2000)) FROM pg_locks \
+         JOIN pg_database ON pg_database.oid = pg_locks.database \
+         WHERE locktype = 'advisory' AND granted AND datname = current_database() \
+         AND classid = {MEMBERS} AND objid = {number} AND objsubid = 2 AND pid <> pg_backend_pid()"
+    );
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    Ok(())
+}
