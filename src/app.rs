@@ -32,8 +32,8 @@ use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, database, heartbeat, housekeeping, leave, outbox, overdue, reports, sources,
-    standby, uploads,
+    calls, clock, composer, database, forward, heartbeat, housekeeping, leave, outbox, overdue,
+    reports, sources, standby, uploads,
 };
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
@@ -144,6 +144,9 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let tending = tokio::spawn(database::tend(context.clone(), gone.clone()));
     parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
     parts.spawn(api::serve(listener, handle, metrics, token, stop));
+    let leading = CancellationToken::new();
+    let standing_by = forward::forward(context.clone(), inbox, leading.clone());
+    let standing_by = tokio::spawn(standing_by);
     let leads = tokio::select! {
         led = standby::until_leading(&context) => led.map(|()| true)?,
         () = signals.next() => false,
@@ -157,6 +160,8 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
         context.store.close().await;
         return Ok(());
     }
+    leading.cancel();
+    let inbox = standing_by.await.map_err(|_| StartError::PartLost)?;
     record_start(&context).await?;
     claim_states(&context).await?;
     let left_over = recover(&context).await?;
@@ -395,6 +400,9 @@ fn start_parts(parts: &mut JoinSet<()>, context: &Arc<Context>, commands: &mpsc:
         parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }
     parts.spawn(reports::keep_sending(context.clone()));
+    if context.store.is_shared() {
+        parts.spawn(calls::keep(context.clone(), commands.clone()));
+    }
 }
 
 /// Histogram samples are folded this often, so that they don't pile up when nobody scrapes.

@@ -43,6 +43,14 @@ pub(super) enum ApiError {
     Failed(Failure),
     /// The daemon is stopping.
     Stopping,
+    /// Another replica has to be asked.
+    Elsewhere(String),
+    /// No replica leads that could do it.
+    NotTakenUp(String),
+    /// It is not known whether it is done.
+    Unclear(String),
+    /// The replica that leads failed; its log says why.
+    FailedThere,
     /// The place of artifacts does not answer; the log says why.
     OutOfReach,
     /// Something inside failed; the log says what.
@@ -117,6 +125,13 @@ impl From<Refusal> for ApiError {
             Refusal::UnknownSnapshot(_) => Self::NotFound(refusal.to_string()),
             Refusal::Failure(failure) => Self::Failed(failure),
             Refusal::Stopping => Self::Stopping,
+            Refusal::Elsewhere { .. } => Self::Elsewhere(refusal.to_string()),
+            Refusal::NotTakenUp(_) => Self::NotTakenUp(refusal.to_string()),
+            Refusal::Unclear => Self::Unclear(refusal.to_string()),
+            Refusal::FailedThere(_) => {
+                tracing::error!("{refusal}");
+                Self::FailedThere
+            }
             Refusal::Store(error) => error.into(),
         }
     }
@@ -196,6 +211,32 @@ impl IntoResponse for ApiError {
                 "stopping",
                 "the daemon is stopping".to_owned(),
                 "try again after its restart".to_owned(),
+            ),
+            Self::Elsewhere(message) => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "elsewhere",
+                message,
+                "ask the one that leads; /api/v1/replicas says which it is".to_owned(),
+            ),
+            Self::NotTakenUp(message) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_taken_up",
+                message,
+                "try again when one leads and has read its sources; /api/v1/replicas lists them"
+                    .to_owned(),
+            ),
+            Self::Unclear(message) => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "unclear",
+                message,
+                "see what came of it before you ask again: `mooring show` and `mooring runs`"
+                    .to_owned(),
+            ),
+            Self::FailedThere => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "the request failed inside the replica that leads".to_owned(),
+                "look into its log".to_owned(),
             ),
             Self::OutOfReach => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -186,7 +186,6 @@ pub struct Run {
     /// What somebody else made of the state since it was last read, if anything and if that is known.
     pub state_moved: Option<StateMove>,
     /// Which of several replicas has it, or had; none before it begins, or if there is only one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::call::{Call, Denial, Reply, Wish};
 use crate::domain::ids::{RunId, StackId};
-use crate::store::{Channel, StoreError};
+use crate::store::{StoreError, Topic};
 
 use super::command::{Command, Refusal};
 use super::context::Context;
@@ -32,7 +32,7 @@ enum Passed {
 
 /// Does what is called for, until the daemon stops.
 pub async fn keep(context: Arc<Context>, commands: mpsc::Sender<Command>) {
-    let mut bell = context.store.bell(Channel::Calls);
+    let mut bell = context.store.bell(Topic::Calls);
     let stop = context.stop.plans.clone();
     let mut settled = false;
     loop {

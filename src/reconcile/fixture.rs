@@ -186,13 +186,20 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
 /// A daemon's context on what an earlier one left in the data directory.
 pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
     let layout = Layout::create(&settings.data_dir).unwrap();
+    let store = Store::open(&layout.database()).await.unwrap();
+    daemon_with(store, settings, time).await
+}
+
+/// A daemon's context with a store of its own.
+pub(crate) async fn daemon_with(store: Store, settings: Settings, time: Time) -> Arc<Context> {
+    let layout = Layout::create(&settings.data_dir).unwrap();
     let key = layout.installation_key().unwrap();
     let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), None)
         .await
         .unwrap();
     let keys = settings.snapshots.keys.clone();
     Arc::new(Context {
-        store: Store::open(&layout.database()).await.unwrap(),
+        store,
         snapshots: Snapshots::new(layout.root(), keys, key.clone(), &artifacts),
         key,
         artifacts,
@@ -250,8 +257,20 @@ pub(super) fn tracked() -> Tracked {
 /// A handle on a driver that knows the stack `infra/a`, of which no run can start: its source has not
 /// been read.
 pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
+    let commands = driver(context);
+    know_stack(context, &commands).await;
+    Handle::new(context.clone(), commands)
+}
+
+/// A driver that knows no stack; where its commands go.
+pub(super) fn driver(context: &Arc<Context>) -> mpsc::Sender<Command> {
     let (commands, inbox) = mpsc::channel(8);
     tokio::spawn(Driver::new(context.clone(), LeftOver::default()).drive(inbox));
+    commands
+}
+
+/// Has a driver know the held stack `infra/a`.
+pub(super) async fn know_stack(context: &Arc<Context>, commands: &mpsc::Sender<Command>) {
     let tracked = tracked();
     let now = context.now();
     let record = StackRecord {
@@ -271,5 +290,4 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
     let source = Command::Source(update, done);
     commands.send(source).await.unwrap();
     taken.await.unwrap();
-    Handle::new(context.clone(), commands)
 }

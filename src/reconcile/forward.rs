@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::call::{Reply, Wish, Withdrawn};
 use crate::domain::ids::{CallId, RunId};
-use crate::store::{Bell, Channel};
+use crate::store::{Bell, Topic};
 
 use super::command::{Command, Refusal};
 use super::context::Context;
 use super::fresh;
 
-/// How long a call waits for an answer.
-const LASTS: Duration = Duration::from_secs(30);
+/// How long a call waits for an answer: less than whoever asks over HTTP does.
+const LASTS: Duration = Duration::from_secs(25);
 /// The answer is looked for this often at least.
 const LOOK: Duration = Duration::from_secs(3);
 
@@ -90,19 +90,20 @@ fn run_of(reply: Result<Reply, Refusal>) -> Result<RunId, Refusal> {
 }
 
 async fn elsewhere(context: &Context) -> Refusal {
-    let leader = context.leader().await.unwrap_or_else(|error| {
+    let replicas = context.store.replicas().await.unwrap_or_else(|error| {
         tracing::error!("cannot tell which replica leads: {error}");
-        None
+        Vec::new()
     });
+    let leader = replicas.into_iter().find(|replica| replica.leads);
     Refusal::Elsewhere {
-        leader: leader.map(|leader| leader.to_string()),
+        leader: leader.map(|leader| format!("replica {} ({})", leader.number, leader.about.name)),
     }
 }
 
 /// Has the leading replica do something; gives what came of it.
 async fn call(context: &Context, wish: &Wish, lasts: Duration) -> Result<Reply, Refusal> {
     let (id, store) = (fresh::call(), &context.store);
-    let bell = store.bell(Channel::Answers);
+    let bell = store.bell(Topic::Answers);
     store.post_call(&id, wish, lasts).await?;
     let answered = timeout(lasts, answered(context, &id, bell));
     let stop = &context.stop.plans;
@@ -135,7 +136,6 @@ async fn answered(context: &Context, id: &CallId, mut bell: Bell) -> Reply {
     }
 }
 
-/// A waiting answer for one who asks.
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 #[path = "forward_tests.rs"]

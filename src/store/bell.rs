@@ -16,7 +16,7 @@ use super::{Store, StoreError};
 
 /// What a bell rings for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
+pub enum Topic {
     /// A call to the leading replica.
     Calls,
     /// What came of one.
@@ -27,7 +27,7 @@ pub enum Channel {
     Runs,
 }
 
-impl Channel {
+impl Topic {
     const ALL: [Self; 4] = [Self::Calls, Self::Answers, Self::News, Self::Runs];
 
     /// Its name on a server.
@@ -52,17 +52,14 @@ impl Channel {
 
 /// Rings on a server when the transaction is committed, in every process; a file has one process, which
 /// rings by itself.
-pub(super) async fn ring(
-    connection: &mut AnyConnection,
-    channel: Channel,
-) -> Result<(), StoreError> {
+pub(super) async fn ring(connection: &mut AnyConnection, topic: Topic) -> Result<(), StoreError> {
     if postgres::is_server(connection) {
-        connection.execute(channel.ringing()).await?;
+        connection.execute(topic.ringing()).await?;
     }
     Ok(())
 }
 
-/// Waits for one channel.
+/// Waits for one topic.
 #[derive(Debug)]
 pub struct Bell {
     heard: watch::Receiver<u64>,
@@ -110,18 +107,18 @@ struct Ropes {
 }
 
 impl Ropes {
-    const fn of(&self, channel: Channel) -> &watch::Sender<u64> {
-        match channel {
-            Channel::Calls => &self.calls,
-            Channel::Answers => &self.answers,
-            Channel::News => &self.news,
-            Channel::Runs => &self.runs,
+    const fn of(&self, topic: Topic) -> &watch::Sender<u64> {
+        match topic {
+            Topic::Calls => &self.calls,
+            Topic::Answers => &self.answers,
+            Topic::News => &self.news,
+            Topic::Runs => &self.runs,
         }
     }
 
-    fn ring(&self, channel: Channel) {
+    fn ring(&self, topic: Topic) {
         let count = |rang: &mut u64| *rang = rang.wrapping_add(1);
-        self.of(channel).send_modify(count);
+        self.of(topic).send_modify(count);
     }
 }
 
@@ -143,7 +140,7 @@ impl Bells {
         self.0.stop.cancel();
     }
 
-    fn bell(&self, channel: Channel) -> Bell {
+    fn bell(&self, topic: Topic) -> Bell {
         let tower = &self.0;
         if let Some(server) = &tower.server {
             let (server, ropes) = (server.clone(), tower.ropes.clone());
@@ -153,39 +150,39 @@ impl Bells {
             });
         }
         Bell {
-            heard: tower.ropes.of(channel).subscribe(),
+            heard: tower.ropes.of(topic).subscribe(),
             _bells: self.clone(),
         }
     }
 }
 
 async fn listen(server: PostgresSettings, ropes: Arc<Ropes>) {
-    let names = Channel::ALL.map(Channel::name);
+    let names = Topic::ALL.map(Topic::name);
     let heard = |heard: Heard<'_>| match heard {
         Heard::Said(name) => {
-            let said = Channel::ALL.into_iter().find(|c| c.name() == name);
-            said.into_iter().for_each(|channel| ropes.ring(channel));
+            let said = Topic::ALL.into_iter().find(|c| c.name() == name);
+            said.into_iter().for_each(|topic| ropes.ring(topic));
         }
-        Heard::NothingSoFar => Channel::ALL.into_iter().for_each(|c| ropes.ring(c)),
+        Heard::NothingSoFar => Topic::ALL.into_iter().for_each(|c| ropes.ring(c)),
     };
     postgres::listen(&server, &names, &heard).await;
 }
 
 impl Store {
-    /// A bell for a channel, which rings for what is stored from now on.
-    pub fn bell(&self, channel: Channel) -> Bell {
-        self.bells.bell(channel)
+    /// A bell for a topic, which rings for what is stored from now on.
+    pub fn bell(&self, topic: Topic) -> Bell {
+        self.bells.bell(topic)
     }
 
     /// Commits a transaction, and rings.
     pub(super) async fn commit_and_ring(
         &self,
         mut transaction: Writing,
-        channel: Channel,
+        topic: Topic,
     ) -> Result<(), StoreError> {
-        ring(&mut transaction, channel).await?;
+        ring(&mut transaction, topic).await?;
         transaction.commit().await?;
-        self.bells.0.ropes.ring(channel);
+        self.bells.0.ropes.ring(topic);
         Ok(())
     }
 }
@@ -196,9 +193,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_channel_is_rung_by_its_name() {
-        for channel in Channel::ALL {
-            assert_eq!(channel.ringing(), format!("NOTIFY {}", channel.name()));
+    fn each_topic_is_rung_by_its_name() {
+        for topic in Topic::ALL {
+            assert_eq!(topic.ringing(), format!("NOTIFY {}", topic.name()));
         }
     }
 
@@ -206,10 +203,10 @@ mod tests {
     async fn a_bell_that_rang_before_it_is_waited_for_is_not_missed() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("db")).await.unwrap();
-        let (mut calls, mut news) = (store.bell(Channel::Calls), store.bell(Channel::News));
+        let (mut calls, mut news) = (store.bell(Topic::Calls), store.bell(Topic::News));
         for _ in 0..2 {
             let transaction = store.begin().await.unwrap();
-            let rung = store.commit_and_ring(transaction, Channel::Calls);
+            let rung = store.commit_and_ring(transaction, Topic::Calls);
             rung.await.unwrap();
         }
         calls.rung().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::bell::Channel;
+use super::bell::Topic;
 use super::postgres::is_server;
 use super::row::{Columns, json};
 use super::{Store, StoreError};
@@ -39,7 +39,7 @@ impl Store {
             .bind(now.saturating_add(lasts))
             .execute(&mut *transaction)
             .await?;
-        self.commit_and_ring(transaction, Channel::Calls).await
+        self.commit_and_ring(transaction, Topic::Calls).await
     }
 
     /// The calls that nobody has begun and that have not ended, oldest first.
@@ -99,7 +99,7 @@ impl Store {
             .bind(id.to_string())
             .execute(&mut *transaction)
             .await?;
-        self.commit_and_ring(transaction, Channel::Answers).await
+        self.commit_and_ring(transaction, Topic::Answers).await
     }
 
     /// What came of a call, once that is known.

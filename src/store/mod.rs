@@ -41,13 +41,15 @@ mod asked_tests;
 #[cfg(test)]
 mod audit_tests;
 #[cfg(test)]
+mod bell_tests;
+#[cfg(test)]
 mod calls_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
-mod postgres_tests;
+pub(crate) mod postgres_tests;
 #[cfg(test)]
 mod replicas_tests;
 #[cfg(test)]
@@ -66,7 +68,7 @@ use sqlx::{Any, AnyPool};
 
 pub use alerts::AlertEntry;
 pub use audit::{AuditFilter, Paging};
-pub use bell::{Bell, Channel};
+pub use bell::{Bell, Topic};
 pub use channels::Undelivered;
 pub use conclude::Conclusion;
 pub use envelopes::Addressed;
@@ -122,11 +124,7 @@ impl Store {
         Ok(Self::on_server(session, reader, settings))
     }
 
-    fn on_server(
-        session: postgres::Session,
-        reader: AnyPool,
-        settings: &PostgresSettings,
-    ) -> Self {
+    fn on_server(session: postgres::Session, reader: AnyPool, settings: &PostgresSettings) -> Self {
         Self {
             writer: Writer::Server(session),
             reader,

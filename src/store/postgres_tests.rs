@@ -4,7 +4,7 @@
 
 #[path = "../../tests/harness/postgres.rs"]
 #[allow(unreachable_pub, dead_code)]
-pub(super) mod server;
+pub(crate) mod server;
 #[path = "../../tests/harness/skipped.rs"]
 #[allow(unreachable_pub)]
 mod skipping;
@@ -34,6 +34,7 @@ fn what_holds_on_files_holds_on_a_server() {
             "store::tests::",
             "store::audit_tests::",
             "store::asked_tests::",
+            "store::calls_tests::",
         ])
         .args(["store::decisions::", "store::history::"])
         .args(["--skip", "restore::", "--test-threads", "3"])
@@ -47,7 +48,7 @@ fn what_holds_on_files_holds_on_a_server() {
 }
 
 /// A server, and settings of a fresh database on it.
-pub(super) fn fresh(test: &str) -> Option<(Postgres, TempDir, PostgresSettings)> {
+pub(crate) fn fresh(test: &str) -> Option<(Postgres, TempDir, PostgresSettings)> {
     let server = Postgres::start(test)?;
     let directory = TempDir::new().unwrap();
     let settings = settings(&server.database("m"), directory.path());
@@ -155,7 +156,8 @@ async fn a_database_of_a_newer_version_is_refused() {
 
 #[tokio::test]
 async fn whoever_has_the_database_alone_loses_it_for_good_to_whoever_takes_it_over() {
-    let Some((server, _directory, settings)) = fresh("store::whoever_has_the_database_alone") else {
+    let Some((server, _directory, settings)) = fresh("store::whoever_has_the_database_alone")
+    else {
         return;
     };
     let first = Store::connect(&settings).await.unwrap();

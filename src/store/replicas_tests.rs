@@ -11,7 +11,7 @@ use super::{Area, AuditFilter, Leading, Paging, Store, StoreError};
 use crate::domain::audit::verify;
 
 /// A store that joins from a home of this name.
-async fn joined(settings: &PostgresSettings, home: &str) -> Store {
+pub(super) async fn joined(settings: &PostgresSettings, home: &str) -> Store {
     let joining = Joining {
         home: home.to_owned(),
         about: About {
@@ -122,7 +122,10 @@ async fn a_replica_that_is_gone_for_too_long_is_taken_away_and_writes_no_more() 
 
     cut(&server);
     assert_eq!(a.reap().await.unwrap(), []);
-    server.sql("m", "UPDATE replicas SET missing_since = missing_since - 16000000");
+    server.sql(
+        "m",
+        "UPDATE replicas SET missing_since = missing_since - 16000000",
+    );
     assert_eq!(a.reap().await.unwrap(), [b.replica().unwrap()]);
     let error = b.save_stack(&stack("c")).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced), "{error:?}");

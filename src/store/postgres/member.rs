@@ -4,7 +4,7 @@
 //! The server ends a session from which it hears nothing, and the locks with it, by its own clock. So a
 //! process that is stopped or cut off writes nothing any more, whatever it believes.
 
-use sqlx::{AnyConnection, Connection, Executor};
+use sqlx::{AnyConnection, Executor};
 
 use super::super::replicas::{Area, Joining};
 use super::super::row::json;
