@@ -307,4 +307,30 @@ mod tests {
         let (_, body) = told(unknown(&[])).await;
         assert_eq!(body["error"]["hint"], "see what there is: `mooring stacks`");
     }
+
+    #[tokio::test]
+    async fn what_only_the_leading_replica_does_says_how_far_it_has_come() {
+        let leader = Some("replica 1 (a)".to_owned());
+        let waited = std::time::Duration::from_secs(25);
+        let mut answers = Vec::new();
+        for refusal in [
+            Refusal::Elsewhere { leader },
+            Refusal::Elsewhere { leader: None },
+            Refusal::NotTakenUp(waited),
+            Refusal::Unclear,
+            Refusal::FailedThere("postgres://".to_owned()),
+        ] {
+            let (status, body) = told(refusal.into()).await;
+            let (kind, message) = (&body["error"]["kind"], &body["error"]["message"]);
+            assert!(!body["error"]["hint"].as_str().unwrap().is_empty());
+            answers.push(format!("{} {kind} {message}", status.as_u16()));
+        }
+        insta::assert_snapshot!(answers.join("\n"), @r#"
+        421 "elsewhere" "this is done by the replica that leads, and this one does not; replica 1 (a) leads"
+        421 "elsewhere" "this is done by the replica that leads, and this one does not"
+        503 "not_taken_up" "no replica that leads has taken this up within 25 s, so it is not done"
+        504 "unclear" "the replica that leads has begun this and not answered: it may be done, or may yet be"
+        500 "internal" "the request failed inside the replica that leads"
+        "#);
+    }
 }

@@ -11,6 +11,7 @@ use crate::store::{StoreError, Topic};
 
 use super::command::{Command, Refusal};
 use super::context::Context;
+use super::pulse::Part;
 
 /// Calls are looked for this often at least.
 const LOOK: Duration = Duration::from_secs(5);
@@ -36,6 +37,7 @@ pub async fn keep(context: Arc<Context>, commands: mpsc::Sender<Command>) {
     let stop = context.stop.plans.clone();
     let mut settled = false;
     loop {
+        context.pulse.beat(Part::Calls);
         let looked = async {
             if !settled {
                 settle(&context).await?;

@@ -35,6 +35,7 @@ use super::costs::Costs;
 use super::driver::Driver;
 use super::habits::Habits;
 use super::handle::Handle;
+use super::late::Late;
 use super::layout::Layout;
 use super::mirrors::Mirrors;
 use super::orders::Orders;

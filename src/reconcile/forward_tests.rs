@@ -135,7 +135,8 @@ async fn the_replica_that_leads_does_what_others_are_asked() {
     let none = StackId::new("infra/none");
     let unknown = handle.plan_now(&none, operator()).await.unwrap_err();
     assert!(matches!(unknown, Refusal::UnknownStack(stack) if stack == none));
-    let back = handle.roll_back(&a(), "main~1", rollback(), operator());
+    let stack = a();
+    let back = handle.roll_back(&stack, "main~1", rollback(), operator());
     let unread = back.await.unwrap_err();
     assert!(matches!(&unread, Refusal::NoSuchCommit(_)));
     assert_eq!(unread.to_string(), "the source has not been read");
