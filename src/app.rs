@@ -3,12 +3,13 @@
 pub mod records;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::artifacts::{ArtifactError, Artifacts, Snapshots};
@@ -33,7 +34,7 @@ use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
     calls, clock, composer, database, forward, heartbeat, housekeeping, leave, outbox, overdue,
-    reports, sources, standby, uploads,
+    reports, sources, standby, uploads, worker,
 };
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
@@ -137,43 +138,118 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let listener = listen(&context).await?;
     let switch = switch(&context.settings)?;
     let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
-    let (mut parts, stop) = (JoinSet::new(), context.stop.plans.clone());
+    let (mut parts, mut works) = (JoinSet::new(), JoinSet::new());
+    let tended = CancellationToken::new();
+    let tending = tokio::spawn(database::tend(context.clone(), tended.clone()));
+    let (token, stop) = (
+        context.settings.api.token.clone(),
+        context.stop.plans.clone(),
+    );
     let handle = Handle::new(context.clone(), commands.clone());
-    let token = context.settings.api.token.clone();
-    let gone = CancellationToken::new();
-    let tending = tokio::spawn(database::tend(context.clone(), gone.clone()));
     parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
     parts.spawn(api::serve(listener, handle, metrics, token, stop));
     let leading = CancellationToken::new();
-    let standing_by = forward::forward(context.clone(), inbox, leading.clone());
-    let standing_by = tokio::spawn(standing_by);
-    let leads = tokio::select! {
-        led = standby::until_leading(&context) => led.map(|()| true)?,
-        () = signals.next() => false,
-        () = context.stop.fenced.cancelled() => return Err(StoreError::Fenced.into()),
-        Some(_) = parts.join_next() => return Err(StartError::PartLost),
-    };
-    if !leads {
-        tracing::info!("stopping, without having led");
-        context.stop.plans.cancel();
-        end(parts).await;
-        context.store.close().await;
-        return Ok(());
+    let standing_by = tokio::spawn(forward::forward(context.clone(), inbox, leading.clone()));
+    if let Some(own) = context.lease.clone() {
+        works.spawn(worker::work(context.clone(), own));
     }
+    let ended = match stand_by(&context, &mut signals, &mut parts, &mut works).await {
+        Some(ended) => ended,
+        None => match taken_over(&context, &leading, standing_by).await {
+            Ok((left_over, inbox)) => {
+                works.spawn(Driver::new(context.clone(), left_over).drive(inbox));
+                start_parts(&mut parts, &context, &commands);
+                if let Some((switch, every)) = switch {
+                    parts.spawn(heartbeat::keep_beating(context.clone(), switch, every));
+                }
+                tell_up(&context);
+                until_ended(&context, &mut signals, &mut parts, &mut works).await
+            }
+            Err(error) => Ended::Failed(error),
+        },
+    };
+    drop(commands);
+    drain(&context, works, &mut signals).await;
+    end_of(&mut parts).await;
+    tended.cancel();
+    report(tending.await);
+    if context.stop.fenced.is_cancelled() {
+        record_late(&context).await;
+        return Err(StoreError::Fenced.into());
+    }
+    context.store.close().await;
+    tracing::info!("mooring is down");
+    match ended {
+        Ended::Asked => Ok(()),
+        Ended::Fenced => Err(StoreError::Fenced.into()),
+        Ended::PartLost => Err(StartError::PartLost),
+        Ended::Failed(error) => Err(error),
+    }
+}
+
+/// Why the daemon ends.
+enum Ended {
+    /// It was told to.
+    Asked,
+    /// Others have gone on without it.
+    Fenced,
+    /// A daemon that has lost a part would look alive and do only half of its work: it ends instead, and
+    /// whoever runs it starts it again.
+    PartLost,
+    /// It cannot begin to lead.
+    Failed(StartError),
+}
+
+/// Waits until it ends.
+async fn until_ended(
+    context: &Context,
+    signals: &mut Signals,
+    parts: &mut JoinSet<()>,
+    works: &mut JoinSet<()>,
+) -> Ended {
+    tokio::select! {
+        () = signals.next() => Ended::Asked,
+        () = context.stop.fenced.cancelled() => Ended::Fenced,
+        Some(_) = works.join_next() => Ended::PartLost,
+        Some(_) = parts.join_next() => Ended::PartLost,
+    }
+}
+
+/// Waits until it leads; or says why it ends without having led.
+async fn stand_by(
+    context: &Context,
+    signals: &mut Signals,
+    parts: &mut JoinSet<()>,
+    works: &mut JoinSet<()>,
+) -> Option<Ended> {
+    tokio::select! {
+        led = standby::until_leading(context) => led.err().map(|_| Ended::Fenced),
+        ended = until_ended(context, signals, parts, works) => Some(ended),
+    }
+}
+
+/// Goes on where whoever led before has stopped. Commands wait for the driver from now on.
+async fn taken_over(
+    context: &Context,
+    leading: &CancellationToken,
+    standing_by: JoinHandle<mpsc::Receiver<Command>>,
+) -> Result<(LeftOver, mpsc::Receiver<Command>), StartError> {
     leading.cancel();
     let inbox = standing_by.await.map_err(|_| StartError::PartLost)?;
-    record_start(&context).await?;
-    claim_states(&context).await?;
-    let left_over = recover(&context).await?;
-    leave::retire(&context).await?;
-    outbox::retire(&context).await?;
-    let driver_gone = CancellationToken::new();
-    let driver = drive(&context, left_over, inbox, driver_gone.clone().drop_guard());
-    start_parts(&mut parts, &context, &commands);
-    drop(commands);
-    if let Some((switch, every)) = switch {
-        parts.spawn(heartbeat::keep_beating(context.clone(), switch, every));
-    }
+    Ok((recovered(context).await?, inbox))
+}
+
+async fn recovered(context: &Context) -> Result<LeftOver, StoreError> {
+    context.leads.store(true, Ordering::Relaxed);
+    record_start(context).await?;
+    claim_states(context).await?;
+    let left_over = recover(context).await?;
+    leave::retire(context).await?;
+    outbox::retire(context).await?;
+    Ok(left_over)
+}
+
+fn tell_up(context: &Context) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = %context.settings.api.listen,
@@ -181,37 +257,6 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
         data_dir = %context.layout.root().display(),
         "mooring is up"
     );
-    // A daemon that has lost a part would look alive and do only half of its work: it ends instead,
-    // and whoever runs it starts it again.
-    let lost = tokio::select! {
-        () = signals.next() => false,
-        () = driver_gone.cancelled() => true,
-        () = context.stop.fenced.cancelled() => false,
-        Some(_) = parts.join_next() => true,
-    };
-    drain(&context, driver, &mut signals).await;
-    end(parts).await;
-    gone.cancel();
-    let _tended = tending.await;
-    if context.stop.fenced.is_cancelled() {
-        record_late(&context).await;
-        return Err(StoreError::Fenced.into());
-    }
-    context.store.close().await;
-    tracing::info!("mooring is down");
-    if lost {
-        Err(StartError::PartLost)
-    } else {
-        Ok(())
-    }
-}
-
-async fn end(mut parts: JoinSet<()>) {
-    while let Some(ended) = parts.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!("a part did not end well: {error}");
-        }
-    }
 }
 
 /// Two stacks on one state stay known as such over a restart; their next looks say so.
@@ -249,20 +294,6 @@ async fn record_start(context: &Context) -> Result<(), StoreError> {
     let head = context.store.audit_head().await?;
     tracing::info!(entry = head.seq, hash = %head.hash, "the head of the audit log");
     Ok(())
-}
-
-/// Starts the driver; the guard goes with it, however it ends.
-fn drive(
-    context: &Arc<Context>,
-    left_over: LeftOver,
-    inbox: mpsc::Receiver<Command>,
-    gone: DropGuard,
-) -> JoinHandle<()> {
-    let driver = Driver::new(context.clone(), left_over);
-    tokio::spawn(async move {
-        let _gone = gone;
-        driver.drive(inbox).await;
-    })
 }
 
 fn path(settings: &Settings) -> String {
@@ -327,6 +358,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         pauses,
         policies,
         time: Time::default(),
+        leads: AtomicBool::new(false),
         lease,
         late: Late::default(),
         settings,
@@ -355,6 +387,9 @@ async fn join(settings: &Settings, layout: &Layout) -> Result<(Store, Option<Lea
     let about = About {
         name: name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        configuration: settings.digest.clone(),
+        jobs: settings.jobs,
+        memory: terraform::Machine::read().memory,
     };
     let joining = Joining {
         home: home.clone(),
@@ -419,29 +454,34 @@ async fn keep_metrics(metrics: Metrics, stop: CancellationToken) {
 }
 
 /// Plans stop at once; applies get their time.
-async fn drain(context: &Context, driver: JoinHandle<()>, signals: &mut Signals) {
+async fn drain(context: &Context, mut works: JoinSet<()>, signals: &mut Signals) {
     tracing::info!("stopping: plans end now, applies may finish");
     context.stop.plans.cancel();
-    let mut driver = driver;
     // Whoever leads now cannot end an apply of this process better than its own end.
     let grace = match context.stop.fenced.is_cancelled() {
         true => Duration::MAX,
         false => context.settings.shutdown_grace,
     };
     tokio::select! {
-        ended = &mut driver => return report(ended),
+        () = end_of(&mut works) => return,
         () = tokio::time::sleep(grace) => {
             tracing::warn!("the grace time is over: applies are interrupted");
         }
         () = signals.next() => tracing::warn!("asked again: applies are interrupted"),
     }
     context.stop.applies.cancel();
-    report(driver.await);
+    end_of(&mut works).await;
+}
+
+async fn end_of(set: &mut JoinSet<()>) {
+    while let Some(ended) = set.join_next().await {
+        report(ended);
+    }
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!("the driver did not end well: {error}");
+        tracing::error!("a part did not end well: {error}");
     }
 }
 

@@ -7,5 +7,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The allocator asks for huge pages, of which a daemon that is mostly idle uses a part each. Without
+    // this it only needs more memory.
+    let _smaller = rustix::thread::disable_transparent_huge_pages(true);
     mooring::cli::run()
 }

@@ -10,6 +10,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use mooring::domain::glance::Glance;
 use mooring::domain::ids::{SourceName, StackId};
 use mooring::domain::pattern::NamePattern;
 use mooring::domain::selection::Selection;
@@ -47,6 +48,11 @@ async fn measure() -> Result<(), Failed> {
     })
     .await?;
     assert_eq!(stacks, STACKS);
+    timed("every one at a glance", ROUNDS, async || {
+        let verdict = |stack: Glance| Some((stack.verdict(now()), stack.id));
+        Ok(store.each_glance(verdict).await?.len())
+    })
+    .await?;
     let which = Selection {
         labels: [("team".to_owned(), NamePattern::parse("team-7")?)].into(),
         ..Selection::default()

@@ -17,6 +17,9 @@ struct ReplicaDto {
     replica: i64,
     name: String,
     version: String,
+    /// A hash over its configuration file: all of them are to have the same.
+    configuration: String,
+    jobs: usize,
     leads: bool,
 }
 
@@ -26,6 +29,8 @@ impl From<Replica> for ReplicaDto {
             replica: replica.number,
             name: replica.about.name,
             version: replica.about.version,
+            configuration: replica.about.configuration,
+            jobs: replica.about.jobs,
             leads: replica.leads,
         }
     }

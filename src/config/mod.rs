@@ -11,6 +11,7 @@ mod keys;
 mod looking;
 mod mask;
 mod policy;
+mod replicas;
 mod repository;
 mod resolve;
 mod stack;

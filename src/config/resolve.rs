@@ -12,6 +12,7 @@ mod looking;
 mod notify;
 mod policy;
 mod policy_rules;
+mod replicas;
 mod reports;
 mod repository;
 mod rules;
@@ -103,6 +104,7 @@ impl Checks<'_> {
         let notify = self.notify(written);
         let reports = self.reports(written, timing);
         let budgets = self.budgets(written);
+        let dedications = self.dedications(written);
         let settings = Settings {
             digest: std::mem::take(&mut self.digest),
             data_dir: self.path_or(written.data_dir.as_ref(), DEFAULT_DATA_DIR),
@@ -113,6 +115,7 @@ impl Checks<'_> {
             ca_file: self.path(written.ca_file.as_ref()),
             api: self.api(written.api.as_ref()),
             jobs: self.jobs(written.jobs.as_ref()),
+            dedications,
             stacks: self.stacks(written, timing),
             sources,
             rules,

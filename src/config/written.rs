@@ -88,6 +88,10 @@ pub(super) struct Configuration {
     /// Limits over stacks that share something which bears only so much: an account, an API.
     #[serde(default)]
     pub budgets: Vec<Budget>,
+    /// Replicas that are there for some stacks alone, where credentials or networks are not the same
+    /// everywhere. Needs a PostgreSQL database.
+    #[serde(default)]
+    pub replicas: Vec<super::replicas::Replicas>,
     /// Settings of some stacks; later entries override earlier ones.
     #[serde(default)]
     pub stacks: Vec<Stack>,

@@ -1,17 +1,17 @@
-//! A stack at a glance: what it is chosen by, read without all the rest that is known of it.
+//! A stack at a glance: what it is chosen and counted by, kept beside all that is known of it.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::finding::{Origin, Severity, Verdict};
 use super::ids::{SourceName, StackId};
 use super::selection::Selection;
-use super::stack::verdict_at;
+use super::stack::{StackRecord, verdict_at};
 
-/// A part of a [`StackRecord`](super::stack::StackRecord), as that is written.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// A part of a [`StackRecord`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Glance {
     /// Its id.
     pub id: StackId,
@@ -20,7 +20,6 @@ pub struct Glance {
     /// Labels from the configuration.
     pub labels: BTreeMap<String, String>,
     /// Who owns its directory, as the repository says.
-    #[serde(default)]
     pub owners: Vec<String>,
     /// Whether it is still in the source.
     pub tracked: bool,
@@ -29,22 +28,34 @@ pub struct Glance {
     last: Option<LastLook>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct LastLook {
     verdict: Verdict,
-    findings: Found,
+    /// Of its findings that are not suppressed.
+    told: Vec<(Origin, Severity)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Found {
-    resources: Vec<OneFound>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct OneFound {
-    origin: Origin,
-    severity: Severity,
-    suppressed: Option<serde::de::IgnoredAny>,
+impl From<&StackRecord> for Glance {
+    fn from(record: &StackRecord) -> Self {
+        let last = record.last.as_ref().map(|last| {
+            let found = last.findings.resources.iter();
+            let told = found.filter(|finding| finding.suppressed.is_none());
+            LastLook {
+                verdict: last.verdict,
+                told: told.map(|f| (f.origin, f.severity)).collect(),
+            }
+        });
+        Self {
+            id: record.id.clone(),
+            source: record.source.clone(),
+            labels: record.labels.clone(),
+            owners: record.owners.clone(),
+            tracked: record.tracked,
+            max_age: record.max_age,
+            checked_at: record.checked_at,
+            last,
+        }
+    }
 }
 
 impl Glance {
@@ -56,9 +67,7 @@ impl Glance {
 
     /// Its findings that are not suppressed, as of the last look.
     pub fn told(&self) -> impl Iterator<Item = (Origin, Severity)> {
-        let found = self.last.iter().flat_map(|last| &last.findings.resources);
-        let told = found.filter(|finding| finding.suppressed.is_none());
-        told.map(|finding| (finding.origin, finding.severity))
+        self.last.iter().flat_map(|last| last.told.iter().copied())
     }
 
     /// Whether it is among the stacks that are meant.
@@ -79,7 +88,6 @@ mod tests {
     use super::*;
     use crate::domain::finding::Finding;
     use crate::domain::pattern::NamePattern;
-    use crate::domain::stack::StackRecord;
     use crate::domain::testing::{check, finding};
 
     #[test]
@@ -89,9 +97,7 @@ mod tests {
         let labels = BTreeMap::from([("team".to_owned(), "web".to_owned())]);
         let (dir, workspace) = ("web".to_owned(), "default".to_owned());
         let mut record = StackRecord::new(id, source, dir, workspace, labels, then);
-        let glance = |record: &StackRecord| -> Glance {
-            serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap()
-        };
+        let glance = |record: &StackRecord| Glance::from(record);
         let late = then + record.max_age + SignedDuration::from_secs(1);
         assert_eq!(glance(&record).verdict(then), Verdict::Unknown);
         assert!(!glance(&record).is_overdue(late), "never looked at");

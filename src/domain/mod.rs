@@ -27,6 +27,7 @@ pub mod confirm;
 pub mod content;
 pub mod cost;
 pub mod counts;
+pub mod dedication;
 pub mod digest;
 pub mod document;
 pub mod effect;

@@ -257,7 +257,14 @@ async fn is_current(attempt: &Attempt<'_>, granted: Option<&Request>) -> bool {
         ..
     } = attempt;
     let back = granted.is_some_and(|request| request.asked.rollback.is_some());
-    match context.heads.get(&tracked.source) {
+    let head = match context.head(&tracked.source).await {
+        Ok(head) => head,
+        Err(error) => {
+            tracing::warn!("where the source is cannot be read: {error}");
+            None
+        }
+    };
+    match head {
         Some(head) if head == **commit || back => true,
         Some(head) if granted.is_some() => is_same(context, tracked, commit, &head).await,
         _ => false,

@@ -1,6 +1,7 @@
 //! What every part of the daemon shares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::domain::lease::Lease;
 use crate::notify::Notifiers;
 use crate::rego::Policies;
 use crate::statewatch::Watcher;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::terraform::Machine;
 
 use super::bells::Bells;
@@ -77,6 +78,8 @@ pub struct Context {
     pub policies: Option<Policies>,
     /// What time it is.
     pub time: Time,
+    /// Whether this process leads, if several share the database.
+    pub leads: AtomicBool,
     /// What runs of this process are held by; none if no other one shares the database.
     pub lease: Option<Lease>,
     /// Applies that ended after others had gone on without this process.
@@ -87,6 +90,16 @@ impl Context {
     /// What time it is.
     pub fn now(&self) -> Timestamp {
         self.time.now()
+    }
+
+    /// The commit that a source is at, as whoever leads has last read it.
+    pub(super) async fn head(&self, source: &SourceName) -> Result<Option<CommitId>, StoreError> {
+        if !self.store.is_shared() || self.leads.load(Ordering::Relaxed) {
+            return Ok(self.heads.get(source));
+        }
+        let sources = self.store.sources().await?;
+        let record = sources.into_iter().find(|record| record.name == *source);
+        Ok(record.and_then(|record| record.commit))
     }
 }
 

@@ -21,6 +21,12 @@ impl Costs {
         costs.entry(stack.clone()).or_insert(cost);
     }
 
+    /// Another replica has looked at a stack, and this is known of it now.
+    pub fn learn(&self, stack: &StackId, cost: Cost) {
+        let mut costs = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        costs.insert(stack.clone(), cost);
+    }
+
     /// What is known of a stack.
     pub fn of(&self, stack: &StackId) -> Option<Cost> {
         let costs = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,9 @@ mod apart;
 mod enqueue;
 mod follow;
 mod glances;
+mod handed;
 mod order;
+mod places;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,16 +16,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::domain::budget::Account;
 use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
 use crate::domain::queue::Queue;
 use crate::domain::request::Rollback;
 use crate::domain::run::{Run, Trigger};
-use crate::store::StoreError;
 
 use self::apart::{Settled, Unsettled};
 use self::glances::Glances;
+use self::places::{Handed, Places};
 use super::command::Command;
 use super::context::Context;
 use super::leave;
@@ -31,6 +34,7 @@ use super::pulse::Part;
 use super::recover::{self, LeftOver};
 use super::resolve::Tracked;
 use super::step::{Next, duration};
+use super::undertake::Broken;
 
 /// The clock is looked at this often at least, so that a jump of it is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -51,15 +55,6 @@ struct Followed {
     broken: u32,
     /// The budgets that it shares, by their places.
     budgets: Vec<usize>,
-}
-
-/// Why a run came to no end of its own.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error("it cannot be recorded: {0}")]
-    Store(#[from] StoreError),
-    #[error("it stopped unexpectedly: {0}")]
-    Panic(#[from] tokio::task::JoinError),
 }
 
 /// A run that ended, and what is to come.
@@ -95,6 +90,8 @@ pub struct Driver {
     wanted: BTreeMap<RunId, Rollback>,
     /// Glances at the objects that hold states.
     glances: Glances,
+    /// Other replicas, and the runs that they have.
+    places: Places,
 }
 
 impl Driver {
@@ -110,6 +107,16 @@ impl Driver {
             (stack, unsettled)
         });
         let unsettled = unsettled.collect();
+        let mut places = Places::default();
+        for (run, replica, source) in left_over.elsewhere {
+            let handed = Handed {
+                run: run.clone(),
+                replica,
+                source,
+            };
+            places.handed.insert(run.stack, handed);
+        }
+        let elsewhere = || places.handed.keys().cloned();
         Self {
             accounts: budgets.map(Account::new).collect(),
             context,
@@ -118,8 +125,8 @@ impl Driver {
             baselines: BTreeSet::new(),
             charged: BTreeMap::new(),
             queue,
-            active: BTreeSet::new(),
-            changing: BTreeSet::new(),
+            active: elsewhere().collect(),
+            changing: elsewhere().collect(),
             confirming: BTreeSet::new(),
             running: JoinSet::new(),
             unsettled,
@@ -127,6 +134,7 @@ impl Driver {
             borrowed: JoinSet::new(),
             wanted: BTreeMap::new(),
             glances: Glances::default(),
+            places,
         }
     }
 
@@ -136,6 +144,7 @@ impl Driver {
         loop {
             self.context.pulse.beat(Part::Driver);
             self.settle();
+            self.collect().await;
             self.start_runs().await;
             self.start_glances();
             let sleep = self.until_due();
@@ -270,7 +279,15 @@ impl Driver {
         let wait = next.map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
         });
-        wait.min(LONGEST_SLEEP)
+        let wait = wait.min(LONGEST_SLEEP);
+        match self.context.store.is_shared() {
+            true => wait.min(
+                self.places
+                    .look_at
+                    .saturating_duration_since(Instant::now()),
+            ),
+            false => wait,
+        }
     }
 }
 

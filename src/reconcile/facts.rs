@@ -14,6 +14,7 @@ use crate::store::StoreError;
 
 use super::context::Context;
 use super::history::code_since;
+use super::orders::applied_before;
 use super::resolve::Tracked;
 
 /// Brings together what policy has to know; what only the look tells is added to it.
@@ -57,7 +58,7 @@ async fn of_now(context: &Context, tracked: &Tracked) -> Result<Facts, StoreErro
             fleet: applies(context, fleet, None, now).await?,
         },
         paused: context.pauses.of(&tracked.id, &tracked.source, now),
-        needed: context.orders.applied_before(&tracked.id),
+        needed: applied_before(context, &tracked.id).await?,
         ..Facts::default()
     })
 }

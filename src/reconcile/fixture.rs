@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::artifacts::settings::{
     ArtifactPlace, ArtifactSettings, Keep, SnapshotKeys, SnapshotSettings,
 };
 use crate::artifacts::{Artifacts, Snapshots};
+use crate::domain::dedication::Dedications;
 use crate::domain::identity::Identity;
 use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::rules::Rules;
@@ -168,6 +169,7 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
         telling: TellingSettings::default(),
         reports: Vec::new(),
         budgets: Vec::new(),
+        dedications: Dedications::default(),
         artifacts: ArtifactSettings {
             place: ArtifactPlace::Local,
             keep: Keep::Forever,
@@ -221,6 +223,7 @@ pub(crate) async fn daemon_with(store: Store, settings: Settings, time: Time) ->
         pauses: PauseSwitch::open(layout.pauses()).unwrap(),
         policies: None,
         time,
+        leads: AtomicBool::new(true),
         lease: None,
         late: Late::default(),
         settings,

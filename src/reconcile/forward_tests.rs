@@ -16,7 +16,7 @@ use crate::reconcile::handle::{Asked, Handle};
 use crate::reconcile::time::Time;
 use crate::store::postgres_tests::{fresh, server::Postgres};
 use crate::store::settings::PostgresSettings;
-use crate::store::{About, Joining, Leading, Store};
+use crate::store::{Leading, replicas_tests};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -29,14 +29,7 @@ struct Two {
 }
 
 async fn joined(database: &PostgresSettings, directory: &Path, name: &str) -> Arc<Context> {
-    let joining = Joining {
-        home: name.to_owned(),
-        about: About {
-            name: name.to_owned(),
-            version: "1".to_owned(),
-        },
-    };
-    let store = Store::join(database, &joining).await.unwrap();
+    let store = replicas_tests::joined(database, name).await;
     let settings = fixture::settings(&directory.join(name), NotifySettings::default());
     daemon_with(store, settings, Time::default()).await
 }

@@ -36,6 +36,7 @@ pub(crate) mod fixture;
 pub mod forward;
 mod fresh;
 pub mod habits;
+mod handed;
 pub mod handle;
 pub mod heartbeat;
 mod history;
@@ -83,6 +84,7 @@ mod tokens;
 mod tree_copy;
 mod turns;
 mod undelivered;
+mod undertake;
 pub mod uploads;
 mod verify;
 pub mod vote;
@@ -94,3 +96,4 @@ pub mod vote;
     clippy::indexing_slicing
 )]
 mod week;
+pub mod worker;

@@ -32,6 +32,8 @@ struct Known {
     changed: BTreeSet<StackId>,
     /// Stacks of which an apply waits, by those that they wait for.
     held: BTreeMap<StackId, BTreeSet<StackId>>,
+    /// What stacks need of which another replica has handed a run to this one.
+    told: BTreeMap<StackId, Vec<StackId>>,
 }
 
 /// As long as this lives, a stack counts as being applied.
@@ -54,6 +56,13 @@ impl Drop for Applying {
 }
 
 impl Known {
+    fn needed_by(&self, stack: &StackId) -> Vec<StackId> {
+        match self.told.get(stack) {
+            Some(told) => told.clone(),
+            None => self.order.needed_by(stack).into_iter().cloned().collect(),
+        }
+    }
+
     fn hold(&mut self, stack: &StackId, awaited: &[Awaited]) {
         for awaited in awaited {
             let held = self.held.entry(awaited.stack.clone()).or_default();
@@ -100,29 +109,57 @@ impl Orders {
         }
     }
 
-    /// What a stack needs and is being applied now. It is looked at again when that is over, which may
-    /// be as soon as this is known.
-    pub(super) fn applied_before(&self, stack: &StackId) -> Vec<Awaited> {
+    /// The stacks that are applied before this one.
+    pub(super) fn needed_by(&self, stack: &StackId) -> Vec<StackId> {
+        self.known().needed_by(stack)
+    }
+
+    /// Another replica says which stacks are applied before this one.
+    pub(super) fn is_told(&self, stack: &StackId, needed: Vec<StackId>) {
+        self.known().told.insert(stack.clone(), needed);
+    }
+
+    /// A run of this stack that another replica has handed to this one is over; gives whom an apply of
+    /// it waits for.
+    pub(super) fn take_awaited(&self, stack: &StackId) -> Vec<StackId> {
         let mut known = self.known();
-        if known.applied.is_empty() {
-            return Vec::new();
-        }
-        let needed = known.order.needed_by(stack).into_iter();
-        let applied = needed.filter(|stack| known.applied.contains_key(*stack));
-        let awaited: Vec<Awaited> = applied
-            .map(|stack| Awaited {
-                stack: stack.clone(),
-                why: Awaits::Applying,
-                until: None,
-            })
-            .collect();
-        known.hold(stack, &awaited);
+        known.told.remove(stack);
+        let mut awaited = Vec::new();
+        known.held.retain(|needed, waiting| {
+            if waiting.remove(stack) {
+                awaited.push(needed.clone());
+            }
+            !waiting.is_empty()
+        });
         awaited
+    }
+
+    /// An apply of a stack waits for these, as another replica says.
+    pub(super) fn hold_for(&self, stack: &StackId, awaited: &[StackId]) {
+        let mut known = self.known();
+        for awaited in awaited {
+            let held = known.held.entry(awaited.clone()).or_default();
+            held.insert(stack.clone());
+        }
+    }
+
+    /// What of this is being applied by this process now.
+    fn applied_of(&self, needed: &[StackId]) -> BTreeSet<StackId> {
+        let known = self.known();
+        let applied = needed
+            .iter()
+            .filter(|stack| known.applied.contains_key(*stack));
+        applied.cloned().collect()
     }
 
     /// An apply of a stack waits for others: it is looked at again when one of them was.
     pub(super) fn hold(&self, stack: &StackId, awaited: &[Awaited]) {
         self.known().hold(stack, awaited);
+    }
+
+    /// A stack was applied, or may have been, by another replica.
+    pub(super) fn changed(&self, stack: &StackId) {
+        self.known().changed.insert(stack.clone());
     }
 
     /// Whether a stack was applied, or may have been, since this was last asked: a sweep may come to
@@ -157,6 +194,32 @@ impl Orders {
     }
 }
 
+/// What a stack needs and is being applied now, by whatever replica. It is looked at again when that is
+/// over, which may be as soon as this is known.
+pub(super) async fn applied_before(
+    context: &Context,
+    stack: &StackId,
+) -> Result<Vec<Awaited>, StoreError> {
+    let needed = context.orders.needed_by(stack);
+    if needed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut applied = context.orders.applied_of(&needed);
+    if context.store.is_shared() {
+        applied.extend(context.store.applying(&needed).await?);
+    }
+    let awaited: Vec<Awaited> = applied
+        .into_iter()
+        .map(|stack| Awaited {
+            stack,
+            why: Awaits::Applying,
+            until: None,
+        })
+        .collect();
+    context.orders.hold(stack, &awaited);
+    Ok(awaited)
+}
+
 /// What holds back an apply that policy would make of a plan with this verdict, besides what is being
 /// applied now: what the stack needs, and that is not as it is to be yet.
 pub(super) async fn unready(
@@ -164,8 +227,7 @@ pub(super) async fn unready(
     tracked: &Tracked,
     verdict: Verdict,
 ) -> Result<Vec<Awaited>, StoreError> {
-    let order = context.orders.order();
-    let needed = order.needed_by(&tracked.id);
+    let needed = context.orders.needed_by(&tracked.id);
     if needed.is_empty() {
         return Ok(Vec::new());
     }
@@ -176,7 +238,7 @@ pub(super) async fn unready(
         _ => context.store.live_requests().await?,
     };
     let mut awaited = Vec::new();
-    for stack in needed {
+    for stack in &needed {
         let Some(record) = context
             .store
             .stack(stack)

@@ -1,13 +1,15 @@
 //! What a run that was cut off leaves behind. A plan is simply made again; an apply never is: the
 //! stack is held until a person has looked.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use crate::domain::audit::{Action, NewAudit};
 use crate::domain::check::StackCheck;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
-use crate::domain::ids::StackId;
+use crate::domain::ids::{SourceName, StackId};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
@@ -17,6 +19,7 @@ use crate::store::{Area, Conclusion, StoreError};
 use super::conclude::conclude_run;
 use super::context::Context;
 use super::examine::{examine, forget_trace};
+use super::handed::Task;
 use super::{fresh, news};
 
 /// What an earlier process left open.
@@ -27,14 +30,27 @@ pub struct LeftOver {
     /// Runs that were cut off in the middle of an apply: their stacks are left alone until each has
     /// been looked at.
     pub cut_off: Vec<Run>,
+    /// Runs that other replicas have and go on with, with the numbers of these and the sources of the
+    /// stacks.
+    pub elsewhere: Vec<(Run, i64, SourceName)>,
 }
 
 /// Settles every run that an earlier process left open, but for those that were applying.
 pub async fn recover(context: &Context) -> Result<LeftOver, StoreError> {
     let mut left = LeftOver::default();
+    let mut elsewhere = BTreeMap::new();
+    for replica in context.store.replicas().await? {
+        for (run, task) in context.store.handed_to::<Task>(replica.number).await? {
+            elsewhere.insert(run.id, (replica.number, task.source));
+        }
+    }
     for run in context.store.unfinished_runs().await? {
         if run.state == RunState::Queued {
             left.again.push(run);
+            continue;
+        }
+        if let Some((replica, source)) = elsewhere.remove(&run.id) {
+            left.elsewhere.push((run, replica, source));
             continue;
         }
         let fresh = Run::queued(fresh::run(), run.stack.clone(), run.trigger, context.now());

@@ -11,6 +11,7 @@ use crate::artifacts::settings::{ArtifactSettings, SnapshotSettings};
 use crate::domain::budget::Budget;
 use crate::domain::cadence::Cadence;
 use crate::domain::compose::Limit;
+use crate::domain::dedication::Dedications;
 use crate::domain::file_pattern::FilePattern;
 use crate::domain::hours::Hours;
 use crate::domain::ids::SourceName;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub sources: Vec<SourceSettings>,
     /// How many runs may be under way at once.
     pub jobs: usize,
+    /// Which replicas take which stacks.
+    pub dedications: Dedications,
     /// Rules in the order written; later ones override earlier ones, field by field.
     pub stacks: Vec<StackRule>,
     /// What applies to a stack that no rule says otherwise of.

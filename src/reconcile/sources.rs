@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::discover::{VarFiles, discover, owners, settings_files, values_in_stay, values_stay};
 use crate::domain::codeowners::Owners;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::ids::{CommitId, SourceName};
+use crate::domain::ids::{CommitId, SourceName, StackId};
 use crate::domain::source::SourceRecord;
 use crate::git::Mirror;
 use crate::store::StoreError;
@@ -192,6 +192,41 @@ async fn last_known(
     read.await.unwrap_or_else(|_| Err(broken())).ok()
 }
 
+/// The stacks of a source at a commit, which is fetched if it is not there.
+pub(super) async fn stacks_at(
+    context: &Arc<Context>,
+    source: &SourceName,
+    commit: &CommitId,
+) -> Result<Vec<Tracked>, Failure> {
+    let mut sources = context.settings.sources.iter();
+    let settings = sources.find(|settings| settings.name == *source).cloned();
+    let settings = settings.ok_or_else(broken)?;
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let turn = context.mirrors.turns.of(&settings.location).await;
+    let (context, commit, stop) = (context.clone(), commit.clone(), interrupt.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let mirror = mirror(&context, &settings.name)?;
+        if !mirror.has(&commit) {
+            mirror.fetch(settings.reference.as_deref(), &stop)?;
+        }
+        drop(turn);
+        at_commit(&context, &settings, &mirror, commit, None).map(|read| read.stacks)
+    });
+    let read = tokio::time::timeout(FETCH_LIMIT, work).await;
+    interrupt.store(true, Ordering::Relaxed);
+    read.map_err(|_| stopped())?
+        .unwrap_or_else(|_| Err(broken()))
+}
+
+/// A stack that whoever leads knows is not where it should be.
+pub(super) fn not_there(stack: &StackId, commit: &CommitId) -> Failure {
+    Failure::new(
+        FailureKind::Internal,
+        format!("there is no stack {stack} at {}", commit.short()),
+        "see that all replicas have the same configuration",
+    )
+}
+
 /// Who owns a stack: whoever owns the code in its directory.
 fn owners_of(owners: &Owners, dir: &str) -> Vec<String> {
     let code = match dir {
@@ -318,7 +353,6 @@ mod tests {
 
     use super::*;
     use crate::domain::codeowners::Dialect;
-    use crate::domain::ids::StackId;
     use crate::domain::policy::{PolicyMode, Tightening};
     use crate::git::settings::SourceLocation;
     use crate::notify::settings::NotifySettings;

@@ -1,6 +1,7 @@
 //! One step of a run, and what comes after it.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::domain::failure::FailureKind;
 use crate::domain::run::{Outcome, Run, RunState};
@@ -10,7 +11,7 @@ use crate::telemetry::metrics;
 use super::context::Context;
 
 /// What the driver does next with the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Next {
     /// Nothing until it is due.
     Rest,

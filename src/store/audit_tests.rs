@@ -104,7 +104,7 @@ async fn the_database_itself_refuses_every_change_but_the_next_entry() {
          FROM audit WHERE seq = 2",
     ] {
         let refused = sqlx::query(statement)
-            .execute(&mut *store.write().await.unwrap())
+            .execute(&mut *store.begin().await.unwrap())
             .await
             .unwrap_err();
         assert!(refused.to_string().contains("only appended"), "{refused}");
@@ -115,17 +115,13 @@ async fn the_database_itself_refuses_every_change_but_the_next_entry() {
 
 /// As somebody can who has the file.
 async fn by_hand((place, store): (&Place, &Store), statement: &'static str) {
-    let mut connection = store.write().await.unwrap();
     let allowed = if place.is_server() {
         "DROP TRIGGER audit_is_not_changed ON audit"
     } else {
         "DROP TRIGGER audit_is_not_changed"
     };
     for statement in [allowed, statement] {
-        sqlx::query(statement)
-            .execute(&mut *connection)
-            .await
-            .unwrap();
+        store.execute(sqlx::query(statement)).await.unwrap();
     }
 }
 
@@ -192,16 +188,10 @@ async fn the_end_of_a_look_and_its_entry_are_stored_together_or_not_at_all() {
         let full = "CREATE TRIGGER audit_is_full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, ''); END";
         (full, "DROP TRIGGER audit_is_full")
     };
-    sqlx::query(full)
-        .execute(&mut *store.write().await.unwrap())
-        .await
-        .unwrap();
+    store.execute(sqlx::query(full)).await.unwrap();
     store.conclude(&conclusion).await.unwrap_err();
     assert_eq!(store.run(&ended.id).await.unwrap(), None);
-    sqlx::query(again)
-        .execute(&mut *store.write().await.unwrap())
-        .await
-        .unwrap();
+    store.execute(sqlx::query(again)).await.unwrap();
     store.conclude(&conclusion).await.unwrap();
     let stored = store.run(&ended.id).await.unwrap().unwrap();
     assert_eq!(stored.state, RunState::Finished);

@@ -15,6 +15,7 @@ mod conclude;
 mod decisions;
 mod envelopes;
 mod error;
+mod handed;
 mod history;
 mod memory;
 mod open;
@@ -51,7 +52,7 @@ mod place;
 #[cfg(test)]
 pub(crate) mod postgres_tests;
 #[cfg(test)]
-mod replicas_tests;
+pub(crate) mod replicas_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

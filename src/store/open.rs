@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 
 use super::StoreError;
 use super::schema::{self, Engine};
+use super::stacks;
 use super::writer::BEGIN_WRITE;
 
 /// How long a write waits for another process.
@@ -191,6 +192,7 @@ async fn prepare(options: &AnyConnectOptions) -> Result<(), StoreError> {
     connection.execute(FIRST).await?;
     let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
     schema::migrate(Engine::Sqlite, &mut transaction).await?;
+    stacks::complete(&mut transaction).await?;
     transaction.commit().await?;
     connection.close().await?;
     Ok(())

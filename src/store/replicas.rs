@@ -29,6 +29,12 @@ pub struct About {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// SHA-256 of its configuration file, as hexadecimal digits.
+    pub configuration: String,
+    /// How many runs it has under way at most.
+    pub jobs: usize,
+    /// The memory that it has for them, in bytes, if that is known.
+    pub memory: Option<u64>,
 }
 
 /// A replica.
@@ -36,6 +42,8 @@ pub struct About {
 pub struct Replica {
     /// Its number, which no other one ever has.
     pub number: i64,
+    /// Its data directory, by a name that no other one has.
+    pub home: String,
     /// What people are told of it.
     pub about: About,
     /// Whether it leads.
@@ -164,7 +172,7 @@ impl Store {
     /// Every replica, by number.
     pub async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
         let rows = sqlx::query(
-            "SELECT number, about, CASE WHEN leadership.replica = number THEN 1 ELSE 0 END AS leads \
+            "SELECT number, home, about, CASE WHEN leadership.replica = number THEN 1 ELSE 0 END AS leads \
              FROM replicas, leadership ORDER BY number",
         )
         .fetch_all(&self.reader)
@@ -173,6 +181,7 @@ impl Store {
             let leads: i64 = sqlx::any::AnyRow::try_get(row, "leads")?;
             Ok(Replica {
                 number: sqlx::any::AnyRow::try_get(row, "number")?,
+                home: Columns { table: TABLE, row }.text("home")?,
                 about: Columns { table: TABLE, row }.json("about")?,
                 leads: leads == 1,
             })

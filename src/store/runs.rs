@@ -93,6 +93,27 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// Those of these stacks that are being applied now.
+    pub async fn applying(&self, stacks: &[StackId]) -> Result<BTreeSet<StackId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT stack FROM runs WHERE state NOT IN ('finished', 'interrupted') \
+             AND state IN ('applying', 'verifying')",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        let stack = |row| {
+            Columns { table: TABLE, row }
+                .text("stack")
+                .map(StackId::new)
+        };
+        let applying: BTreeSet<StackId> = rows.iter().map(stack).collect::<Result<_, _>>()?;
+        Ok(stacks
+            .iter()
+            .filter(|stack| applying.contains(*stack))
+            .cloned()
+            .collect())
+    }
+
     /// Every run that is queued or under way, oldest first. An interrupted one is over.
     pub async fn unfinished_runs(&self) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(

@@ -1,7 +1,7 @@
 //! Stacks and their ledgers.
 
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::row::{Columns, json};
 use super::{Store, StoreError};
@@ -12,8 +12,13 @@ use crate::domain::stack::StackRecord;
 
 const TABLE: &str = "stacks";
 const LEDGER: &str = "ledger";
+const GLANCES: &str = "glances";
 /// So many records are read at once when all are gone over.
 const PAGE: i64 = 100;
+/// So many of what is seen at a glance.
+const GLANCES_PAGE: i64 = 1000;
+/// So many chosen records.
+const CHOSEN: usize = 100;
 
 impl Store {
     /// Every stack ever seen, by id.
@@ -30,7 +35,22 @@ impl Store {
         &self,
         mut take: impl FnMut(StackRecord) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
-        self.each_row(|row| Ok(take(read(row)?))).await
+        let mut taken = Vec::new();
+        let mut last = String::new();
+        loop {
+            let rows = sqlx::query("SELECT record FROM stacks WHERE id > $1 ORDER BY id LIMIT $2")
+                .bind(last)
+                .bind(PAGE)
+                .fetch_all(&self.reader)
+                .await?;
+            let Some(end) = rows.last() else {
+                return Ok(taken);
+            };
+            last = read(end)?.id.to_string();
+            for row in &rows {
+                taken.extend(take(read(row)?));
+            }
+        }
     }
 
     /// The same, of what can be seen at a glance, which takes a fraction of the time.
@@ -38,7 +58,16 @@ impl Store {
         &self,
         mut take: impl FnMut(Glance) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
-        self.each_row(|row| Ok(take(glance(row)?))).await
+        let mut taken = Vec::new();
+        let mut last = String::new();
+        loop {
+            let page = self.glances(&last).await?;
+            let Some(end) = page.last() else {
+                return Ok(taken);
+            };
+            last = end.id.to_string();
+            taken.extend(page.into_iter().filter_map(&mut take));
+        }
     }
 
     /// The stacks that are chosen at a glance, by id.
@@ -46,38 +75,52 @@ impl Store {
         &self,
         mut is_chosen: impl FnMut(&Glance) -> bool,
     ) -> Result<Vec<StackRecord>, StoreError> {
-        let choose = |row: &AnyRow| match is_chosen(&glance(row)?) {
-            true => read(row).map(Some),
-            false => Ok(None),
-        };
-        self.each_row(choose).await
-    }
-
-    async fn each_row<T>(
-        &self,
-        mut take: impl FnMut(&AnyRow) -> Result<Option<T>, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
         let mut taken = Vec::new();
         let mut last = String::new();
         loop {
-            let rows =
-                sqlx::query("SELECT id, record FROM stacks WHERE id > $1 ORDER BY id LIMIT $2")
-                    .bind(last)
-                    .bind(PAGE)
-                    .fetch_all(&self.reader)
-                    .await?;
-            let Some(end) = rows.last() else {
+            let page = self.glances(&last).await?;
+            let Some(end) = page.last() else {
                 return Ok(taken);
             };
-            last = Columns {
-                table: TABLE,
-                row: end,
-            }
-            .text("id")?;
-            for row in &rows {
-                taken.extend(take(row)?);
+            last = end.id.to_string();
+            let chosen = page.into_iter().filter(&mut is_chosen);
+            let chosen: Vec<StackId> = chosen.map(|glance| glance.id).collect();
+            for some in chosen.chunks(CHOSEN) {
+                taken.extend(self.some_stacks(some).await?);
             }
         }
+    }
+
+    async fn glances(&self, after: &str) -> Result<Vec<Glance>, StoreError> {
+        let rows =
+            sqlx::query("SELECT glance FROM glances WHERE stack > $1 ORDER BY stack LIMIT $2")
+                .bind(after)
+                .bind(GLANCES_PAGE)
+                .fetch_all(&self.reader)
+                .await?;
+        let glance = |row| {
+            Columns {
+                table: GLANCES,
+                row,
+            }
+            .json("glance")
+        };
+        rows.iter().map(glance).collect()
+    }
+
+    /// Those with these ids, by id.
+    async fn some_stacks(&self, ids: &[StackId]) -> Result<Vec<StackRecord>, StoreError> {
+        let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+        let query = format!(
+            "SELECT record FROM stacks WHERE id IN ({}) ORDER BY id",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(query));
+        for id in ids {
+            query = query.bind(id.as_str());
+        }
+        let rows = query.fetch_all(&self.reader).await?;
+        rows.iter().map(read).collect()
     }
 
     /// One stack.
@@ -103,13 +146,16 @@ impl Store {
         }
         let mut transaction = self.begin().await?;
         for stack in stacks {
-            sqlx::query(
+            let added = sqlx::query(
                 "INSERT INTO stacks (id, record) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
             )
             .bind(stack.id.as_str())
             .bind(json(TABLE, stack)?)
             .execute(&mut *transaction)
             .await?;
+            if added.rows_affected() == 1 {
+                put_glance(&mut transaction, stack).await?;
+            }
         }
         transaction.commit().await?;
         Ok(())
@@ -131,10 +177,6 @@ fn read(row: &AnyRow) -> Result<StackRecord, StoreError> {
     Columns { table: TABLE, row }.json("record")
 }
 
-fn glance(row: &AnyRow) -> Result<Glance, StoreError> {
-    Columns { table: TABLE, row }.json("record")
-}
-
 pub(super) async fn put_stack(
     connection: &mut AnyConnection,
     stack: &StackRecord,
@@ -145,8 +187,34 @@ pub(super) async fn put_stack(
     )
     .bind(stack.id.as_str())
     .bind(json(TABLE, stack)?)
+    .execute(&mut *connection)
+    .await?;
+    put_glance(connection, stack).await
+}
+
+async fn put_glance(connection: &mut AnyConnection, stack: &StackRecord) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO glances (stack, glance) VALUES ($1, $2) \
+         ON CONFLICT (stack) DO UPDATE SET glance = excluded.glance",
+    )
+    .bind(stack.id.as_str())
+    .bind(json(GLANCES, &Glance::from(stack))?)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Stores what is seen at a glance of stacks that an earlier version stored.
+pub(super) async fn complete(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT record FROM stacks WHERE NOT EXISTS \
+         (SELECT 1 FROM glances WHERE glances.stack = stacks.id)",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &rows {
+        put_glance(connection, &read(row)?).await?;
+    }
     Ok(())
 }
 

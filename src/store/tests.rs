@@ -16,6 +16,7 @@ use crate::domain::channel::Channel;
 use crate::domain::compose::Desk;
 use crate::domain::finding::Verdict;
 use crate::domain::ids::{CommitId, SourceName};
+use crate::domain::lease::Lease;
 use crate::domain::message::MessageState;
 use crate::domain::run::{Outcome, Run, RunState, Trigger};
 use crate::domain::source::SourceRecord;
@@ -665,6 +666,11 @@ fn any_run() -> impl Strategy<Value = Run> {
     )
         .prop_map(
             |(id, stack, trigger, state, commit, times, some, outcome)| Run {
+                lease: some.1.then(|| Lease {
+                    replica: 7,
+                    home: "h".to_owned(),
+                    name: "n".to_owned(),
+                }),
                 id: run_id(id),
                 stack: stack_id(&stack),
                 trigger,

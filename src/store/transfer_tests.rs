@@ -77,6 +77,7 @@ async fn every_record_is_brought_over_and_the_chain_goes_on() {
         ("alerts", 1),
         ("audit", 251),
         ("envelopes", 1),
+        ("glances", 2),
         ("intents", 1),
         ("ledger", 2),
         ("memory", 1),
@@ -123,9 +124,7 @@ async fn a_copy_that_differs_is_none() {
     let store = Store::open(&new).await.unwrap();
     let spoil = "CREATE TRIGGER spoil AFTER INSERT ON memory \
                  BEGIN UPDATE memory SET value = 'else'; END";
-    let mut connection = store.write().await.unwrap();
-    connection.execute(spoil).await.unwrap();
-    drop(connection);
+    store.execute(sqlx::query(spoil)).await.unwrap();
     let error = transfer(Place::File(&old), Place::File(&new)).await;
     assert!(matches!(error, Err(StoreError::Differs { table }) if table == "memory"));
     assert_eq!(store.stacks().await.unwrap(), []);
@@ -138,14 +137,14 @@ async fn an_audit_log_that_was_changed_is_not_brought_over_in_silence() {
     let (old, new) = (directory.path().join("old"), directory.path().join("new"));
     let store = Store::open(&old).await.unwrap();
     filled(&store).await;
-    let mut connection = store.write().await.unwrap();
+    let mut transaction = store.begin().await.unwrap();
     for statement in [
         "DROP TRIGGER audit_is_not_changed",
         "UPDATE audit SET action = 'x' WHERE seq = 100",
     ] {
-        connection.execute(statement).await.unwrap();
+        transaction.execute(statement).await.unwrap();
     }
-    drop(connection);
+    transaction.commit().await.unwrap();
     let moved = transfer(Place::File(&old), Place::File(&new))
         .await
         .unwrap();

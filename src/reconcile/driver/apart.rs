@@ -10,7 +10,8 @@ use super::super::borrow::Borrowed;
 use super::super::command::Refusal;
 use super::super::orders::{Applying, Orders};
 use super::super::recover;
-use super::{Broken, Driver};
+use super::super::undertake::Broken;
+use super::Driver;
 
 /// The end of a run that broke off is recorded again after this time.
 const SETTLE_AGAIN: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 
 use super::super::super::fixture::{self, Clock, stack_settings};
+use super::super::super::orders::applied_before;
 use super::super::super::record::first_record;
 use super::super::super::step::Next;
 use super::super::follow::Remembered;
@@ -165,18 +166,19 @@ async fn an_apply_that_waited_is_looked_at_when_the_other_is_done() {
     let (net, app) = (StackId::new("infra/net"), StackId::new("infra/app"));
     let run = world.wants("net", Trigger::Approval).await;
     world.waiting().await;
-    let orders = world.driver.context.orders.clone();
+    let context = world.driver.context.clone();
+    let orders = context.orders.clone();
     let applying = orders.apply(&net);
-    let before = orders.applied_before(&app);
+    let before = applied_before(&context, &app).await.unwrap();
     let expected = Awaited {
         stack: net.clone(),
         why: Awaits::Applying,
         until: None,
     };
     assert_eq!(before, [expected]);
-    assert!(orders.applied_before(&net).is_empty());
+    assert!(applied_before(&context, &net).await.unwrap().is_empty());
     drop(applying);
-    assert!(orders.applied_before(&app).is_empty());
+    assert!(applied_before(&context, &app).await.unwrap().is_empty());
     world.ends(run, Next::Rest).await;
     let now = world.driver.context.now();
     assert_eq!(world.driver.stacks[&app].due, Some(now));
@@ -189,7 +191,8 @@ async fn an_apply_that_waited_for_that_of_a_sweep_is_looked_at_when_it_is_done()
     let (net, app) = (stack("net", heal, &[]), stack("app", heal, &["infra/net"]));
     let mut world = World::of(vec![app, net]).await;
     let (net, app) = (StackId::new("infra/net"), StackId::new("infra/app"));
-    let orders = world.driver.context.orders.clone();
+    let context = world.driver.context.clone();
+    let orders = context.orders.clone();
     let now = world.driver.context.now();
     orders.hold(
         &app,
@@ -206,7 +209,7 @@ async fn an_apply_that_waited_for_that_of_a_sweep_is_looked_at_when_it_is_done()
     let run = world.wants("net", Trigger::Schedule).await;
     world.waiting().await;
     let applying = orders.apply(&net);
-    assert_eq!(orders.applied_before(&app).len(), 1);
+    assert_eq!(applied_before(&context, &app).await.unwrap().len(), 1);
     drop(applying);
     world.ends(run, Next::Rest).await;
     assert_eq!(world.driver.stacks[&app].due, Some(now));

@@ -12,3 +12,10 @@ CREATE TABLE leadership (
 );
 INSERT INTO leadership (id, replica, last_number) VALUES (1, NULL, 0);
 ALTER TABLE runs ADD COLUMN lease TEXT;
+CREATE TABLE handed (
+    run TEXT NOT NULL PRIMARY KEY,
+    replica BIGINT NOT NULL,
+    task TEXT NOT NULL,
+    ended TEXT
+);
+CREATE INDEX handed_to ON handed (replica);

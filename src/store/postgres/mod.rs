@@ -23,6 +23,7 @@ use super::StoreError;
 use super::replicas::{About, Joining};
 use super::schema::{self, Engine, known};
 use super::settings::PostgresSettings;
+use super::stacks;
 use super::trouble::ServerTrouble;
 
 /// How long a connection may take to come about.
@@ -73,6 +74,9 @@ pub(super) async fn hold(settings: &PostgresSettings) -> Result<(Session, AnyPoo
         about: About {
             name: "the command line".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            configuration: String::new(),
+            jobs: 0,
+            memory: None,
         },
     };
     let (session, reader) = open(settings, &joining, Use::Alone).await?;
@@ -200,6 +204,7 @@ async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreError> {
         .await?;
     member::wait_to_write(&mut transaction).await?;
     schema::migrate(Engine::Postgres, &mut transaction).await?;
+    stacks::complete(&mut transaction).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -182,11 +182,14 @@ impl Session {
         loop {
             let mut line = self.line().await?;
             self.make_ready(&mut line, BACK).await?;
-            let entered = member::enter(&mut line.connection, area).await;
-            line.used = Instant::now();
-            if entered.inspect_err(|_| line.state = State::Lost)? {
-                line.areas.insert(area, true);
-                return Ok(());
+            match member::enter(&mut line.connection, area).await {
+                Ok(true) => {
+                    line.used = Instant::now();
+                    line.areas.insert(area, true);
+                    return Ok(());
+                }
+                Ok(false) => line.used = Instant::now(),
+                Err(_) => line.state = State::Lost,
             }
             drop(line);
             if Instant::now() + pause >= deadline {

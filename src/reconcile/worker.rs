@@ -1,0 +1,112 @@
+//! Runs that another replica, the one that leads, has handed to this one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::domain::failure::Failure;
+use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
+use crate::domain::lease::Lease;
+use crate::domain::run::Run;
+use crate::store::StoreError;
+
+use super::context::Context;
+use super::handed::{HandedBack, Task};
+use super::resolve::Tracked;
+use super::sources;
+use super::undertake::undertake;
+
+/// How often it is looked for runs, if nothing rings.
+const EVERY: Duration = Duration::from_secs(2);
+/// The end of a run that cannot be stored is stored again after this time.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What each source was like when it was last needed: all its stacks at a commit.
+type Known =
+    Arc<tokio::sync::Mutex<BTreeMap<SourceName, (CommitId, Arc<BTreeMap<StackId, Tracked>>)>>>;
+
+/// Takes runs through until the daemon stops, and those under way to their ends.
+pub async fn work(context: Arc<Context>, own: Lease) {
+    let stop = context.stop.plans.clone();
+    let (known, mut in_hand, mut running) = (Known::default(), BTreeSet::new(), JoinSet::new());
+    loop {
+        match context.store.handed_to::<Task>(own.replica).await {
+            Ok(handed) => {
+                in_hand.retain(|id| handed.iter().any(|(run, _)| run.id == *id));
+                for (run, task) in handed {
+                    if in_hand.insert(run.id) {
+                        running.spawn(take(context.clone(), known.clone(), run, task));
+                    }
+                }
+            }
+            Err(error) => tracing::debug!("cannot read which runs were handed out: {error}"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = running.join_next() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn take(context: Arc<Context>, known: Known, run: Run, task: Task) {
+    let (id, stack) = (run.id, run.stack.clone());
+    context.orders.is_told(&stack, task.needed.clone());
+    let next = match tracked(&context, &known, &stack, (&task.source, &task.commit)).await {
+        Ok(tracked) => {
+            let ended = undertake(context.clone(), tracked, run, task.commit, task.wanted);
+            ended.await.map_err(|broken| broken.to_string())
+        }
+        Err(failure) => Err(failure.to_string()),
+    };
+    let back = HandedBack {
+        next,
+        throttled: context.costs.take_throttled(&stack),
+        applied: context.orders.take_changed(&stack),
+        awaited: context.orders.take_awaited(&stack),
+    };
+    hand_back(&context, &id, &back).await;
+}
+
+/// The stack as it is at the commit that its source is at.
+async fn tracked(
+    context: &Arc<Context>,
+    known: &Known,
+    stack: &StackId,
+    (source, commit): (&SourceName, &CommitId),
+) -> Result<Tracked, Failure> {
+    // Held over the reading, so that those who wait find what it finds.
+    let mut known = known.lock().await;
+    let stacks = match known.get(source) {
+        Some((at, stacks)) if at == commit => stacks.clone(),
+        _ => {
+            let stacks = sources::stacks_at(context, source, commit).await?;
+            context.heads.set(source, commit.clone());
+            let stacks = stacks.into_iter().map(|stack| (stack.id.clone(), stack));
+            let stacks: Arc<BTreeMap<StackId, Tracked>> = Arc::new(stacks.collect());
+            known.insert(source.clone(), (commit.clone(), stacks.clone()));
+            stacks
+        }
+    };
+    let found = stacks.get(stack).cloned();
+    found.ok_or_else(|| sources::not_there(stack, commit))
+}
+
+async fn hand_back(context: &Context, run: &RunId, back: &HandedBack) {
+    loop {
+        match context.store.hand_back(run, back).await {
+            Ok(()) => return,
+            Err(StoreError::Fenced) => {
+                tracing::warn!(%run, "whoever leads has given this run up");
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%run, "cannot hand it back yet: {error}");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+CREATE TABLE glances (
+    stack TEXT NOT NULL PRIMARY KEY,
+    glance TEXT NOT NULL
+);
