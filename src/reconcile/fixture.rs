@@ -109,6 +109,12 @@ pub(super) fn url_file(directory: &TempDir, name: &str, url: &str) -> SecretSour
 
 /// The context of a daemon with these webhooks.
 pub(super) async fn context(directory: &TempDir, receivers: &[(&str, &Receiver)]) -> Arc<Context> {
+    let notify = webhooks(directory, receivers);
+    daemon(settings(directory.path(), notify), Time::default()).await
+}
+
+/// Settings of these webhooks.
+pub(super) fn webhooks(directory: &TempDir, receivers: &[(&str, &Receiver)]) -> NotifySettings {
     let notifiers = receivers.iter().map(|(name, receiver)| {
         let url = url_file(directory, name, &receiver.server.uri());
         NotifierSettings {
@@ -119,11 +125,10 @@ pub(super) async fn context(directory: &TempDir, receivers: &[(&str, &Receiver)]
             },
         }
     });
-    let notify = NotifySettings {
+    NotifySettings {
         notifiers: notifiers.collect(),
         ..NotifySettings::default()
-    };
-    daemon(settings(directory.path(), notify), Time::default()).await
+    }
 }
 
 /// How a stack is planned if nothing is said of it.

@@ -1,19 +1,24 @@
 //! Two replicas on one real PostgreSQL server.
 
-use std::path::Path;
-
+use jiff::Timestamp;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::domain::ids::{SnapshotId, StackId};
+use crate::domain::counts::VerdictCounts;
+use crate::domain::ids::{MessageId, SnapshotId, SourceName, StackId};
+use crate::domain::message::{Addressee, Message};
+use crate::domain::notice::{Notice, SummaryNotice};
 use crate::domain::request::Rollback;
 use crate::domain::restore::Choices;
 use crate::domain::run::Trigger;
 use crate::notify::settings::NotifySettings;
-use crate::reconcile::calls;
-use crate::reconcile::fixture::{self, daemon, daemon_with, driver, know_stack, operator};
+use crate::reconcile::fixture::{
+    self, Receiver, daemon, daemon_with, driver, know_stack, operator, webhooks,
+};
 use crate::reconcile::handle::{Asked, Handle};
 use crate::reconcile::time::Time;
+use crate::reconcile::{calls, composer, outbox};
 use crate::store::postgres_tests::{fresh, server::Postgres};
 use crate::store::settings::PostgresSettings;
 use crate::store::{Leading, replicas_tests};
@@ -23,24 +28,34 @@ const LONG: Duration = Duration::from_secs(60);
 /// One replica that leads and one that does not.
 struct Two {
     server: Postgres,
-    _directory: tempfile::TempDir,
+    _directory: TempDir,
     leading: Arc<Context>,
     standing_by: Arc<Context>,
 }
 
-async fn joined(database: &PostgresSettings, directory: &Path, name: &str) -> Arc<Context> {
+async fn joined(
+    database: &PostgresSettings,
+    directory: &TempDir,
+    name: &str,
+    receivers: &[(&str, &Receiver)],
+) -> Arc<Context> {
     let store = replicas_tests::joined(database, name).await;
-    let settings = fixture::settings(&directory.join(name), NotifySettings::default());
+    let notify = webhooks(directory, receivers);
+    let settings = fixture::settings(&directory.path().join(name), notify);
     daemon_with(store, settings, Time::default()).await
 }
 
 impl Two {
     async fn start(test: &str) -> Option<Self> {
+        Self::that_tell(test, &[]).await
+    }
+
+    async fn that_tell(test: &str, receivers: &[(&str, &Receiver)]) -> Option<Self> {
         let (server, directory, database) = fresh(test)?;
-        let leading = joined(&database, directory.path(), "first").await;
+        let leading = joined(&database, &directory, "first", receivers).await;
         assert_eq!(leading.store.lead(false).await.unwrap(), Leading::Here);
         Some(Self {
-            standing_by: joined(&database, directory.path(), "second").await,
+            standing_by: joined(&database, &directory, "second", receivers).await,
             leading,
             server,
             _directory: directory,
@@ -241,6 +256,41 @@ async fn a_call_of_which_nothing_is_heard_is_done_all_the_same() {
         }
     };
     timeout(LONG, done).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_elsewhere_leaves_at_once() {
+    let hook = Receiver::start().await;
+    let test = "reconcile::a_message_that_is_sent_again";
+    let Some(two) = Two::that_tell(test, &[("hook", &hook)]).await else {
+        return;
+    };
+    let to = Addressee {
+        notifier: "hook".to_owned(),
+        recipient: None,
+    };
+    let notice = Notice::Summary(SummaryNotice {
+        source: SourceName::new("infra"),
+        at: Timestamp::now(),
+        stacks: vec![],
+        counts: VerdictCounts::default(),
+    });
+    let id = MessageId::from_uuid(uuid::Uuid::nil());
+    let message = Message::new(id, to, notice, Timestamp::now()).given_up("gone");
+    two.leading.store.save_message(&message).await.unwrap();
+    let mut listens = two.leading.store.bell(Topic::News);
+    tokio::spawn(composer::keep(two.leading.clone()));
+    tokio::spawn(outbox::deliver(two.leading.clone(), "hook".to_owned()));
+    listens.rung().await;
+    let handle = two.handle(LONG);
+    handle.retry_message(&id, &operator()).await.unwrap();
+    let came = async {
+        while hook.came().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // By themselves they would look again after half a minute.
+    timeout(Duration::from_secs(20), came).await.unwrap();
 }
 
 #[tokio::test]
