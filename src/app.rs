@@ -33,8 +33,8 @@ use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    calls, clock, composer, database, forward, heartbeat, housekeeping, leave, outbox, overdue,
-    reports, sources, standby, uploads, worker,
+    calls, clock, composer, database, forward, heartbeat, housekeeping, leave, missing, outbox,
+    overdue, reports, sources, standby, uploads, worker,
 };
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
@@ -136,6 +136,9 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     })?;
     let context = Arc::new(build(settings, layout).await?);
     let listener = listen(&context).await?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "listening");
+    }
     let switch = switch(&context.settings)?;
     let (commands, inbox) = mpsc::channel::<Command>(COMMANDS);
     let (mut parts, mut works) = (JoinSet::new(), JoinSet::new());
@@ -252,7 +255,6 @@ async fn recovered(context: &Context) -> Result<LeftOver, StoreError> {
 fn tell_up(context: &Context) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        listen = %context.settings.api.listen,
         sources = context.settings.sources.len(),
         data_dir = %context.layout.root().display(),
         "mooring is up"
@@ -437,6 +439,7 @@ fn start_parts(parts: &mut JoinSet<()>, context: &Arc<Context>, commands: &mpsc:
     parts.spawn(reports::keep_sending(context.clone()));
     if context.store.is_shared() {
         parts.spawn(calls::keep(context.clone(), commands.clone()));
+        parts.spawn(missing::look(context.clone()));
     }
 }
 

@@ -29,6 +29,7 @@ mod places;
 mod postgres;
 mod rego;
 mod remote_states;
+mod replicas;
 mod report_schemas;
 mod repository_settings;
 mod state_watch;

@@ -50,6 +50,7 @@ pub mod look;
 mod messages;
 mod mirror_tree;
 pub mod mirrors;
+pub mod missing;
 mod news;
 mod opinion;
 pub mod orders;

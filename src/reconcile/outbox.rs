@@ -112,6 +112,7 @@ pub(super) async fn attend(
         };
         return Ok([next, news_at].into_iter().flatten().min());
     };
+    context.store.confirm().await?;
     let attempt = attempt(context, &carrier.channel, message, now).await?;
     let lost = lost(&attempt);
     carrier.becomes(attempt.channel.clone());

@@ -62,6 +62,11 @@ async fn take(context: Arc<Context>, known: Known, run: Run, task: Task) {
         }
         Err(failure) => Err(failure.to_string()),
     };
+    // Whoever leads goes on: the look is not over with this process.
+    let next = match context.stop.plans.is_cancelled() {
+        true => next.and(Err("it was stopped in the middle of it".to_owned())),
+        false => next,
+    };
     let back = HandedBack {
         next,
         throttled: context.costs.take_throttled(&stack),

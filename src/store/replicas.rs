@@ -143,6 +143,15 @@ impl Store {
         matches!(self.writer, Writer::Server(_))
     }
 
+    /// Makes sure that nobody has gone on without this process: for what cannot be undone and is recorded
+    /// only afterwards.
+    pub async fn confirm(&self) -> Result<(), StoreError> {
+        match &self.writer {
+            Writer::File(_) => Ok(()),
+            Writer::Server(session) => session.begin().await?.commit().await,
+        }
+    }
+
     /// Tries to lead. Whoever led until now may come back in a moment; only who insists takes over
     /// from them, and then nothing of theirs is written any more.
     pub async fn lead(&self, insist: bool) -> Result<Leading, StoreError> {

@@ -22,6 +22,10 @@ const TURNS: i32 = 0x6d6f_6f73;
 /// So long a replica may be without its session before its row is taken away, in seconds.
 const GRACE: i64 = 15;
 
+/// What was handed to somebody who is not there any more, and has not come back.
+const FORGOTTEN: &str = "DELETE FROM handed WHERE ended IS NULL \
+     AND NOT EXISTS (SELECT 1 FROM replicas WHERE replicas.number = handed.replica)";
+
 const NOW: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 
 /// A replica: its number, and whether it led when its session was last there.
@@ -166,7 +170,9 @@ pub(super) async fn reap(connection: &mut AnyConnection) -> Result<Vec<i64>, Sto
         "DELETE FROM replicas WHERE missing_since < {NOW} - {GRACE} * 1000000 RETURNING number"
     );
     let lost = sqlx::query_scalar(sqlx::AssertSqlSafe(delete));
-    Ok(lost.fetch_all(&mut *connection).await?)
+    let lost = lost.fetch_all(&mut *connection).await?;
+    connection.execute(FORGOTTEN).await?;
+    Ok(lost)
 }
 
 /// Leaves for good, with a word: nobody waits for it to come back.

@@ -138,10 +138,10 @@ impl Session {
         let mut turn = self.begin().await?;
         let member = turn.line.member;
         let leading = member::lead(turn.connection(), member, insist).await?;
-        if leading == Leading::Here {
-            turn.line.member.leads = true;
-        }
         turn.commit().await?;
+        if leading == Leading::Here {
+            self.line().await?.member.leads = true;
+        }
         Ok(leading)
     }
 

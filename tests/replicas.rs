@@ -1,0 +1,245 @@
+//! Several daemons on one PostgreSQL database: they share the work, and none that is killed, stopped or
+//! cut off loses or doubles anything.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{Postgres, eventually};
+
+/// Longer than it may take until another replica leads.
+const TAKEN_OVER: Duration = Duration::from_secs(45);
+/// Longer than a few runs take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A daemon in a directory of its own, with the configuration that all of them have.
+struct Replica {
+    child: Child,
+    dir: PathBuf,
+}
+
+impl Replica {
+    fn start(world: &World, name: &str) -> Self {
+        let dir = world.dir.path().join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("mooring.yaml"), &world.configuration).unwrap();
+        let log = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(dir.join("log"))
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_mooring"))
+            .args(["serve", "--config"])
+            .arg(dir.join("mooring.yaml"))
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", &dir)
+            .env("MOORING_LOG", "info,mooring=debug")
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { child, dir }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("log")).unwrap()
+    }
+
+    fn leads(&self) -> bool {
+        self.log().contains("mooring is up")
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A database, a repository, and an engine that takes a while and plans nothing.
+struct World {
+    server: Postgres,
+    dir: tempfile::TempDir,
+    configuration: String,
+}
+
+impl World {
+    fn new(test: &str, stacks: usize) -> Option<Self> {
+        let server = Postgres::start(test)?;
+        let dir = tempfile::tempdir().unwrap();
+        for stack in 0..stacks {
+            let stack = dir.path().join(format!("repo/s{stack:02}"));
+            std::fs::create_dir_all(&stack).unwrap();
+            std::fs::write(
+                stack.join("main.tf"),
+                "resource \"null_resource\" \"a\" {}\n",
+            )
+            .unwrap();
+        }
+        git(dir.path(), &["init", "-q", "-b", "main"]);
+        git(dir.path(), &["add", "-A"]);
+        git(dir.path(), &["commit", "-q", "-m", "x"]);
+        let engine = format!(
+            "#!/bin/sh\n\
+             [ \"$1\" = version ] && {{ echo '{{\"terraform_version\":\"1.11.4\"}}'; exit; }}\n\
+             echo \"$(pwd) $*\" >> {dir}/done\n\
+             while [ -e {dir}/wait ]; do sleep 0.1; done\n\
+             sleep 0.2; exit 1\n",
+            dir = dir.path().display()
+        );
+        write_program(&dir.path().join("engine"), &engine);
+        std::fs::write(dir.path().join("url"), server.database("m")).unwrap();
+        std::fs::write(dir.path().join("token"), "a-token-for-the-tests").unwrap();
+        let configuration = format!(
+            "data_dir: data\njobs: 1\njitter: 0s\nschedule: \"0 0 1 1 *\"\nengine: {dir}/engine\n\
+             policy: {{ confirm_after: 1s }}\n\
+             api: {{ listen: \"127.0.0.1:0\", token_file: {dir}/token }}\n\
+             store: {{ postgres_url_file: {dir}/url }}\n\
+             sources: [{{ name: infra, path: {dir}/repo, poll: 1s }}]\n",
+            dir = dir.path().display()
+        );
+        Some(Self {
+            server,
+            dir,
+            configuration,
+        })
+    }
+
+    fn count(&self, what: &str) -> usize {
+        let counted = self.server.sql("m", &format!("SELECT COUNT({what}"));
+        counted.parse().unwrap()
+    }
+
+    fn ended(&self) -> usize {
+        self.count("*) FROM (SELECT DISTINCT stack FROM runs WHERE state = 'finished') AS ended")
+    }
+}
+
+fn write_program(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn git(dir: &Path, arguments: &[&str]) {
+    let git = Command::new("git")
+        .args([
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "commit.gpgsign=false",
+        ])
+        .args(arguments)
+        .current_dir(dir.join("repo"))
+        .status();
+    assert!(git.unwrap().success());
+}
+
+#[test]
+fn replicas_share_the_work_and_one_that_stands_still_is_gone_on_without() {
+    let Some(world) = World::new("replicas::replicas_share_the_work", 12) else {
+        return;
+    };
+    let busy = "*) FROM runs WHERE state = 'planning'";
+    std::fs::write(world.dir.path().join("wait"), "").unwrap();
+    let mut first = Replica::start(&world, "first");
+    eventually("the first leads", PATIENCE, || first.leads().then_some(()));
+    let second = Replica::start(&world, "second");
+    let third = Replica::start(&world, "third");
+    eventually("all are at work", PATIENCE, || {
+        (world.count(busy) == 3).then_some(())
+    });
+    std::fs::remove_file(world.dir.path().join("wait")).unwrap();
+    eventually("every stack is looked at", PATIENCE, || {
+        (world.ended() == 12).then_some(())
+    });
+    let replicas = "DISTINCT lease::json->>'replica') FROM runs WHERE lease IS NOT NULL";
+    assert_eq!(world.count(replicas), 3, "each has done some");
+    assert!(!second.leads() && !third.leads());
+
+    // Whoever leads stands still in the middle of its own run, and another one does in theirs.
+    std::fs::write(world.dir.path().join("wait"), "").unwrap();
+    for stack in 0..12 {
+        let path = format!("repo/s{stack:02}/main.tf");
+        let code = "resource \"null_resource\" \"b\" {}\n";
+        std::fs::write(world.dir.path().join(path), code).unwrap();
+    }
+    git(world.dir.path(), &["commit", "-q", "-a", "-m", "y"]);
+    eventually("all are at work", PATIENCE, || {
+        (world.count(busy) == 3).then_some(())
+    });
+    first.signal(Signal::STOP);
+    eventually("another one leads", TAKEN_OVER, || {
+        (second.leads() || third.leads()).then_some(())
+    });
+    std::fs::remove_file(world.dir.path().join("wait")).unwrap();
+    let looked = "*) FROM (SELECT DISTINCT stack FROM runs WHERE state = 'finished' \
+                  AND trigger_reason = 'git' AND outcome NOT LIKE '%interrupted%') AS ended";
+    eventually("every stack is looked at again", PATIENCE, || {
+        (world.count(looked) == 12).then_some(())
+    });
+    first.signal(Signal::CONT);
+    let status = eventually("the first one ends", PATIENCE, || first.ended());
+    assert!(!status.success());
+    assert!(first.log().contains("others have gone on without it"));
+    let under_way = "*) FROM runs WHERE state NOT IN ('finished', 'interrupted', 'queued')";
+    eventually("nothing is left over", PATIENCE, || {
+        (world.count(under_way) == 0).then_some(())
+    });
+
+    // Its directory is as good as before.
+    let again = Replica::start(&world, "first");
+    eventually("it stands by", PATIENCE, || {
+        again.log().contains("stands by").then_some(())
+    });
+}
+
+#[test]
+fn a_run_of_a_replica_that_is_killed_is_made_again_and_a_leader_that_leaves_is_not_waited_for() {
+    let Some(world) = World::new("replicas::a_run_of_a_replica", 3) else {
+        return;
+    };
+    std::fs::write(world.dir.path().join("wait"), "").unwrap();
+    let mut first = Replica::start(&world, "first");
+    eventually("the first leads", PATIENCE, || first.leads().then_some(()));
+    let second = Replica::start(&world, "second");
+    let of_second = "*) FROM runs WHERE state = 'planning' AND lease::json->>'home' <> \
+                     (SELECT home FROM replicas, leadership WHERE number = replica)";
+    eventually("the second is at work", PATIENCE, || {
+        (world.count(of_second) == 1).then_some(())
+    });
+    drop(second);
+    std::fs::remove_file(world.dir.path().join("wait")).unwrap();
+    eventually("every stack is looked at", PATIENCE, || {
+        (world.ended() == 3).then_some(())
+    });
+    let again = "*) FROM runs WHERE outcome LIKE '%interrupted%'";
+    eventually("what was cut off is told apart", PATIENCE, || {
+        (world.count(again) == 1).then_some(())
+    });
+
+    let third = Replica::start(&world, "third");
+    eventually("it stands by", PATIENCE, || {
+        third.log().contains("stands by").then_some(())
+    });
+    first.signal(Signal::TERM);
+    let status = eventually("the first one ends", PATIENCE, || first.ended());
+    assert!(status.success());
+    eventually("the third leads", Duration::from_secs(10), || {
+        third.leads().then_some(())
+    });
+}
