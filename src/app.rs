@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::api;
@@ -33,8 +33,8 @@ use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
 use crate::reconcile::time::Time;
 use crate::reconcile::{
-    clock, composer, database, heartbeat, housekeeping, leave, missing, outbox, overdue, reports,
-    sources, standby, uploads, worker,
+    calls, clock, composer, database, forward, heartbeat, housekeeping, leave, missing, outbox,
+    overdue, reports, sources, standby, uploads, worker,
 };
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
@@ -151,13 +151,15 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let handle = Handle::new(context.clone(), commands.clone());
     parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
     parts.spawn(api::serve(listener, handle, metrics, token, stop));
+    let leading = CancellationToken::new();
+    let standing_by = tokio::spawn(forward::forward(context.clone(), inbox, leading.clone()));
     if let Some(own) = context.lease.clone() {
         works.spawn(worker::work(context.clone(), own));
     }
     let ended = match stand_by(&context, &mut signals, &mut parts, &mut works).await {
         Some(ended) => ended,
-        None => match recovered(&context).await {
-            Ok(left_over) => {
+        None => match taken_over(&context, &leading, standing_by).await {
+            Ok((left_over, inbox)) => {
                 works.spawn(Driver::new(context.clone(), left_over).drive(inbox));
                 start_parts(&mut parts, &context, &commands);
                 if let Some((switch, every)) = switch {
@@ -166,7 +168,7 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
                 tell_up(&context);
                 until_ended(&context, &mut signals, &mut parts, &mut works).await
             }
-            Err(error) => Ended::Failed(error.into()),
+            Err(error) => Ended::Failed(error),
         },
     };
     drop(commands);
@@ -229,7 +231,17 @@ async fn stand_by(
     }
 }
 
-/// Goes on where whoever led before has stopped.
+/// Goes on where whoever led before has stopped. Commands wait for the driver from now on.
+async fn taken_over(
+    context: &Context,
+    leading: &CancellationToken,
+    standing_by: JoinHandle<mpsc::Receiver<Command>>,
+) -> Result<(LeftOver, mpsc::Receiver<Command>), StartError> {
+    leading.cancel();
+    let inbox = standing_by.await.map_err(|_| StartError::PartLost)?;
+    Ok((recovered(context).await?, inbox))
+}
+
 async fn recovered(context: &Context) -> Result<LeftOver, StoreError> {
     context.leads.store(true, Ordering::Relaxed);
     record_start(context).await?;
@@ -426,6 +438,7 @@ fn start_parts(parts: &mut JoinSet<()>, context: &Arc<Context>, commands: &mpsc:
     }
     parts.spawn(reports::keep_sending(context.clone()));
     if context.store.is_shared() {
+        parts.spawn(calls::keep(context.clone(), commands.clone()));
         parts.spawn(missing::look(context.clone()));
     }
 }

@@ -156,6 +156,53 @@ fn a_daemon_on_a_server_waits_for_it_and_goes_on() {
 }
 
 #[test]
+fn any_of_two_daemons_does_what_it_is_asked() {
+    let Some(server) = Postgres::start("postgres::any_of_two_daemons") else {
+        return;
+    };
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    prepare(dir.path());
+    let store = on(dir.path(), &server.database("m"));
+    let leading = Daemon::start_in(dir.path(), &configuration(dir.path(), "data", &store));
+    plan(&leading);
+    let configuration = configuration(dir.path(), "other", &store);
+    let standing_by = Daemon::start_in(other.path(), &configuration);
+    let who = |daemon: &Daemon| {
+        let replicas = daemon.get("replicas");
+        let all = replicas["replicas"].as_array().unwrap().clone();
+        let leads = all.iter().find(|replica| replica["leads"] == true).cloned();
+        (
+            replicas["answered"].clone(),
+            leads.unwrap()["replica"].clone(),
+        )
+    };
+    let (number, leader) = who(&standing_by);
+    assert_eq!(who(&leading), (leader.clone(), leader.clone()));
+    assert_ne!(number, leader);
+
+    let known = ended(&leading);
+    let queued = standing_by.cli(&["plan", STACK]);
+    assert!(queued.contains("queued: run"), "{queued}");
+    standing_by.eventually("the run that the other one was asked for ends", || {
+        (ended(&standing_by) > known).then_some(())
+    });
+    let shown = standing_by.cli(&["show", STACK]);
+    let known_to = format!("known to replica {leader}, which leads");
+    assert!(shown.contains(&known_to), "{shown}");
+    let unknown = standing_by.refused(&["plan", "infra/wbe"]);
+    assert!(unknown.contains("did you mean infra/web"), "{unknown}");
+    let nothing = standing_by.refused(&["resume", STACK]);
+    assert!(nothing.contains("nothing to resume"), "{nothing}");
+
+    assert!(leading.stop().success());
+    standing_by.eventually("the other one leads", || {
+        (who(&standing_by) == (number.clone(), number.clone())).then_some(())
+    });
+    plan(&standing_by);
+    assert!(standing_by.stop().success());
+}
+
+#[test]
 fn records_move_to_a_server_and_back_and_the_audit_log_goes_on() {
     let Some(server) = Postgres::start("postgres::records_move") else {
         return;

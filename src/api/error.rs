@@ -43,6 +43,14 @@ pub(super) enum ApiError {
     Failed(Failure),
     /// The daemon is stopping.
     Stopping,
+    /// Another replica has to be asked.
+    Elsewhere(String),
+    /// No replica leads that could do it.
+    NotTakenUp(String),
+    /// It is not known whether it is done.
+    Unclear(String),
+    /// The replica that leads failed; its log says why.
+    FailedThere,
     /// The place of artifacts does not answer; the log says why.
     OutOfReach,
     /// Something inside failed; the log says what.
@@ -117,6 +125,13 @@ impl From<Refusal> for ApiError {
             Refusal::UnknownSnapshot(_) => Self::NotFound(refusal.to_string()),
             Refusal::Failure(failure) => Self::Failed(failure),
             Refusal::Stopping => Self::Stopping,
+            Refusal::Elsewhere { .. } => Self::Elsewhere(refusal.to_string()),
+            Refusal::NotTakenUp(_) => Self::NotTakenUp(refusal.to_string()),
+            Refusal::Unclear => Self::Unclear(refusal.to_string()),
+            Refusal::FailedThere(_) => {
+                tracing::error!("{refusal}");
+                Self::FailedThere
+            }
             Refusal::Store(error) => error.into(),
         }
     }
@@ -197,6 +212,32 @@ impl IntoResponse for ApiError {
                 "the daemon is stopping".to_owned(),
                 "try again after its restart".to_owned(),
             ),
+            Self::Elsewhere(message) => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "elsewhere",
+                message,
+                "ask the one that leads; /api/v1/replicas says which it is".to_owned(),
+            ),
+            Self::NotTakenUp(message) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_taken_up",
+                message,
+                "try again when one leads and has read its sources; /api/v1/replicas lists them"
+                    .to_owned(),
+            ),
+            Self::Unclear(message) => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "unclear",
+                message,
+                "see what came of it before you ask again: `mooring show` and `mooring runs`"
+                    .to_owned(),
+            ),
+            Self::FailedThere => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "the request failed inside the replica that leads".to_owned(),
+                "look into its log".to_owned(),
+            ),
             Self::OutOfReach => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "out_of_reach",
@@ -265,5 +306,31 @@ mod tests {
         assert_eq!(body["error"]["hint"], hint);
         let (_, body) = told(unknown(&[])).await;
         assert_eq!(body["error"]["hint"], "see what there is: `mooring stacks`");
+    }
+
+    #[tokio::test]
+    async fn what_only_the_leading_replica_does_says_how_far_it_has_come() {
+        let leader = Some("replica 1 (a)".to_owned());
+        let waited = std::time::Duration::from_secs(25);
+        let mut answers = Vec::new();
+        for refusal in [
+            Refusal::Elsewhere { leader },
+            Refusal::Elsewhere { leader: None },
+            Refusal::NotTakenUp(waited),
+            Refusal::Unclear,
+            Refusal::FailedThere("postgres://".to_owned()),
+        ] {
+            let (status, body) = told(refusal.into()).await;
+            let (kind, message) = (&body["error"]["kind"], &body["error"]["message"]);
+            assert!(!body["error"]["hint"].as_str().unwrap().is_empty());
+            answers.push(format!("{} {kind} {message}", status.as_u16()));
+        }
+        insta::assert_snapshot!(answers.join("\n"), @r#"
+        421 "elsewhere" "this is done by the replica that leads, and this one does not; replica 1 (a) leads"
+        421 "elsewhere" "this is done by the replica that leads, and this one does not"
+        503 "not_taken_up" "no replica that leads has taken this up within 25 s, so it is not done"
+        504 "unclear" "the replica that leads has begun this and not answered: it may be done, or may yet be"
+        500 "internal" "the request failed inside the replica that leads"
+        "#);
     }
 }

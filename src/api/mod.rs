@@ -11,6 +11,7 @@ mod health;
 mod messages;
 mod pauses;
 mod query;
+mod replicas;
 mod report;
 mod requests;
 mod runs;
@@ -94,6 +95,7 @@ fn reading() -> Router<Api> {
         .route("/decisions", get(decisions::list))
         .route("/runs/{run}/artifacts", get(artifacts::of_run))
         .route("/runs/{run}/artifacts/{name}", get(artifacts::one_of_run))
+        .route("/replicas", get(replicas::list))
         .route("/reports", get(artifacts::reports))
         .route("/reports/{report}", get(artifacts::of_report))
         .route("/reports/{report}/{name}", get(artifacts::one_of_report))

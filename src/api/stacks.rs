@@ -33,6 +33,7 @@ use super::ack::short;
 use super::auth::Caller;
 use super::error::ApiError;
 use super::query::{Path, Query};
+use super::replicas;
 use super::runs::RunDto;
 use super::select::select;
 
@@ -172,6 +173,7 @@ pub(super) async fn list(
         "schema_version": 1,
         "summary": counts,
         "work": api.handle.outlook().await,
+        "replicas": replicas::summary(&api.handle).await?,
         "sources": sources,
         "stacks": stacks.iter().map(dto).collect::<Vec<_>>(),
     })))
@@ -219,9 +221,14 @@ pub(super) async fn show(
             let watched = api.handle.watched(&view.record).await?;
             fields.insert("state_watch".to_owned(), watch_json(watched.as_ref()));
             let order = api.handle.neighbours(&id);
-            fields.insert("needs".to_owned(), json!(order.needs));
-            fields.insert("needed_by".to_owned(), json!(order.needed_by));
-            fields.insert("waits_for".to_owned(), json!(order.waits_for));
+            let order = order.as_ref();
+            let needs = json!(order.map(|order| &order.needs));
+            fields.insert("needs".to_owned(), needs);
+            let needed_by = json!(order.map(|order| &order.needed_by));
+            fields.insert("needed_by".to_owned(), needed_by);
+            let waits_for = json!(order.and_then(|order| order.waits_for.as_ref()));
+            fields.insert("waits_for".to_owned(), waits_for);
+            fields.insert("replicas".to_owned(), replicas::summary(&api.handle).await?);
         }
         return Ok(Json(body).into_response());
     }

@@ -11,7 +11,7 @@ use super::*;
 use served::{OPERATOR, Served};
 
 /// Every route behind a token, and the scope that opens it.
-const ROUTES: [(&str, &str, Scope); 38] = [
+const ROUTES: [(&str, &str, Scope); 39] = [
     ("GET", "/stacks", Scope::Read),
     ("GET", "/stacks/{stack}", Scope::Read),
     ("GET", "/report", Scope::Read),
@@ -21,6 +21,7 @@ const ROUTES: [(&str, &str, Scope); 38] = [
     ("GET", "/decisions", Scope::Read),
     ("GET", "/runs/{run}/artifacts", Scope::Read),
     ("GET", "/runs/{run}/artifacts/{name}", Scope::Read),
+    ("GET", "/replicas", Scope::Read),
     ("GET", "/reports", Scope::Read),
     ("GET", "/reports/{report}", Scope::Read),
     ("GET", "/reports/{report}/{name}", Scope::Read),

@@ -226,6 +226,16 @@ async fn besides(client: &Client, stack: &Value) -> Result<String, CliError> {
 /// What a stack needs, who needs it, and what its queued run waits for.
 fn order(stack: &Value) -> String {
     let mut out = String::new();
+    let replicas = &stack["replicas"];
+    if stack["needs"].is_null() && replicas["leading"] != replicas["answered"] {
+        let leading = match replicas["leading"].as_i64() {
+            Some(number) => format!("replica {number}, which leads"),
+            None => "the replica that leads".to_owned(),
+        };
+        out.push_str(&format!(
+            "next look, and what it waits for: known to {leading}\n"
+        ));
+    }
     for (name, field) in [("needs", "needs"), ("needed by", "needed_by")] {
         let stacks: Vec<String> = items(stack, field).map(text).collect();
         let some = stacks.get(..NEIGHBOURS_SHOWN).unwrap_or(&stacks);
@@ -393,6 +403,12 @@ mod tests {
         waits for: infra/net, in which something may be applied first
         ");
         assert_eq!(order(&serde_json::json!({"needs": []})), "");
+        let unread = serde_json::json!({"needs": null, "replicas": {"answered": 1, "leading": 1}});
+        assert_eq!(order(&unread), "");
+        let elsewhere =
+            serde_json::json!({"needs": null, "replicas": {"answered": 2, "leading": 1}});
+        let said = "next look, and what it waits for: known to replica 1, which leads\n";
+        assert_eq!(order(&elsewhere), said);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) struct Database {
     pub postgres_url_file: Option<At<PathBuf>>,
     /// Environment variable that holds the URL.
     pub postgres_url_env: Option<At<String>>,
-    /// The most connections at once; one of them writes. Default: 5.
-    #[schemars(range(min = 2, max = 100))]
+    /// The most connections at once; one of them writes and one listens. Default: 5.
+    #[schemars(range(min = 3, max = 100))]
     pub max_connections: Option<At<u32>>,
 }

@@ -176,6 +176,10 @@ time_id! {
     EnvelopeId
 }
 time_id! {
+    /// One call of a replica that does not lead to the one that does.
+    CallId
+}
+time_id! {
     /// One token of a person. It names the token and opens nothing.
     TokenId
 }

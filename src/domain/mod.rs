@@ -15,6 +15,7 @@ pub mod binding;
 pub mod brief;
 pub mod budget;
 pub mod cadence;
+pub mod call;
 pub mod cause;
 pub mod channel;
 pub mod check;

@@ -1,6 +1,7 @@
 //! What the driver is told and asked.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -157,7 +158,28 @@ pub enum Refusal {
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,
+    /// Only the replica that leads can do it, in its own process.
+    #[error("this is done by the replica that leads, and this one does not{}", led_by(.leader.as_deref()))]
+    Elsewhere {
+        /// The one that does, if that is known.
+        leader: Option<String>,
+    },
+    /// Nobody began it, and nobody will.
+    #[error("no replica that leads has taken this up within {} s, so it is not done", .0.as_secs())]
+    NotTakenUp(Duration),
+    /// It was begun, and it is not known what came of it.
+    #[error(
+        "the replica that leads has begun this and not answered: it may be done, or may yet be"
+    )]
+    Unclear,
+    /// The replica that leads failed.
+    #[error("the replica that leads could not do this: {0}")]
+    FailedThere(String),
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn led_by(leader: Option<&str>) -> String {
+    leader.map_or_else(String::new, |leader| format!("; {leader} leads"))
 }

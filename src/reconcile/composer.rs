@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::domain::compose::{Composed, Manner, compose};
 use crate::domain::ids::EnvelopeId;
 use crate::domain::message::Message;
-use crate::store::StoreError;
+use crate::store::{StoreError, Topic};
 
 use super::context::Context;
 use super::fresh;
@@ -19,6 +19,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Makes messages until the daemon stops.
 pub async fn keep(context: Arc<Context>) {
+    let mut elsewhere = context.store.bell(Topic::News);
     loop {
         context.pulse.beat(Part::Composer);
         let now = context.now();
@@ -35,6 +36,11 @@ pub async fn keep(context: Arc<Context>) {
         tokio::select! {
             () = context.stop.plans.cancelled() => return,
             () = context.news_bell.notified() => {}
+            () = elsewhere.rung() => {
+                // Another replica may have had a message sent again.
+                let notifiers = context.notifiers.names();
+                notifiers.for_each(|notifier| context.outbox_bells.ring(notifier));
+            }
             () = tokio::time::sleep(wait) => {}
         }
     }

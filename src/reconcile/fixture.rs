@@ -109,6 +109,12 @@ pub(super) fn url_file(directory: &TempDir, name: &str, url: &str) -> SecretSour
 
 /// The context of a daemon with these webhooks.
 pub(super) async fn context(directory: &TempDir, receivers: &[(&str, &Receiver)]) -> Arc<Context> {
+    let notify = webhooks(directory, receivers);
+    daemon(settings(directory.path(), notify), Time::default()).await
+}
+
+/// Settings of these webhooks.
+pub(super) fn webhooks(directory: &TempDir, receivers: &[(&str, &Receiver)]) -> NotifySettings {
     let notifiers = receivers.iter().map(|(name, receiver)| {
         let url = url_file(directory, name, &receiver.server.uri());
         NotifierSettings {
@@ -119,11 +125,10 @@ pub(super) async fn context(directory: &TempDir, receivers: &[(&str, &Receiver)]
             },
         }
     });
-    let notify = NotifySettings {
+    NotifySettings {
         notifiers: notifiers.collect(),
         ..NotifySettings::default()
-    };
-    daemon(settings(directory.path(), notify), Time::default()).await
+    }
 }
 
 /// How a stack is planned if nothing is said of it.
@@ -189,13 +194,20 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
 /// A daemon's context on what an earlier one left in the data directory.
 pub(crate) async fn daemon(settings: Settings, time: Time) -> Arc<Context> {
     let layout = Layout::create(&settings.data_dir).unwrap();
+    let store = Store::open(&layout.database()).await.unwrap();
+    daemon_with(store, settings, time).await
+}
+
+/// A daemon's context with a store of its own.
+pub(crate) async fn daemon_with(store: Store, settings: Settings, time: Time) -> Arc<Context> {
+    let layout = Layout::create(&settings.data_dir).unwrap();
     let key = layout.installation_key().unwrap();
     let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), None)
         .await
         .unwrap();
     let keys = settings.snapshots.keys.clone();
     Arc::new(Context {
-        store: Store::open(&layout.database()).await.unwrap(),
+        store,
         snapshots: Snapshots::new(layout.root(), keys, key.clone(), &artifacts),
         key,
         artifacts,
@@ -254,8 +266,20 @@ pub(super) fn tracked() -> Tracked {
 /// A handle on a driver that knows the stack `infra/a`, of which no run can start: its source has not
 /// been read.
 pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
+    let commands = driver(context);
+    know_stack(context, &commands).await;
+    Handle::new(context.clone(), commands)
+}
+
+/// A driver that knows no stack; where its commands go.
+pub(super) fn driver(context: &Arc<Context>) -> mpsc::Sender<Command> {
     let (commands, inbox) = mpsc::channel(8);
     tokio::spawn(Driver::new(context.clone(), LeftOver::default()).drive(inbox));
+    commands
+}
+
+/// Has a driver know the held stack `infra/a`.
+pub(super) async fn know_stack(context: &Arc<Context>, commands: &mpsc::Sender<Command>) {
     let tracked = tracked();
     let now = context.now();
     let record = StackRecord {
@@ -275,5 +299,4 @@ pub(crate) async fn driven(context: &Arc<Context>) -> Handle {
     let source = Command::Source(update, done);
     commands.send(source).await.unwrap();
     taken.await.unwrap();
-    Handle::new(context.clone(), commands)
 }

@@ -2,7 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::domain::ids::{AlertId, EnvelopeId, MessageId, RequestId, RunId, SnapshotId, TokenId};
+use crate::domain::ids::{
+    AlertId, CallId, EnvelopeId, MessageId, RequestId, RunId, SnapshotId, TokenId,
+};
 
 /// A new run's id.
 pub(super) fn run() -> RunId {
@@ -37,4 +39,9 @@ pub(super) fn envelope() -> EnvelopeId {
 /// A new token's id.
 pub(super) fn token() -> TokenId {
     TokenId::from_uuid(Uuid::now_v7())
+}
+
+/// A new call's id.
+pub(super) fn call() -> CallId {
+    CallId::from_uuid(Uuid::now_v7())
 }

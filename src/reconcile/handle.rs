@@ -41,7 +41,7 @@ pub use super::messages::{ChannelView, MessageView};
 pub use super::restore::{Asked, Done, Restore};
 pub use super::state_watch::Watched;
 pub use super::vote::Answer;
-pub use crate::store::{AuditFilter, MessageFilter, Paging};
+pub use crate::store::{AuditFilter, MessageFilter, Paging, Replica};
 
 /// Of so many requests, newest first, the short names are known when they are over.
 const LONG_AGO: u32 = 1000;
@@ -78,6 +78,15 @@ pub struct Neighbours {
     pub needed_by: Vec<StackId>,
     /// Of what it needs, what a queued run of it waits for now.
     pub waits_for: Option<StackId>,
+}
+
+/// The replicas that share a database.
+#[derive(Debug)]
+pub struct Replicas {
+    /// The number of the one that says so.
+    pub answered: i64,
+    /// Each of them, by number.
+    pub all: Vec<Replica>,
 }
 
 /// A kept copy as it is listed.
@@ -194,8 +203,14 @@ impl Handle {
         let request = vote::vote(&self.context, id, answer, by, reason).await?;
         if vote::is_approved(&request) {
             let (reply, reached) = oneshot::channel();
-            self.ask(Command::Approved(request.stack.clone(), reply), reached)
-                .await?;
+            let command = Command::Approved(request.stack.clone(), reply);
+            match self.ask(command, reached).await {
+                // The answer is kept, and whoever comes to lead looks at what is approved.
+                Err(refusal @ (Refusal::NotTakenUp(_) | Refusal::Unclear)) => {
+                    tracing::warn!(request = %request.id, "applied later: {refusal}");
+                }
+                asked => drop(asked?),
+            }
         }
         Ok(request)
     }
@@ -364,15 +379,15 @@ impl Handle {
         self.context.store.each_glance(tally).await
     }
 
-    /// What is yet to be done; none while the daemon stops.
+    /// What is yet to be done; none while the daemon stops, and on a replica that does not lead.
     pub async fn outlook(&self) -> Option<Outlook> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Outlook(reply)).await.ok()?;
         answer.await.ok()
     }
 
-    /// When a stack is looked at next; none if a run of it waits or is under way, or while the daemon
-    /// stops.
+    /// When a stack is looked at next; none if a run of it waits or is under way, while the daemon stops,
+    /// and on a replica that does not lead.
     pub async fn next_look(&self, id: &StackId) -> Option<Timestamp> {
         let (reply, answer) = oneshot::channel();
         let ask = Command::NextLook(id.clone(), reply);
@@ -405,16 +420,26 @@ impl Handle {
         state_watch::watched(&self.context, record).await
     }
 
-    /// What a stack waits for, and who waits for it.
-    pub fn neighbours(&self, id: &StackId) -> Neighbours {
+    /// What a stack waits for, and who waits for it; none where that is not known, as on a replica that
+    /// does not lead.
+    pub fn neighbours(&self, id: &StackId) -> Option<Neighbours> {
         let (orders, now) = (&self.context.orders, self.context.now());
-        let order = orders.order();
+        let order = orders.found_out()?;
         let own = |stacks: Vec<&StackId>| stacks.into_iter().cloned().collect();
-        Neighbours {
+        Some(Neighbours {
             needs: own(order.needed_by(id)),
             needed_by: own(order.in_need_of(id)),
             waits_for: orders.awaited(id, now),
-        }
+        })
+    }
+
+    /// The replicas that share the database, by number; none if there can be only this process.
+    pub async fn replicas(&self) -> Result<Option<Replicas>, StoreError> {
+        let Some(answered) = self.context.store.replica() else {
+            return Ok(None);
+        };
+        let all = self.context.store.replicas().await?;
+        Ok(Some(Replicas { answered, all }))
     }
 
     /// Runs, newest first.
@@ -427,7 +452,7 @@ impl Handle {
         self.context.store.run(id).await
     }
 
-    /// How far the apply of a run has come; none if it applies nothing now.
+    /// How far the apply of a run has come; none if it applies nothing now, or does so on another replica.
     pub async fn progress(&self, run: &Run) -> Option<Progress> {
         if run.state != RunState::Applying {
             return None;

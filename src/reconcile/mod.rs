@@ -16,6 +16,7 @@ mod baseline;
 pub mod bells;
 mod borrow;
 mod cache;
+pub mod calls;
 pub mod clock;
 pub mod command;
 pub mod composer;
@@ -32,6 +33,7 @@ mod filled;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 pub(crate) mod fixture;
+pub mod forward;
 mod fresh;
 pub mod habits;
 mod handed;

@@ -23,6 +23,8 @@ pub struct Orders(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     order: Arc<Order>,
+    /// Whether the order was ever found out by this process.
+    is_found_out: bool,
     waiting: Waiting,
     /// What is being applied, or may be, each as often as somebody says so.
     applied: BTreeMap<StackId, usize>,
@@ -79,9 +81,16 @@ impl Orders {
         self.known().order.clone()
     }
 
+    /// The order, once this process has found it out. Only a driver does, when it has read a source.
+    pub(super) fn found_out(&self) -> Option<Arc<Order>> {
+        let known = self.known();
+        known.is_found_out.then(|| known.order.clone())
+    }
+
     /// The order is another from now on.
     pub(super) fn set(&self, order: Order) {
         let mut known = self.known();
+        known.is_found_out = true;
         if order.is_empty() {
             known.waiting = Waiting::default();
         }

@@ -22,6 +22,8 @@ pub enum Part {
     Outbox(String),
     /// Sees which stacks are not checked in time.
     Overdue,
+    /// Does what other replicas call for.
+    Calls,
 }
 
 impl fmt::Display for Part {
@@ -32,6 +34,7 @@ impl fmt::Display for Part {
             Self::Composer => f.write_str("the composer"),
             Self::Outbox(notifier) => write!(f, "the outbox of {notifier}"),
             Self::Overdue => f.write_str("the watch over stacks"),
+            Self::Calls => f.write_str("the part that does what other replicas call for"),
         }
     }
 }

@@ -4,6 +4,7 @@ use sqlx::AnyConnection;
 
 use super::alerts::{AlertEntry, put_alert};
 use super::audit::append;
+use super::bell::{Topic, ring};
 use super::envelopes::{Addressed, put_news};
 use super::memory::put_memory;
 use super::requests::put_request;
@@ -73,6 +74,9 @@ pub(super) async fn put_conclusion(
     }
     for news in conclusion.news {
         put_news(connection, news).await?;
+    }
+    if !conclusion.news.is_empty() {
+        ring(connection, Topic::News).await?;
     }
     for request in conclusion.requests {
         put_request(connection, request).await?;

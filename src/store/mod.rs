@@ -8,6 +8,8 @@
 
 mod alerts;
 mod audit;
+mod bell;
+mod calls;
 mod channels;
 mod conclude;
 mod decisions;
@@ -40,13 +42,17 @@ mod asked_tests;
 #[cfg(test)]
 mod audit_tests;
 #[cfg(test)]
+mod bell_tests;
+#[cfg(test)]
+mod calls_tests;
+#[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
-mod postgres_tests;
+pub(crate) mod postgres_tests;
 #[cfg(test)]
-mod replicas_tests;
+pub(crate) mod replicas_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -63,6 +69,7 @@ use sqlx::{Any, AnyPool};
 
 pub use alerts::AlertEntry;
 pub use audit::{AuditFilter, Paging};
+pub use bell::{Bell, Topic};
 pub use channels::Undelivered;
 pub use conclude::Conclusion;
 pub use envelopes::Addressed;
@@ -73,6 +80,7 @@ pub use replicas::{About, Alone, Area, Joining, Leading, Replica};
 pub use threads::Thread;
 pub use trouble::ServerTrouble;
 
+use bell::Bells;
 use replicas::Areas;
 use settings::PostgresSettings;
 use writer::{Writer, Writing};
@@ -86,6 +94,7 @@ pub struct Store {
     writer: Writer,
     reader: AnyPool,
     areas: Areas,
+    bells: Bells,
 }
 
 impl Store {
@@ -98,6 +107,7 @@ impl Store {
             writer: Writer::File(writer),
             reader,
             areas: Areas::default(),
+            bells: Bells::new(None),
         })
     }
 
@@ -105,21 +115,22 @@ impl Store {
     /// uses it while this does.
     pub async fn connect(settings: &PostgresSettings) -> Result<Self, StoreError> {
         let (session, reader) = postgres::hold(settings).await?;
-        Ok(Self::on_server(session, reader))
+        Ok(Self::on_server(session, reader, settings))
     }
 
     /// Opens a PostgreSQL database, bringing its schema up to date as needed, as one of those that
     /// share it. It does not lead before it has asked to ([`Store::lead`]).
     pub async fn join(settings: &PostgresSettings, joining: &Joining) -> Result<Self, StoreError> {
         let (session, reader) = postgres::join(settings, joining).await?;
-        Ok(Self::on_server(session, reader))
+        Ok(Self::on_server(session, reader, settings))
     }
 
-    fn on_server(session: postgres::Session, reader: AnyPool) -> Self {
+    fn on_server(session: postgres::Session, reader: AnyPool, settings: &PostgresSettings) -> Self {
         Self {
             writer: Writer::Server(session),
             reader,
             areas: Areas::default(),
+            bells: Bells::new(Some(settings.clone())),
         }
     }
 
@@ -154,6 +165,7 @@ impl Store {
 
     /// Waits for writes under way and closes every connection; other clones are closed too.
     pub async fn close(&self) {
+        self.bells.silence();
         self.reader.close().await;
         self.writer.close().await;
     }

@@ -6,6 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
 
 use super::audit::append;
+use super::bell::{Topic, ring};
 use super::channels::put_channel;
 use super::row::{Columns, json, plain, word};
 use super::threads::{Thread, put_thread};
@@ -247,6 +248,7 @@ impl Store {
             notifier: again.to.notifier,
         };
         append(&mut transaction, &[NewAudit::asked(now, by, action)]).await?;
+        ring(&mut transaction, Topic::News).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -279,6 +281,7 @@ impl Store {
                 messages: again,
             };
             append(&mut transaction, &[NewAudit::asked(now, by, action)]).await?;
+            ring(&mut transaction, Topic::News).await?;
         }
         transaction.commit().await?;
         Ok(again)

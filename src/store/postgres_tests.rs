@@ -4,7 +4,7 @@
 
 #[path = "../../tests/harness/postgres.rs"]
 #[allow(unreachable_pub, dead_code)]
-pub(super) mod server;
+pub(crate) mod server;
 #[path = "../../tests/harness/skipped.rs"]
 #[allow(unreachable_pub)]
 mod skipping;
@@ -34,6 +34,7 @@ fn what_holds_on_files_holds_on_a_server() {
             "store::tests::",
             "store::audit_tests::",
             "store::asked_tests::",
+            "store::calls_tests::",
         ])
         .args(["store::decisions::", "store::history::"])
         .args(["--skip", "restore::", "--test-threads", "3"])
@@ -47,7 +48,7 @@ fn what_holds_on_files_holds_on_a_server() {
 }
 
 /// A server, and settings of a fresh database on it.
-pub(super) fn fresh(test: &str) -> Option<(Postgres, TempDir, PostgresSettings)> {
+pub(crate) fn fresh(test: &str) -> Option<(Postgres, TempDir, PostgresSettings)> {
     let server = Postgres::start(test)?;
     let directory = TempDir::new().unwrap();
     let settings = settings(&server.database("m"), directory.path());

@@ -11,7 +11,7 @@ use super::{Area, AuditFilter, Leading, Paging, Store, StoreError};
 use crate::domain::audit::verify;
 
 /// A store that joins from a home of this name.
-async fn joined(settings: &PostgresSettings, home: &str) -> Store {
+pub(crate) async fn joined(settings: &PostgresSettings, home: &str) -> Store {
     let joining = Joining {
         home: home.to_owned(),
         about: About {

@@ -9,7 +9,7 @@ use crate::secret::SecretSource;
 pub struct PostgresSettings {
     /// Holds its URL, with the password.
     pub url: SecretSource,
-    /// How many connections there are at most: one that writes, the others read.
+    /// How many connections there are at most: one writes, one listens, the others read.
     pub max_connections: u32,
     /// Extra certificate authorities (PEM).
     pub ca_file: Option<PathBuf>,

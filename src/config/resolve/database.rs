@@ -18,12 +18,12 @@ impl Checks<'_> {
     ) -> Option<PostgresSettings> {
         let connections = written.max_connections.as_ref();
         if let Some(at) = connections
-            && !(2..=100).contains(&**at)
+            && !(3..=100).contains(&**at)
         {
             self.problem(
                 at,
-                "one connection writes and at least one reads",
-                "write a number from 2 to 100",
+                "one connection writes, one listens and at least one reads",
+                "write a number from 3 to 100",
             );
         }
         let (file, env) = (&written.postgres_url_file, &written.postgres_url_env);

@@ -12,10 +12,10 @@ fn a_database_on_a_server() {
     let url = SecretSource::File("/etc/mooring/pg-url".into());
     assert_eq!((database.url, database.max_connections), (url, 5));
     assert_eq!(database.ca_file, Some("/etc/mooring/ca.pem".into()));
-    let written = "store: { postgres_url_env: PG_URL, max_connections: 2 }\n";
+    let written = "store: { postgres_url_env: PG_URL, max_connections: 3 }\n";
     let database = good(&format!("{GOOD}{written}")).database.unwrap();
     let url = SecretSource::Env("PG_URL".to_owned());
-    assert_eq!((database.url, database.max_connections), (url, 2));
+    assert_eq!((database.url, database.max_connections), (url, 3));
     assert!(good(GOOD).database.is_none());
 }
 
@@ -28,13 +28,13 @@ fn a_database_that_is_nowhere() {
           the data directory
     ");
     insta::assert_snapshot!(bad_with("store: { max_connections: 1 }\n"), @"
-     × one connection writes and at least one reads
+     × one connection writes, one listens and at least one reads
       ╭─[mooring.yaml:2:27]
     1 │ sources: [{ name: infra, path: /srv/git/infra }]
     2 │ store: { max_connections: 1 }
       ·                           ─
       ╰────
-     help: write a number from 2 to 100
+     help: write a number from 3 to 100
 
      × the URL of the database (`store`) is nowhere
       ╭─[mooring.yaml:2:27]

@@ -14,9 +14,7 @@ impl Driver {
         let needs = |stack: &Tracked| !(stack.needs.is_empty() && stack.settings.after.is_empty());
         let before = self.context.orders.order();
         if !tracked().any(needs) {
-            if !before.is_empty() {
-                self.context.orders.set(Order::default());
-            }
+            self.context.orders.set(Order::default());
             return;
         }
         let order = Order::of(tracked().map(member).collect());

@@ -4,6 +4,7 @@
 //! process, which holds what the process is among others as long as it lives; and a lock that whoever
 //! writes holds until the end of their transaction.
 
+mod listener;
 mod member;
 mod session;
 mod url;
@@ -14,6 +15,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 use tokio::time::timeout;
 
+pub(super) use listener::{Heard, is_server, listen};
 pub(super) use session::{Session, Turn};
 
 use self::url::Address;
@@ -119,7 +121,7 @@ pub(super) async fn reader(settings: &PostgresSettings) -> Result<AnyConnection,
 
 fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
     AnyPoolOptions::new()
-        .max_connections(settings.max_connections.saturating_sub(1).max(1))
+        .max_connections(settings.max_connections.saturating_sub(2).max(1))
         .acquire_timeout(TURN)
         .idle_timeout(None)
         .max_lifetime(None)

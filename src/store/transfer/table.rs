@@ -30,7 +30,7 @@ struct Column {
 }
 
 /// Every table of the schema that this program knows, those that others refer to first. Who uses the
-/// database is no record of it.
+/// database, and what they want of each other, is no record of it.
 pub(super) async fn tables() -> Result<Vec<Table>, StoreError> {
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect("sqlite::memory:").await?;
@@ -38,7 +38,8 @@ pub(super) async fn tables() -> Result<Vec<Table>, StoreError> {
     schema::migrate(Engine::Sqlite, &mut transaction).await?;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
-         AND name NOT IN ('_sqlx_migrations', 'replicas', 'leadership', 'handed') ORDER BY name",
+         AND name NOT IN ('_sqlx_migrations', 'replicas', 'leadership', 'handed', 'calls') \
+         ORDER BY name",
     )
     .fetch_all(&mut *transaction)
     .await?;
