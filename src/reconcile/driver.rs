@@ -23,6 +23,7 @@ use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
 use crate::domain::queue::Queue;
 use crate::domain::request::Rollback;
 use crate::domain::run::{Run, Trigger};
+use crate::store::Topic;
 
 use self::apart::{Settled, Unsettled};
 use self::glances::Glances;
@@ -141,6 +142,7 @@ impl Driver {
     /// Drives until the daemon stops, then waits for what is under way.
     pub async fn drive(mut self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.context.stop.plans.clone();
+        let mut ends = self.context.store.bell(Topic::Ends);
         loop {
             self.context.pulse.beat(Part::Driver);
             self.settle();
@@ -155,6 +157,7 @@ impl Driver {
                 Some(settled) = self.settling.join_next() => self.settled(settled),
                 Some(stack) = self.borrowed.join_next() => self.given_back(stack),
                 Some(glanced) = self.glances.ended() => self.glanced(glanced).await,
+                () = ends.rung() => self.places.look_at = Instant::now(),
                 () = tokio::time::sleep(sleep) => self.enqueue_due().await,
             }
         }

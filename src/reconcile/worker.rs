@@ -10,7 +10,7 @@ use crate::domain::failure::Failure;
 use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
 use crate::domain::lease::Lease;
 use crate::domain::run::Run;
-use crate::store::StoreError;
+use crate::store::{StoreError, Topic};
 
 use super::context::Context;
 use super::handed::{HandedBack, Task};
@@ -19,7 +19,7 @@ use super::sources;
 use super::undertake::undertake;
 
 /// How often it is looked for runs, if nothing rings.
-const EVERY: Duration = Duration::from_secs(2);
+const EVERY: Duration = Duration::from_secs(5);
 /// The end of a run that cannot be stored is stored again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -30,6 +30,7 @@ type Known =
 /// Takes runs through until the daemon stops, and those under way to their ends.
 pub async fn work(context: Arc<Context>, own: Lease) {
     let stop = context.stop.plans.clone();
+    let mut bell = context.store.bell(Topic::Runs);
     let (known, mut in_hand, mut running) = (Known::default(), BTreeSet::new(), JoinSet::new());
     loop {
         match context.store.handed_to::<Task>(own.replica).await {
@@ -46,7 +47,7 @@ pub async fn work(context: Arc<Context>, own: Lease) {
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = running.join_next() => {}
-            () = tokio::time::sleep(EVERY) => {}
+            () = bell.rung_within(EVERY) => {}
         }
     }
     while running.join_next().await.is_some() {}

@@ -25,10 +25,18 @@ pub enum Topic {
     News,
     /// Runs that are handed to a replica.
     Runs,
+    /// Their ends.
+    Ends,
 }
 
 impl Topic {
-    const ALL: [Self; 4] = [Self::Calls, Self::Answers, Self::News, Self::Runs];
+    const ALL: [Self; 5] = [
+        Self::Calls,
+        Self::Answers,
+        Self::News,
+        Self::Runs,
+        Self::Ends,
+    ];
 
     /// Its name on a server.
     const fn name(self) -> &'static str {
@@ -37,6 +45,7 @@ impl Topic {
             Self::Answers => "mooring_answers",
             Self::News => "mooring_news",
             Self::Runs => "mooring_runs",
+            Self::Ends => "mooring_ends",
         }
     }
 
@@ -46,6 +55,7 @@ impl Topic {
             Self::Answers => "NOTIFY mooring_answers",
             Self::News => "NOTIFY mooring_news",
             Self::Runs => "NOTIFY mooring_runs",
+            Self::Ends => "NOTIFY mooring_ends",
         }
     }
 }
@@ -104,6 +114,7 @@ struct Ropes {
     answers: watch::Sender<u64>,
     news: watch::Sender<u64>,
     runs: watch::Sender<u64>,
+    ends: watch::Sender<u64>,
 }
 
 impl Ropes {
@@ -113,6 +124,7 @@ impl Ropes {
             Topic::Answers => &self.answers,
             Topic::News => &self.news,
             Topic::Runs => &self.runs,
+            Topic::Ends => &self.ends,
         }
     }
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::row::{Columns, json};
 use super::runs::{self, put_run};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Topic};
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 
@@ -27,7 +27,7 @@ impl Store {
             .bind(json(TABLE, task)?)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await
+        self.commit_and_ring(transaction, Topic::Runs).await
     }
 
     /// The runs that were handed to a replica and have not ended.
@@ -54,7 +54,9 @@ impl Store {
         let statement = sqlx::query("UPDATE handed SET ended = $1 WHERE run = $2")
             .bind(json(TABLE, ended)?)
             .bind(run.to_string());
-        self.execute(statement).await
+        let mut transaction = self.begin().await?;
+        statement.execute(&mut *transaction).await?;
+        self.commit_and_ring(transaction, Topic::Ends).await
     }
 
     /// The runs that were handed out and have ended.

@@ -13,8 +13,8 @@ use super::super::handed::HandedBack;
 use super::super::undertake::Broken;
 use super::Driver;
 
-/// How often it is looked for what came back, and for who is there.
-const SOON: Duration = Duration::from_millis(500);
+/// How often it is looked for what came back, and for who is there, if nothing rings.
+const SOON: Duration = Duration::from_secs(2);
 const LATER: Duration = Duration::from_secs(5);
 
 impl Driver {
