@@ -150,6 +150,7 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     );
     let handle = Handle::new(context.clone(), commands.clone());
     parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
+    start_own_parts(&mut parts, &context);
     parts.spawn(api::serve(listener, handle, metrics, token, stop));
     let leading = CancellationToken::new();
     let standing_by = tokio::spawn(forward::forward(context.clone(), inbox, leading.clone()));
@@ -421,18 +422,22 @@ async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError
     listener.map_err(|cause| StartError::Listen { address, cause })
 }
 
+/// What every replica does, whether it leads or not: what runs leave behind stays with it.
+fn start_own_parts(parts: &mut JoinSet<()>, context: &Arc<Context>) {
+    parts.spawn(housekeeping::keep_pruning(context.clone()));
+    if let Artifacts::S3(artifacts) = &context.artifacts {
+        let stop = context.stop.plans.clone();
+        parts.spawn(uploads::upload(artifacts.clone(), stop));
+    }
+}
+
 fn start_parts(parts: &mut JoinSet<()>, context: &Arc<Context>, commands: &mpsc::Sender<Command>) {
     parts.spawn(clock::keep(context.clone()));
     parts.spawn(composer::keep(context.clone()));
     for notifier in context.notifiers.names() {
         parts.spawn(outbox::deliver(context.clone(), notifier.to_owned()));
     }
-    parts.spawn(housekeeping::keep_pruning(context.clone()));
     parts.spawn(overdue::watch(context.clone()));
-    if let Artifacts::S3(artifacts) = &context.artifacts {
-        let stop = context.stop.plans.clone();
-        parts.spawn(uploads::upload(artifacts.clone(), stop));
-    }
     for source in context.settings.sources.clone() {
         parts.spawn(sources::follow(context.clone(), source, commands.clone()));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::artifacts::Artifacts;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{CommitId, RunId, SourceName, StackId};
 use crate::domain::lease::Lease;
@@ -31,10 +32,14 @@ type Known =
 pub async fn work(context: Arc<Context>, own: Lease) {
     let stop = context.stop.plans.clone();
     let mut bell = context.store.bell(Topic::Runs);
+    let mut told = false;
     let (known, mut in_hand, mut running) = (Known::default(), BTreeSet::new(), JoinSet::new());
     loop {
         match context.store.handed_to::<Task>(own.replica).await {
             Ok(handed) => {
+                if !handed.is_empty() && !std::mem::replace(&mut told, true) {
+                    tell_what_stays(&context);
+                }
                 in_hand.retain(|id| handed.iter().any(|(run, _)| run.id == *id));
                 for (run, task) in handed {
                     if in_hand.insert(run.id) {
@@ -51,6 +56,16 @@ pub async fn work(context: Arc<Context>, own: Lease) {
         }
     }
     while running.join_next().await.is_some() {}
+}
+
+/// Logs, looks and snapshots are asked of whatever replica people reach.
+fn tell_what_stays(context: &Context) {
+    if matches!(context.artifacts, Artifacts::Local(_)) {
+        tracing::warn!(
+            "what runs of this replica leave behind, copies of states too, is on this machine alone; \
+             with `artifacts.s3` all replicas have it"
+        );
+    }
 }
 
 async fn take(context: Arc<Context>, known: Known, run: Run, task: Task) {
