@@ -180,6 +180,10 @@ fn any_of_two_daemons_does_what_it_is_asked() {
     assert_eq!(who(&leading), (leader.clone(), leader.clone()));
     assert_ne!(number, leader);
 
+    let listed = standing_by.cli(&["replicas"]);
+    let leads: Vec<&str> = listed.lines().filter(|line| line.contains("yes")).collect();
+    assert_eq!(leads.len(), 1, "{listed}");
+    assert!(leads[0].contains(&leader.to_string()), "{listed}");
     let known = ended(&leading);
     let queued = standing_by.cli(&["plan", STACK]);
     assert!(queued.contains("queued: run"), "{queued}");

@@ -1,5 +1,7 @@
 //! `/api/v1/replicas`: the processes that share the database, which of them leads, and which answers.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -19,13 +21,16 @@ struct ReplicaDto {
     version: String,
     /// A hash over its configuration file: all of them are to have the same.
     configuration: String,
+    /// How many runs it has under way, and at most.
+    runs: usize,
     jobs: usize,
     leads: bool,
 }
 
-impl From<Replica> for ReplicaDto {
-    fn from(replica: Replica) -> Self {
+impl ReplicaDto {
+    fn new(replica: Replica, runs: &BTreeMap<i64, usize>) -> Self {
         Self {
+            runs: runs.get(&replica.number).copied().unwrap_or(0),
             replica: replica.number,
             name: replica.about.name,
             version: replica.about.version,
@@ -40,8 +45,11 @@ impl From<Replica> for ReplicaDto {
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, ApiError> {
     let known = api.handle.replicas().await?;
     let answered = known.as_ref().map(|known| known.answered);
-    let all = known.map(|known| known.all).unwrap_or_default();
-    let all: Vec<ReplicaDto> = all.into_iter().map(ReplicaDto::from).collect();
+    let all: Vec<ReplicaDto> = known.map_or_else(Vec::new, |known| {
+        let all = known.all.into_iter();
+        all.map(|replica| ReplicaDto::new(replica, &known.runs))
+            .collect()
+    });
     Ok(Json(
         json!({"schema_version": 1, "answered": answered, "replicas": all}),
     ))
@@ -49,7 +57,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, ApiError
 
 /// Who leads and who answers, beside what only the one that leads knows; null if the database is a file.
 pub(super) async fn summary(handle: &Handle) -> Result<Value, StoreError> {
-    let Some(Replicas { answered, all }) = handle.replicas().await? else {
+    let Some(Replicas { answered, all, .. }) = handle.replicas().await? else {
         return Ok(Value::Null);
     };
     let leading = all.iter().find(|replica| replica.leads);

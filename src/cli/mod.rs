@@ -19,6 +19,7 @@ mod policy;
 mod posture;
 mod progress;
 mod remote;
+mod replicas;
 mod report;
 mod requests;
 mod rollback;
@@ -125,6 +126,8 @@ enum Command {
     State(state::StateCommand),
     /// List what the daemon told people and what it could not, show it, or have it sent again.
     Messages(messages::MessagesArgs),
+    /// List the daemons that share the database, and which of them leads.
+    Replicas(replicas::ReplicasArgs),
     /// List who did what, write it to a file, or verify that nothing of it was changed.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -212,6 +215,7 @@ fn execute(cli: Cli) -> Result<u8, CliError> {
         Command::Reject(args) => block_on(requests::reject(args))?,
         Command::Rollback(args) => block_on(rollback::rollback(args))?,
         Command::Messages(args) => block_on(messages::messages(args))?,
+        Command::Replicas(args) => block_on(replicas::replicas(args))?,
         Command::Audit(command) => block_on(audit::audit(command))?,
         Command::Token(command) => block_on(token::token(command))?,
         Command::Pause(args) => block_on(pause::pause(args))?,

@@ -87,6 +87,8 @@ pub struct Replicas {
     pub answered: i64,
     /// Each of them, by number.
     pub all: Vec<Replica>,
+    /// How many runs each has under way, by number.
+    pub runs: BTreeMap<i64, usize>,
 }
 
 /// A kept copy as it is listed.
@@ -439,7 +441,12 @@ impl Handle {
             return Ok(None);
         };
         let all = self.context.store.replicas().await?;
-        Ok(Some(Replicas { answered, all }))
+        let runs = self.context.store.runs_by_replica().await?;
+        Ok(Some(Replicas {
+            answered,
+            all,
+            runs,
+        }))
     }
 
     /// Runs, newest first.

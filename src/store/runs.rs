@@ -1,6 +1,6 @@
 //! Runs, and the intents of those that apply.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -14,6 +14,7 @@ use super::{Store, StoreError};
 use crate::domain::approval::Intent;
 use crate::domain::audit::{Action, NewAudit};
 use crate::domain::ids::{CommitId, RunId, StackId};
+use crate::domain::lease::Lease;
 use crate::domain::request::Request;
 use crate::domain::run::Run;
 
@@ -91,6 +92,22 @@ impl Store {
         };
         let rows = query.bind(i64::from(limit)).fetch_all(&self.reader).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// How many runs each replica has under way.
+    pub async fn runs_by_replica(&self) -> Result<BTreeMap<i64, usize>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT lease FROM runs WHERE state NOT IN ('finished', 'interrupted') \
+             AND state <> 'queued' AND lease IS NOT NULL",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        let mut runs = BTreeMap::new();
+        for row in &rows {
+            let lease: Lease = Columns { table: TABLE, row }.json("lease")?;
+            *runs.entry(lease.replica).or_default() += 1;
+        }
+        Ok(runs)
     }
 
     /// Those of these stacks that are being applied now.
