@@ -1,5 +1,6 @@
 //! The composition root: builds, starts and drains everything.
 
+mod key;
 pub mod records;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::domain::audit::{Action, NewAudit};
 use crate::notify::{Notifiers, NotifyError, Switch};
 use crate::reconcile::bells::Bells;
 use crate::reconcile::command::Command;
-use crate::reconcile::context::{Context, Heads, States, Stop};
+use crate::reconcile::context::{Context, Heads, Stop};
 use crate::reconcile::costs::Costs;
 use crate::reconcile::driver::Driver;
 use crate::reconcile::habits::Habits;
@@ -24,7 +25,7 @@ use crate::reconcile::handle::Handle;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::mirrors::Mirrors;
 use crate::reconcile::orders::Orders;
-use crate::reconcile::pauses::{PauseError, PauseSwitch};
+use crate::reconcile::pauses::{self, PauseError, PauseSwitch, UnkeptError};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
@@ -74,6 +75,20 @@ pub enum StartError {
     /// A channel cannot be used.
     #[error("cannot use a channel to people: {0}")]
     Notify(#[from] NotifyError),
+    /// The configured installation key cannot be used.
+    #[error("cannot use the installation key {path}: {cause}")]
+    Key {
+        /// Its file.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The records were made with another key.
+    #[error("the installation key {path} is not the one that this database was first used with")]
+    OtherKey {
+        /// Its file.
+        path: String,
+    },
     /// What is paused cannot be read.
     #[error("what is paused is not known: {0}")]
     Pauses(#[from] PauseError),
@@ -109,6 +124,8 @@ impl StartError {
                     .to_owned()
             }
             Self::Artifacts(error) => error.hint().to_owned(),
+            Self::Key { .. } => key::HOW.to_owned(),
+            Self::OtherKey { .. } => key::WHICH.to_owned(),
             Self::Rego(_) => "mend it, or take it out of policy.rego".to_owned(),
             Self::Pauses(_) => {
                 "make the file readable, or delete it if nothing is to be paused".to_owned()
@@ -224,7 +241,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         path: path(&settings),
         cause,
     };
-    let key = layout.installation_key().map_err(data_dir)?;
+    let key = key::read(&settings, &layout)?;
     let swept = terraform::sweep(&layout.scratch_root()).map_err(data_dir)?;
     if swept > 0 {
         tracing::info!(
@@ -233,21 +250,10 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         );
     }
     let store = open_store(&settings, &layout).await?;
-    let pauses = PauseSwitch::open(layout.pauses())?;
+    key::agree(&settings, &layout, &key, &store).await?;
+    let pauses = open_pauses(&layout, &store).await?;
     let rego = settings.rego.as_ref();
     let policies = rego.map(Policies::load).transpose()?;
-    let states = States::default();
-    for record in store
-        .stacks()
-        .await?
-        .into_iter()
-        .filter(|record| record.tracked)
-    {
-        if let Some(backend) = &record.backend {
-            // Two on one state stay known as such over a restart; their next looks say so.
-            let _shared = states.claim(backend, &record.id);
-        }
-    }
     let ca = settings.ca_file.as_deref();
     let artifacts = Artifacts::open(&settings.artifacts.place, layout.root(), ca).await?;
     let keys = settings.snapshots.keys.clone();
@@ -270,7 +276,6 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         outbox_bells: Bells::default(),
         pulse: Pulse::default(),
         stop: Stop::default(),
-        states,
         heads: Heads::default(),
         machine: terraform::Machine::read(),
         costs: Costs::default(),
@@ -301,6 +306,19 @@ async fn open_store(settings: &Settings, layout: &Layout) -> Result<Store, Start
     Ok(Store::connect(database).await?)
 }
 
+/// What is paused, here and elsewhere.
+async fn open_pauses(layout: &Layout, store: &Store) -> Result<PauseSwitch, StartError> {
+    let pauses = PauseSwitch::open(layout.pauses())?;
+    match pauses.exchange(store).await {
+        Ok(()) => {}
+        Err(UnkeptError::Store(error)) => return Err(error.into()),
+        Err(UnkeptError::File(error)) => {
+            tracing::warn!("what is paused stays in its file as well: {error}");
+        }
+    }
+    Ok(pauses)
+}
+
 /// The dead man's switch, and how often it wants to hear.
 fn switch(settings: &Settings) -> Result<Option<(Switch, Duration)>, NotifyError> {
     let Some(heartbeat) = &settings.heartbeat else {
@@ -326,6 +344,7 @@ fn start_parts(context: &Arc<Context>, commands: &mpsc::Sender<Command>) -> Join
     parts.spawn(housekeeping::keep_pruning(context.clone()));
     parts.spawn(overdue::watch(context.clone()));
     parts.spawn(database::tend(context.clone()));
+    parts.spawn(pauses::keep(context.clone()));
     if let Artifacts::S3(artifacts) = &context.artifacts {
         let stop = context.stop.plans.clone();
         parts.spawn(uploads::upload(artifacts.clone(), stop));

@@ -84,6 +84,9 @@ pub enum StoreError {
     /// Somebody else changed a request in between; nothing was stored.
     #[error("the request {0} was changed in between")]
     Moved(RequestId),
+    /// Another process has done something that keeps an apply from starting; nothing was stored.
+    #[error("{0}")]
+    Barred(String),
     /// The database refused an operation for another reason.
     #[error("the database refused an operation: {0}")]
     Database(sqlx::Error),
@@ -135,6 +138,7 @@ impl StoreError {
             Self::NotEmpty { .. } => "Name an empty one, so that no records are mixed or lost.",
             Self::Differs { .. } => "Nothing was changed. Try again, and report this defect.",
             Self::Moved(_) => "Nothing is lost: it is done again with the request as it is now.",
+            Self::Barred(_) => "Nothing was changed: the stack is looked at again.",
             Self::Database(_) => "See the log for what was being done when it happened.",
         }
     }

@@ -17,6 +17,7 @@ mod history;
 mod memory;
 mod open;
 mod outbox;
+mod pauses;
 mod postgres;
 mod prune;
 mod requests;
@@ -26,7 +27,9 @@ mod schema;
 pub mod settings;
 mod sources;
 mod stacks;
+mod starting;
 mod state_watches;
+mod states;
 mod threads;
 mod tokens;
 pub mod transfer;
@@ -46,6 +49,8 @@ mod postgres_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod shared_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod transfer_tests;
@@ -63,6 +68,7 @@ pub use envelopes::Addressed;
 pub use error::StoreError;
 pub use open::seal;
 pub use outbox::{Attempt, MessageFilter};
+pub use starting::Grounds;
 pub use threads::Thread;
 pub use trouble::ServerTrouble;
 
@@ -115,6 +121,11 @@ impl Store {
         if let Writer::Server(session) = &self.writer {
             session.tend().await;
         }
+    }
+
+    /// Whether other processes may have it too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.writer, Writer::Server(_))
     }
 
     /// What is in the way of writing, if that is known: a server that is gone.

@@ -34,6 +34,7 @@ fn what_holds_on_files_holds_on_a_server() {
             "store::tests::",
             "store::audit_tests::",
             "store::asked_tests::",
+            "store::shared_tests::",
         ])
         .args(["store::decisions::", "store::history::"])
         .args(["--skip", "restore::", "--test-threads", "3"])

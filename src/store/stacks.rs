@@ -4,6 +4,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::row::{Columns, json};
+use super::states::release;
 use super::{Store, StoreError};
 use crate::domain::glance::Glance;
 use crate::domain::ids::StackId;
@@ -143,8 +144,11 @@ pub(super) async fn put_stack(
     )
     .bind(stack.id.as_str())
     .bind(json(TABLE, stack)?)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if !stack.tracked {
+        release(connection, &stack.id).await?;
+    }
     Ok(())
 }
 
