@@ -1,5 +1,6 @@
 //! The composition root: builds, starts and drains everything.
 
+mod key;
 pub mod records;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::domain::lease::Lease;
 use crate::notify::{Notifiers, NotifyError, Switch};
 use crate::reconcile::bells::Bells;
 use crate::reconcile::command::Command;
-use crate::reconcile::context::{Context, Heads, States, Stop};
+use crate::reconcile::context::{Context, Heads, Stop};
 use crate::reconcile::costs::Costs;
 use crate::reconcile::driver::Driver;
 use crate::reconcile::habits::Habits;
@@ -27,7 +28,7 @@ use crate::reconcile::late::{self, Late};
 use crate::reconcile::layout::Layout;
 use crate::reconcile::mirrors::Mirrors;
 use crate::reconcile::orders::Orders;
-use crate::reconcile::pauses::{PauseError, PauseSwitch};
+use crate::reconcile::pauses::{self, PauseError, PauseSwitch, UnkeptError};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::recover::{LeftOver, recover};
 use crate::reconcile::settings::Settings;
@@ -77,6 +78,20 @@ pub enum StartError {
     /// A channel cannot be used.
     #[error("cannot use a channel to people: {0}")]
     Notify(#[from] NotifyError),
+    /// The configured installation key cannot be used.
+    #[error("cannot use the installation key {path}: {cause}")]
+    Key {
+        /// Its file.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The records were made with another key.
+    #[error("the installation key {path} is not the one that this database was first used with")]
+    OtherKey {
+        /// Its file.
+        path: String,
+    },
     /// What is paused cannot be read.
     #[error("what is paused is not known: {0}")]
     Pauses(#[from] PauseError),
@@ -112,6 +127,8 @@ impl StartError {
                     .to_owned()
             }
             Self::Artifacts(error) => error.hint().to_owned(),
+            Self::Key { .. } => key::HOW.to_owned(),
+            Self::OtherKey { .. } => key::WHICH.to_owned(),
             Self::Rego(_) => "mend it, or take it out of policy.rego".to_owned(),
             Self::Pauses(_) => {
                 "make the file readable, or delete it if nothing is to be paused".to_owned()
@@ -246,7 +263,6 @@ async fn taken_over(
 async fn recovered(context: &Context) -> Result<LeftOver, StoreError> {
     context.leads.store(true, Ordering::Relaxed);
     record_start(context).await?;
-    claim_states(context).await?;
     let left_over = recover(context).await?;
     leave::retire(context).await?;
     outbox::retire(context).await?;
@@ -260,16 +276,6 @@ fn tell_up(context: &Context) {
         data_dir = %context.layout.root().display(),
         "mooring is up"
     );
-}
-
-/// Two stacks on one state stay known as such over a restart; their next looks say so.
-async fn claim_states(context: &Context) -> Result<(), StoreError> {
-    for record in context.store.stacks().await? {
-        if let (true, Some(backend)) = (record.tracked, &record.backend) {
-            let _shared = context.states.claim(backend, &record.id);
-        }
-    }
-    Ok(())
 }
 
 /// How applies ended that nobody could wait for any more.
@@ -316,7 +322,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         path: path(&settings),
         cause,
     };
-    let key = layout.installation_key().map_err(data_dir)?;
+    let key = key::read(&settings, &layout)?;
     let swept = terraform::sweep(&layout.scratch_root()).map_err(data_dir)?;
     if swept > 0 {
         tracing::info!(
@@ -325,7 +331,8 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         );
     }
     let (store, lease) = join(&settings, &layout).await?;
-    let pauses = PauseSwitch::open(layout.pauses())?;
+    key::agree(&settings, &layout, &key, &store).await?;
+    let pauses = open_pauses(&layout, &store).await?;
     let rego = settings.rego.as_ref();
     let policies = rego.map(Policies::load).transpose()?;
     let ca = settings.ca_file.as_deref();
@@ -350,7 +357,6 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
         outbox_bells: Bells::default(),
         pulse: Pulse::default(),
         stop: Stop::default(),
-        states: States::default(),
         heads: Heads::default(),
         machine: terraform::Machine::read(),
         costs: Costs::default(),
@@ -407,6 +413,19 @@ async fn join(settings: &Settings, layout: &Layout) -> Result<(Store, Option<Lea
     Ok((store, lease))
 }
 
+/// What is paused, here and elsewhere.
+async fn open_pauses(layout: &Layout, store: &Store) -> Result<PauseSwitch, StartError> {
+    let pauses = PauseSwitch::open(layout.pauses())?;
+    match pauses.exchange(store).await {
+        Ok(()) => {}
+        Err(UnkeptError::Store(error)) => return Err(error.into()),
+        Err(UnkeptError::File(error)) => {
+            tracing::warn!("what is paused stays in its file as well: {error}");
+        }
+    }
+    Ok(pauses)
+}
+
 /// The dead man's switch, and how often it wants to hear.
 fn switch(settings: &Settings) -> Result<Option<(Switch, Duration)>, NotifyError> {
     let Some(heartbeat) = &settings.heartbeat else {
@@ -425,6 +444,7 @@ async fn listen(context: &Context) -> Result<tokio::net::TcpListener, StartError
 /// What every replica does, whether it leads or not: what runs leave behind stays with it.
 fn start_own_parts(parts: &mut JoinSet<()>, context: &Arc<Context>) {
     parts.spawn(housekeeping::keep_pruning(context.clone()));
+    parts.spawn(pauses::keep(context.clone()));
     if let Artifacts::S3(artifacts) = &context.artifacts {
         let stop = context.stop.plans.clone();
         parts.spawn(uploads::upload(artifacts.clone(), stop));

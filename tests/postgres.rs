@@ -291,6 +291,9 @@ fn a_backup_of_a_daemon_at_work_is_put_back_anywhere() {
     server.sql("postgres", "CREATE DATABASE other");
     std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
     let elsewhere = on(&dir.path().join("elsewhere"), &server.url("other"));
+    // A backup holds no key, and what it holds was made with this one.
+    let key = dir.path().join("data/installation.key");
+    let elsewhere = format!("{elsewhere}installation_key_file: {}\n", key.display());
     for more in ["", elsewhere.as_str()] {
         let data = if more.is_empty() { "file" } else { "server" };
         let text = configuration(dir.path(), data, more);
@@ -304,4 +307,69 @@ fn a_backup_of_a_daemon_at_work_is_put_back_anywhere() {
         daemon.cli(&["store", "backup", copy.to_str().unwrap()]);
         assert!(daemon.stop().success());
     }
+}
+
+/// Until the database of the server holds as many pauses.
+fn kept(daemon: &Daemon, server: &Postgres, pauses: &str) {
+    daemon.eventually("the database knows the pauses", || {
+        (server.sql("m", "SELECT COUNT(*) FROM pauses") == pauses).then_some(())
+    });
+}
+
+#[test]
+fn replicas_with_different_keys_are_refused_and_a_pause_is_everybodys() {
+    let Some(mut server) = Postgres::start("postgres::replicas_with_different_keys") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path());
+    let store = on(dir.path(), &server.database("m"));
+    let daemon = Daemon::start_in(dir.path(), &configuration(dir.path(), "data", &store));
+    daemon.cli(&["pause", "--all", "--reason", "an incident", "--by", "cleo"]);
+    kept(&daemon, &server, "1");
+    server.stop();
+    daemon.cli(&["pause", "--source", "infra", "--by", "cleo"]);
+    daemon.kill();
+    server.run();
+
+    let key = std::fs::read(dir.path().join("data/installation.key")).unwrap();
+    let remembered = "SELECT value FROM memory WHERE name = 'installation_key'";
+    let remembered = server.sql("m", remembered);
+    assert!(!remembered.contains(&hex::encode(&key)), "{remembered}");
+    let other = configuration(dir.path(), "other", &store);
+    let other = written(dir.path(), "other.yaml", &other);
+    let refusal = refused(&other, &["serve"]);
+    assert!(
+        refusal.contains("other/installation.key is not the one")
+            && refusal.contains("installation_key_file"),
+        "{refusal}"
+    );
+    let short = dir.path().join("short.key");
+    std::fs::write(&short, "short").unwrap();
+    let more = format!("{store}installation_key_file: {}\n", short.display());
+    let short = configuration(dir.path(), "other", &more);
+    let short = written(dir.path(), "short.yaml", &short);
+    let refusal = refused(&short, &["serve"]);
+    assert!(refusal.contains("not a key of 32 bytes"), "{refusal}");
+
+    // What was thrown while the database was away is in it once its process is back.
+    let text = configuration(dir.path(), "data", &store);
+    let daemon = Daemon::start_in(dir.path(), &text);
+    kept(&daemon, &server, "2");
+    assert!(daemon.stop().success());
+    let copy = dir.path().join("shared.key");
+    std::fs::write(&copy, &key).unwrap();
+    let more = format!("{store}installation_key_file: {}\n", copy.display());
+    let daemon = Daemon::start_in(dir.path(), &configuration(dir.path(), "other", &more));
+    let paused = daemon.cli(&["pause"]);
+    assert!(paused.contains("everything is paused by cleo"), "{paused}");
+    assert!(paused.contains("the source infra"), "{paused}");
+    // What others put there is known here before long, and so is that it is over.
+    server.sql("m", "DELETE FROM pauses WHERE scope = '\"all\"'");
+    daemon.eventually("the end of a pause is known", || {
+        (!daemon.cli(&["pause"]).contains("everything")).then_some(())
+    });
+    daemon.cli(&["resume", "--source", "infra", "--by", "cleo"]);
+    assert_eq!(server.sql("m", "SELECT COUNT(*) FROM pauses"), "0");
+    assert!(daemon.stop().success());
 }

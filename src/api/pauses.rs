@@ -1,4 +1,4 @@
-//! `/api/v1/pauses`: nothing is changed for now. None of this asks the database.
+//! `/api/v1/pauses`: nothing is changed for now. To pause and to list asks no database.
 
 use axum::extract::State;
 use axum::{Extension, Json};

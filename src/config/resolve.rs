@@ -112,6 +112,7 @@ impl Checks<'_> {
                 Some(store) => Some(self.database(store, written.ca_file.as_ref())?),
                 None => None,
             },
+            installation_key_file: self.path(written.installation_key_file.as_ref()),
             ca_file: self.path(written.ca_file.as_ref()),
             api: self.api(written.api.as_ref()),
             jobs: self.jobs(written.jobs.as_ref()),

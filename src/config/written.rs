@@ -28,6 +28,9 @@ pub(super) struct Configuration {
     pub data_dir: Option<At<PathBuf>>,
     /// Where Mooring remembers what it does. Default: a file in the data directory.
     pub store: Option<Database>,
+    /// A file of exactly 32 bytes that keys digests and fingerprints. Replicas on one database need the
+    /// same. Default: one that is made in the data directory.
+    pub installation_key_file: Option<At<PathBuf>>,
     /// Extra certificate authorities (PEM) to trust for Git, SMTP, webhooks and PostgreSQL.
     pub ca_file: Option<At<PathBuf>>,
     /// How many runs may be under way at once. Default: the number of CPUs.

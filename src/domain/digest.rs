@@ -33,6 +33,11 @@ impl DigestKey {
         Fingerprint::new(self.hex("inputs", canonical))
     }
 
+    /// What tells this key from others, and nothing of what it is.
+    pub fn own_fingerprint(&self) -> Fingerprint {
+        Fingerprint::new(self.hex("key", b""))
+    }
+
     /// A keyed hash of what putting a state back would mean.
     pub fn restore(&self, canonical: &[u8]) -> RestoreDigest {
         RestoreDigest::new(self.hex("restore", canonical))

@@ -20,6 +20,8 @@ pub struct Seen<'a> {
     pub empty: bool,
     /// Whether the backend can lock the state.
     pub locks: bool,
+    /// Whether another process that may apply would not find the state.
+    pub here_only: bool,
     /// Whether the look can be believed.
     pub confirmation: Confirmation,
     /// No repair within this time of the first sight of a drift.
@@ -48,6 +50,7 @@ pub fn guards(record: &StackRecord, seen: &Seen<'_>, now: Timestamp) -> Vec<Guar
             both.is_some_and(|(known, state)| older(known, state)),
         ),
         (Guard::NoLocking, !seen.locks),
+        (Guard::HereOnly, seen.here_only),
         (Guard::Contested, !contested(record, seen, now).is_empty()),
         (Guard::HoldOff, held_off_until.is_some()),
         (Guard::Held, record.held.is_some()),
@@ -121,6 +124,7 @@ mod tests {
             state,
             empty: false,
             locks: true,
+            here_only: false,
             confirmation: Confirmation::Confirmed,
             hold_off: SignedDuration::ZERO,
             contest: Contest::default(),
@@ -158,6 +162,11 @@ mod tests {
             ..seen(&bad, Some(&same))
         };
         assert_eq!(stands(&record(now), &unlocked), [Guard::NoLocking]);
+        let here_only = Seen {
+            here_only: true,
+            ..seen(&bad, Some(&same))
+        };
+        assert_eq!(stands(&record(now), &here_only), [Guard::HereOnly]);
         let held = StackRecord {
             held: Some("killed".to_owned()),
             ..record(now)

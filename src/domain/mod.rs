@@ -84,6 +84,7 @@ pub mod snapshot;
 pub mod source;
 pub mod stack;
 pub mod state_watch;
+pub mod states;
 pub mod tables;
 pub mod tell;
 #[cfg(test)]

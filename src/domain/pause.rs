@@ -1,5 +1,7 @@
 //! Pauses: what is not to be changed for now, whoever approved it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,15 @@ impl Pause {
         self.until.is_none_or(|until| now < until)
     }
 
+    /// Whether it counts in place of another of its scope that it has met.
+    fn replaces(&self, other: &Self) -> bool {
+        let longer = match (self.until, other.until) {
+            (Some(end), Some(other)) => end >= other,
+            (end, _) => end.is_none(),
+        };
+        self.at > other.at || longer
+    }
+
     /// As a sentence.
     pub fn words(&self) -> String {
         let until = self.until.map(|until| format!(" until {until:.0}"));
@@ -79,6 +90,39 @@ impl Pause {
 pub struct Pauses(Vec<Pause>);
 
 impl Pauses {
+    /// Every one of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Pause> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// That of a scope.
+    pub fn get(&self, scope: &Scope) -> Option<&Pause> {
+        self.0.iter().find(|pause| pause.scope == *scope)
+    }
+
+    /// Whether exactly this one is among them.
+    pub fn holds(&self, pause: &Pause) -> bool {
+        self.0.contains(pause)
+    }
+
+    /// With those that were thrown elsewhere. Of two of one scope the later word counts; clocks may
+    /// differ, so one that holds longer is not given up for one that says to be later.
+    #[must_use]
+    pub fn joined(&self, thrown: &Self) -> Self {
+        thrown
+            .0
+            .iter()
+            .fold(self.clone(), |all, pause| match all.get(&pause.scope) {
+                Some(known) if !pause.replaces(known) => all,
+                _ => all.with(pause.clone()),
+            })
+    }
+
     /// With one more, in place of the one of its scope.
     #[must_use]
     pub fn with(&self, pause: Pause) -> Self {
@@ -103,6 +147,13 @@ impl Pauses {
     /// The widest pause that a stack is in.
     pub fn of(&self, stack: &StackId, source: &SourceName, now: Timestamp) -> Option<&Pause> {
         self.on(now).find(|pause| pause.scope.holds(stack, source))
+    }
+}
+
+impl FromIterator<Pause> for Pauses {
+    fn from_iter<T: IntoIterator<Item = Pause>>(pauses: T) -> Self {
+        let by_scope = pauses.into_iter().map(|pause| (pause.scope.clone(), pause));
+        Self(by_scope.collect::<BTreeMap<_, _>>().into_values().collect())
     }
 }
 
@@ -148,5 +199,27 @@ mod tests {
         let pauses = pauses.with(pause(Scope::All, Some(5)));
         assert_eq!(pauses.on(at(4)).count(), 1);
         assert_eq!(pauses.on(at(5)).count(), 0);
+    }
+
+    #[test]
+    fn of_two_that_meet_the_later_counts_and_none_that_holds_longer_is_lost_to_a_wrong_clock() {
+        let at_time = |when: i64, until: Option<i64>| Pause {
+            at: at(when),
+            ..pause(Scope::All, until)
+        };
+        let joined = |known: Pause, thrown: Pause| {
+            let all = Pauses::default().with(known);
+            let all = all.joined(&Pauses::default().with(thrown));
+            all.iter().map(|pause| pause.until).collect::<Vec<_>>()
+        };
+        let later = joined(at_time(1, None), at_time(2, Some(9)));
+        assert_eq!(later, [Some(at(9))]);
+        let crossed = joined(at_time(2, None), at_time(1, Some(9)));
+        assert_eq!(crossed, [None]);
+        let fast_clock = joined(at_time(2, Some(9)), at_time(1, None));
+        assert_eq!(fast_clock, [None]);
+        let narrower = Pauses::default().with(pause(Scope::Source(SourceName::new("a")), None));
+        let both = Pauses::default().with(at_time(1, None)).joined(&narrower);
+        assert_eq!(both.iter().count(), 2);
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::snapshot::SnapshotReason;
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::secret::without_url_credentials;
-use crate::store::{Area, Conclusion, StoreError};
+use crate::store::{Area, Conclusion, Grounds, StoreError};
 use crate::terraform::{Applied, Selections, Workdir};
 
 use super::asking::Asking;
@@ -114,12 +114,18 @@ pub async fn act(
     if let Some(why) = waits(context, tracked).await? {
         return late(context, &mut run, &why).await;
     }
+    let grounds = Grounds {
+        source: &tracked.source,
+        state: &ready.plan.backend.identity,
+    };
     let recorded = context
         .store
-        .record_intent(&applying, &intent, used.as_ref())
+        .record_intent(&applying, &intent, used.as_ref(), grounds)
         .await;
     match recorded {
-        Err(moved @ StoreError::Moved(_)) => return late(context, &mut run, &moved).await,
+        Err(moved @ (StoreError::Moved(_) | StoreError::Barred(_))) => {
+            return late(context, &mut run, &moved).await;
+        }
         recorded => recorded?,
     }
     let _applying = context.orders.apply(&tracked.id);
@@ -223,7 +229,6 @@ async fn ready(
     {
         return Err(superseded(&pause.words()));
     }
-    context.states.claim(&plan.backend.identity, &tracked.id)?;
     if !is_current(attempt, granted).await {
         return Err(superseded("Git has moved on since the plan"));
     }

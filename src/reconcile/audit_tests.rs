@@ -62,10 +62,7 @@ async fn applying(store: &Store, stack: &str) -> Run {
     ] {
         run.step(next, now()).unwrap();
     }
-    store
-        .record_intent(&run, &intent(run.id), None)
-        .await
-        .unwrap();
+    store.intend(&run, &intent(run.id), None).await.unwrap();
     run
 }
 

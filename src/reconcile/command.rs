@@ -101,7 +101,7 @@ pub enum Refusal {
     /// The pause cannot be kept in its file.
     #[error("{0}; it holds until the daemon ends")]
     NotKept(String),
-    /// The end of a pause cannot be kept in its file.
+    /// The end of a pause cannot be kept.
     #[error("{0}; the pause goes on")]
     StillPaused(String),
     /// Nothing of this scope is paused.

@@ -1,6 +1,6 @@
 //! What every part of the daemon shares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::{Artifacts, Snapshots};
 use crate::domain::digest::DigestKey;
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::ids::{CommitId, SourceName, StackId};
+use crate::domain::ids::{CommitId, SourceName};
 use crate::domain::lease::Lease;
 use crate::notify::Notifiers;
 use crate::rego::Policies;
@@ -56,8 +55,6 @@ pub struct Context {
     pub pulse: Pulse,
     /// How to stop.
     pub stop: Stop,
-    /// Which stacks have been seen on which state.
-    pub states: States,
     /// Where each source is in Git.
     pub heads: Heads,
     /// What this machine has for engines.
@@ -130,82 +127,4 @@ pub struct Stop {
     pub applies: CancellationToken,
     /// Others have gone on without this process: it begins nothing and ends.
     pub fenced: CancellationToken,
-}
-
-/// Which stacks have been seen on which state: two stacks on one state are an error, because each
-/// would undo the other.
-#[derive(Debug, Default)]
-pub struct States(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    on: BTreeMap<String, BTreeSet<StackId>>,
-    /// The state that each stack was seen on last.
-    of: BTreeMap<StackId, String>,
-}
-
-impl States {
-    /// Takes note of where a stack's state is; fails if another stack's is there too.
-    pub fn claim(&self, identity: &str, stack: &StackId) -> Result<(), Failure> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.of.get(stack).is_none_or(|last| last != identity) {
-            known.leave(stack);
-            known.of.insert(stack.clone(), identity.to_owned());
-        }
-        let stacks = known.on.entry(identity.to_owned()).or_default();
-        stacks.insert(stack.clone());
-        let others: Vec<&str> = stacks
-            .iter()
-            .filter(|other| *other != stack)
-            .map(StackId::as_str)
-            .collect();
-        let shared = others.join(", ");
-        if shared.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::new(
-            FailureKind::InvalidConfiguration,
-            format!("the state of this stack is also that of {shared}"),
-            "give each stack a state of its own (another key or workspace), or exclude one of them",
-        ))
-    }
-
-    /// Forgets a stack that is no longer tracked.
-    pub fn release(&self, stack: &StackId) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.leave(stack);
-    }
-}
-
-impl Known {
-    fn leave(&mut self, stack: &StackId) {
-        let Some(state) = self.of.remove(stack) else {
-            return;
-        };
-        if let Some(stacks) = self.on.get_mut(&state) {
-            stacks.remove(stack);
-            if stacks.is_empty() {
-                self.on.remove(&state);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_stacks_on_one_state_are_both_refused_until_one_leaves() {
-        let states = States::default();
-        let (a, b) = (StackId::new("infra/a"), StackId::new("infra/b"));
-        states.claim("bucket/key", &a).unwrap();
-        states.claim("bucket/key", &a).unwrap();
-        let refused = states.claim("bucket/key", &b).expect_err("shared");
-        assert!(refused.message.contains("infra/a"));
-        assert!(states.claim("bucket/key", &a).is_err());
-        states.claim("bucket/other", &b).unwrap();
-        states.claim("bucket/key", &a).unwrap();
-    }
 }

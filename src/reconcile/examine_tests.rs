@@ -55,11 +55,7 @@ async fn cut_off(dir: &tempfile::TempDir) -> (Arc<Context>, Run) {
         snapshot: "snapshots/x/y.tfstate.age".to_owned(),
         at: now,
     };
-    context
-        .store
-        .record_intent(&run, &intent, None)
-        .await
-        .unwrap();
+    context.store.intend(&run, &intent, None).await.unwrap();
     (context, run)
 }
 

@@ -46,6 +46,7 @@ pub(super) async fn waits(
 
 /// The time, and what was applied or paused until then.
 async fn of_now(context: &Context, tracked: &Tracked) -> Result<Facts, StoreError> {
+    context.pauses.refresh(&context.store).await?;
     let now = context.now();
     let policy = &tracked.settings.policy.policy;
     let stack = policy.stack_limits().map(|(limit, _)| limit);
@@ -114,4 +115,34 @@ async fn applies(
     let since = now.checked_sub(limit.within).unwrap_or(Timestamp::MIN);
     let most = u32::try_from(limit.applies).unwrap_or(u32::MAX);
     context.store.applies(stack, since, most).await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::fixture::{paused, tracked};
+    use super::*;
+    use crate::domain::pause::{Pause, Pauses, Scope};
+
+    #[tokio::test]
+    async fn what_another_process_paused_waits_and_what_cannot_be_asked_is_not_applied() {
+        let directory = tempfile::tempdir().unwrap();
+        let (context, _) = paused(directory.path(), Timestamp::UNIX_EPOCH).await;
+        assert_eq!(waits(&context, &tracked()).await.unwrap(), None);
+        let elsewhere = Pause {
+            scope: Scope::All,
+            by: "ann".to_owned(),
+            reason: None,
+            at: Timestamp::UNIX_EPOCH,
+            until: None,
+        };
+        let thrown = Pauses::default().with(elsewhere);
+        context.store.pause(&thrown).await.unwrap();
+        let why = waits(&context, &tracked()).await.unwrap();
+        assert_eq!(why.as_deref(), Some("everything is paused by ann"));
+        context.store.end_pause(&Scope::All).await.unwrap();
+        assert_eq!(waits(&context, &tracked()).await.unwrap(), None);
+        context.store.close().await;
+        waits(&context, &tracked()).await.unwrap_err();
+    }
 }

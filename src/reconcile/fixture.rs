@@ -31,7 +31,7 @@ use crate::terraform::Machine;
 use super::bells::Bells;
 use super::command::{Command, SourceUpdate};
 pub(crate) use super::context::Context;
-use super::context::{Heads, States, Stop};
+use super::context::{Heads, Stop};
 use super::costs::Costs;
 use super::driver::Driver;
 use super::habits::Habits;
@@ -160,6 +160,7 @@ pub(crate) fn settings(directory: &Path, notify: NotifySettings) -> Settings {
         digest: "0".repeat(64),
         data_dir: directory.to_owned(),
         database: None,
+        installation_key_file: None,
         ca_file: None,
         api: ApiSettings {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -217,7 +218,6 @@ pub(crate) async fn daemon_with(store: Store, settings: Settings, time: Time) ->
         outbox_bells: Bells::default(),
         pulse: Pulse::default(),
         stop: Stop::default(),
-        states: States::default(),
         heads: Heads::default(),
         machine: Machine::default(),
         costs: Costs::default(),

@@ -159,7 +159,7 @@ impl Handle {
 
     /// A pause is over; what it held back is looked at.
     pub async fn unpause(&self, scope: &Scope, by: &Identity) -> Result<(), Refusal> {
-        let ended = self.context.pauses.resume(scope);
+        let ended = self.context.pauses.resume(scope, &self.context.store).await;
         if !ended.map_err(|error| Refusal::StillPaused(error.to_string()))? {
             return Err(Refusal::NotPaused(scope.clone()));
         }

@@ -120,16 +120,8 @@ impl Layout {
     /// The installation's key, made on first use. It is kept beside the database, not in it: who
     /// has only the database can neither forge a digest nor guess a masked value.
     pub fn installation_key(&self) -> io::Result<DigestKey> {
-        let path = self.root.join("installation.key");
-        match fs::read(&path) {
-            Ok(bytes) => <[u8; 32]>::try_from(bytes)
-                .map(DigestKey::new)
-                .map_err(|_| {
-                    io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        format!("{} is not a key of 32 bytes", path.display()),
-                    )
-                }),
+        let path = self.own_installation_key();
+        match read_key(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let bytes = random_key()?;
                 let temporary = self.root.join("installation.key.new");
@@ -144,9 +136,25 @@ impl Layout {
                 fs::rename(&temporary, &path)?;
                 Ok(DigestKey::new(bytes))
             }
-            Err(error) => Err(error),
+            read => read,
         }
     }
+
+    /// Where that key is kept.
+    pub fn own_installation_key(&self) -> PathBuf {
+        self.root.join("installation.key")
+    }
+}
+
+/// The key in a file.
+pub fn read_key(path: &Path) -> io::Result<DigestKey> {
+    let bytes = <[u8; 32]>::try_from(fs::read(path)?);
+    bytes.map(DigestKey::new).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} is not a key of 32 bytes", path.display()),
+        )
+    })
 }
 
 /// 32 bytes from the operating system.
@@ -184,6 +192,9 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+        let copy = dir.path().join("copy");
+        fs::copy(layout.own_installation_key(), &copy).unwrap();
+        assert_eq!(read_key(&copy).unwrap().fingerprint(b"x"), first);
         fs::write(dir.path().join("installation.key"), b"short").unwrap();
         assert!(layout.installation_key().is_err());
     }

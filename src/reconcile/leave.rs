@@ -65,7 +65,6 @@ pub async fn retire(context: &Context) -> Result<(), StoreError> {
 async fn untrack(context: &Context, record: StackRecord) -> Result<(), StoreError> {
     let now = context.now();
     tracing::info!(stack = record.id.as_str(), "no longer in its source");
-    context.states.release(&record.id);
     let unfinished = context.store.unfinished_runs().await?;
     let queued = |run: &crate::domain::run::Run| run.state == RunState::Queued;
     for mut run in unfinished

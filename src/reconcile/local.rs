@@ -22,11 +22,11 @@ use crate::domain::ids::{Address, CommitId, StackId};
 use crate::domain::place::{Declared, Recipe};
 use crate::domain::policy::{Decision, DecisionKind, Facts, Policy, decide};
 use crate::domain::stack::DEFAULT_WORKSPACE;
+use crate::domain::states::States;
 use crate::git;
 use crate::terraform::{Engine, Environment, Limits, Machine, Workdir};
 
 use super::cache::{self, CheckDir};
-use super::context::States;
 use super::layout::random_key;
 use super::look::{Lens, Sighting, failed, look};
 use super::mirror_tree::MirrorTree;
@@ -77,7 +77,6 @@ struct Shared {
     dirty: bool,
     copy: MirrorTree,
     scratch: CheckDir,
-    states: States,
     /// For the Go runtime of engines, once it is known how many run at once.
     runtime: Vec<(&'static str, String)>,
     cancel: CancellationToken,
@@ -125,9 +124,16 @@ pub async fn check(
     while let Some(ended) = looks.join_next().await {
         checks.push(ended.map_err(|_| broken())?);
     }
+    let mut states = States::default();
+    for (check, state) in &checks {
+        if let (Some(stack), Some(state)) = (&check.stack, state) {
+            // The first of two learns of the second only when all are known.
+            let _later = states.claim(state, stack);
+        }
+    }
     let mut checks: Vec<StackCheck> = checks
         .into_iter()
-        .map(|(check, state)| alone(&shared.states, check, state.as_deref()))
+        .map(|(check, state)| alone(&mut states, check, state.as_deref()))
         .collect();
     checks.sort_by(|a, b| a.stack.cmp(&b.stack));
     Ok(checks)
@@ -143,7 +149,7 @@ fn only(root: &Path, dir: &Path) -> GlobSet {
 }
 
 /// The check, failed if another stack has the same state. All have been claimed by now.
-fn alone(states: &States, check: StackCheck, state: Option<&str>) -> StackCheck {
+fn alone(states: &mut States, check: StackCheck, state: Option<&str>) -> StackCheck {
     let (Some(stack), Some(state)) = (&check.stack, state) else {
         return check;
     };
@@ -189,7 +195,6 @@ async fn prepare(mut request: Request, cancel: CancellationToken) -> Result<Shar
         CheckDir::create(&request.cache).map_err(|error| no_cache(&request.cache, &error))?;
     Ok(Shared {
         copy: MirrorTree::new(&tree, &root, &request.cache),
-        states: States::default(),
         runtime: Vec::new(),
         key: DigestKey::new(random_key().map_err(|error| no_cache(&request.cache, &error))?),
         request,
@@ -264,12 +269,6 @@ async fn one(shared: &Shared, found: &Found) -> (StackCheck, Option<String>) {
         Err(failure) => failed(failure, Vec::new()),
     };
     let state = seen.plan.as_ref().map(|plan| plan.backend.identity.clone());
-    if let Some(state) = &state {
-        // The first of two learns of the second only when all have been looked at.
-        let _later = shared
-            .states
-            .claim(state, &StackId::new(found.dir.as_str()));
-    }
     let seen = located(shared, found, seen).await;
     let mut check = as_check(shared, found, workspace, &seen);
     let dir = in_tree(shared, found);

@@ -12,6 +12,7 @@ use crate::domain::policy::{By, DecisionKind, Facts, Guard, Reason, decide, igno
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::StackRecord;
 use crate::store::{Conclusion, StoreError};
+use crate::terraform::Backend;
 
 use super::act;
 use super::asking::{self, Asking};
@@ -124,7 +125,10 @@ pub async fn pass(
         opinion,
         ..facts(context, tracked, &record, commit).await?
     };
-    let (mut check, confirmation, mut known) = decided(tracked, &mut record, &seen, commit, known);
+    let backend = seen.plan.as_ref().map(|plan| &plan.backend);
+    let here_only = context.store.is_shared() && backend.is_some_and(Backend::is_here_only);
+    let (mut check, confirmation, mut known) =
+        decided(tracked, &mut record, &seen, commit, (known, here_only));
     if check.decision.kind == DecisionKind::Apply {
         known
             .needed
@@ -188,7 +192,7 @@ pub(super) fn decided(
     record: &mut StackRecord,
     seen: &Sighting,
     commit: &CommitId,
-    known: Facts,
+    (known, here_only): (Facts, bool),
 ) -> (StackCheck, Confirmation, Facts) {
     let now = known.now;
     let mut check = check_of(tracked, seen, commit);
@@ -203,6 +207,7 @@ pub(super) fn decided(
         state,
         empty: seen.plan.as_ref().is_none_or(|plan| plan.empty),
         locks: seen.plan.as_ref().is_some_and(|plan| plan.backend.locks),
+        here_only,
         confirmation,
         hold_off: policy.hold_off(duration(settings.hold_off)),
         contest: policy.contested,

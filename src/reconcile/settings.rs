@@ -38,6 +38,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The database, if it is not a file in the data directory.
     pub database: Option<PostgresSettings>,
+    /// The file of the installation's key, if it is not one in the data directory.
+    pub installation_key_file: Option<PathBuf>,
     /// Extra certificate authorities (PEM) for Git, SMTP, webhooks and PostgreSQL.
     pub ca_file: Option<PathBuf>,
     /// The API.

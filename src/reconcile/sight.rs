@@ -7,6 +7,7 @@ use crate::domain::failure::Failure;
 use crate::domain::history::History;
 use crate::domain::ids::CommitId;
 use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::states::shared;
 use crate::store::StoreError;
 use crate::terraform::Workdir;
 
@@ -38,18 +39,19 @@ pub(super) async fn see(
         now: context.now(),
         cancel,
     };
-    let seen = look(lens).await;
-    Ok(seen.map(|seen| match claim(context, tracked, &seen) {
-        Ok(()) => seen,
-        Err(shared) => failed(shared, seen.ledger),
+    let seen = match look(lens).await {
+        Ok(seen) => seen,
+        Err(busy) => return Ok(Err(busy)),
+    };
+    let Some(plan) = &seen.plan else {
+        return Ok(Ok(seen));
+    };
+    let state = &plan.backend.identity;
+    let others = context.store.claim_state(state, &tracked.id).await?;
+    Ok(Ok(match shared(&others) {
+        Some(shared) => failed(shared, seen.ledger),
+        None => seen,
     }))
-}
-
-fn claim(context: &Context, tracked: &Tracked, seen: &Sighting) -> Result<(), Failure> {
-    match &seen.plan {
-        Some(plan) => context.states.claim(&plan.backend.identity, &tracked.id),
-        None => Ok(()),
-    }
 }
 
 /// The look as a value that is kept and shown; its decision is yet to be made.

@@ -93,7 +93,7 @@ async fn applies_are_found_by_time_and_stack() {
     for (n, stack) in [(1, "a"), (2, "b")] {
         let run = run(n, stack, 0);
         let meant = intent(run.id);
-        store.record_intent(&run, &meant, None).await.unwrap();
+        store.intend(&run, &meant, None).await.unwrap();
         store.save_run(&finished(run, 20)).await.unwrap();
     }
     let of_a = stack_id("a");

@@ -35,7 +35,7 @@ async fn what_is_recorded_comes_back_as_a_chain_that_holds() {
     let applying = run(3, "a", 3);
     store.save_run(&applying).await.unwrap();
     let intent = intent(applying.id);
-    store.record_intent(&applying, &intent, None).await.unwrap();
+    store.intend(&applying, &intent, None).await.unwrap();
     store.close().await;
     let store = place.open().await;
     store.record(&[plan(4, "a")]).await.unwrap();
@@ -166,8 +166,8 @@ async fn nothing_is_recorded_of_what_is_not_stored() {
         0
     );
     let twice = intent(first.id);
-    store.record_intent(&first, &twice, None).await.unwrap();
-    store.record_intent(&first, &twice, None).await.unwrap_err();
+    store.intend(&first, &twice, None).await.unwrap();
+    store.intend(&first, &twice, None).await.unwrap_err();
     let words: Vec<String> = all(&store).await.into_iter().map(|e| e.action).collect();
     assert_eq!(words, ["plan_requested", "apply_started"]);
 }

@@ -88,6 +88,9 @@ pub enum StoreError {
     /// Somebody else changed a request in between; nothing was stored.
     #[error("the request {0} was changed in between")]
     Moved(RequestId),
+    /// Another process has done something that keeps an apply from starting; nothing was stored.
+    #[error("{0}")]
+    Barred(String),
     /// The database refused an operation for another reason.
     #[error("the database refused an operation: {0}")]
     Database(sqlx::Error),
@@ -143,6 +146,7 @@ impl StoreError {
                  the machine stands still or the network to the database is cut."
             }
             Self::Moved(_) => "Nothing is lost: it is done again with the request as it is now.",
+            Self::Barred(_) => "Nothing was changed: the stack is looked at again.",
             Self::Database(_) => "See the log for what was being done when it happened.",
         }
     }

@@ -104,7 +104,7 @@ mod tests {
             let one = run(u128::from(n), "a", seconds);
             if n != 2 {
                 store
-                    .record_intent(&one, &intent(run_id(u128::from(n))), None)
+                    .intend(&one, &intent(run_id(u128::from(n))), None)
                     .await
                     .unwrap();
             }

@@ -16,6 +16,26 @@ impl Store {
         transaction.commit().await
     }
 
+    /// The value under a key; if there is none, this one is remembered. Of several processes that do
+    /// so at once all get the same.
+    pub async fn recall_or_remember(&self, key: &str, value: &str) -> Result<String, StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO memory (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(key)
+        .bind(value)
+        .execute(&mut *transaction)
+        .await?;
+        let row = sqlx::query("SELECT name, value FROM memory WHERE name = $1")
+            .bind(key)
+            .fetch_one(&mut *transaction)
+            .await?;
+        let (_, known) = read(&row)?;
+        transaction.commit().await?;
+        Ok(known)
+    }
+
     /// The value under a key.
     pub async fn recall(&self, key: &str) -> Result<Option<String>, StoreError> {
         let row = sqlx::query("SELECT name, value FROM memory WHERE name = $1")

@@ -20,6 +20,7 @@ mod history;
 mod memory;
 mod open;
 mod outbox;
+mod pauses;
 mod postgres;
 mod prune;
 mod replicas;
@@ -30,7 +31,9 @@ mod schema;
 pub mod settings;
 mod sources;
 mod stacks;
+mod starting;
 mod state_watches;
+mod states;
 mod threads;
 mod tokens;
 pub mod transfer;
@@ -56,6 +59,8 @@ pub(crate) mod replicas_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod shared_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod transfer_tests;
@@ -77,6 +82,7 @@ pub use error::StoreError;
 pub use open::seal;
 pub use outbox::{Attempt, MessageFilter};
 pub use replicas::{About, Alone, Area, Joining, Leading, Replica};
+pub use starting::Grounds;
 pub use threads::Thread;
 pub use trouble::ServerTrouble;
 
@@ -153,6 +159,11 @@ impl Store {
             Writer::File(_) => Ok(()),
             Writer::Server(session) => session.tend().await,
         }
+    }
+
+    /// Whether other processes may have it too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.writer, Writer::Server(_))
     }
 
     /// What is in the way of writing, if that is known: a server that is gone.

@@ -35,6 +35,7 @@ fn what_holds_on_files_holds_on_a_server() {
             "store::audit_tests::",
             "store::asked_tests::",
             "store::calls_tests::",
+            "store::shared_tests::",
         ])
         .args(["store::decisions::", "store::history::"])
         .args(["--skip", "restore::", "--test-threads", "3"])

@@ -138,11 +138,6 @@ impl Store {
         })
     }
 
-    /// Whether other processes may share it.
-    pub const fn is_shared(&self) -> bool {
-        matches!(self.writer, Writer::Server(_))
-    }
-
     /// Makes sure that nobody has gone on without this process: for what cannot be undone and is recorded
     /// only afterwards.
     pub async fn confirm(&self) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection};
 use super::audit::append;
 use super::requests::put_request;
 use super::row::{Columns, json, micros, word};
+use super::starting::{Grounds, clear};
 use super::{Store, StoreError};
 use crate::domain::approval::Intent;
 use crate::domain::audit::{Action, NewAudit};
@@ -144,14 +145,17 @@ impl Store {
 
     /// Stores, before Terraform starts, that a run is about to apply and what. It is on the disk
     /// when this returns. A second intent of one run is an error: nothing is applied twice.
-    /// The request that people approved, if they did, is used up with it.
+    /// The request that people approved, if they did, is used up with it. A stack that is paused or
+    /// shares its state is barred, whichever process knows of that.
     pub async fn record_intent(
         &self,
         run: &Run,
         intent: &Intent,
         used: Option<&Request>,
+        grounds: Grounds<'_>,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        clear(&mut transaction, intent, grounds).await?;
         put_run(&mut transaction, run).await?;
         if let Some(request) = used {
             put_request(&mut transaction, request).await?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::Addressed;
+use super::{Addressed, Grounds, Store, StoreError};
 use crate::domain::alert::{Alert, AlertEvent, AlertKind, Trouble};
 use crate::domain::approval::{Approver, Intent};
 use crate::domain::audience::Audience;
@@ -35,10 +35,27 @@ use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::posture::Posture;
 use crate::domain::posture::samples::estate;
 use crate::domain::report::ReportId;
+use crate::domain::request::Request;
 use crate::domain::run::{Run, Trigger};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::state_watch::StateMove;
 use crate::domain::value::{AttributePath, Number, Value};
+
+impl Store {
+    /// Stores an intent of a stack that shares its state with none.
+    pub(crate) async fn intend(
+        &self,
+        run: &Run,
+        intent: &Intent,
+        used: Option<&Request>,
+    ) -> Result<(), StoreError> {
+        let grounds = Grounds {
+            source: &SourceName::new("infra"),
+            state: intent.binding.stack.as_str(),
+        };
+        self.record_intent(run, intent, used, grounds).await
+    }
+}
 
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_760_000_000 + seconds).unwrap()

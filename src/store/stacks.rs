@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::row::{Columns, json};
+use super::states::release;
 use super::{Store, StoreError};
 use crate::domain::glance::Glance;
 use crate::domain::ids::StackId;
@@ -189,6 +190,9 @@ pub(super) async fn put_stack(
     .bind(json(TABLE, stack)?)
     .execute(&mut *connection)
     .await?;
+    if !stack.tracked {
+        release(connection, &stack.id).await?;
+    }
     put_glance(connection, stack).await
 }
 

@@ -169,23 +169,15 @@ async fn an_intent_is_stored_with_its_run_once() {
         run.step(next, at(1)).unwrap();
     }
     assert_eq!(store.intent(&run.id).await.unwrap(), None);
-    store
-        .record_intent(&run, &intent(run.id), None)
-        .await
-        .unwrap();
+    store.intend(&run, &intent(run.id), None).await.unwrap();
     assert_eq!(store.intent(&run.id).await.unwrap(), Some(intent(run.id)));
     assert_eq!(store.run(&run.id).await.unwrap(), Some(run.clone()));
 
-    assert!(
-        store
-            .record_intent(&run, &intent(run.id), None)
-            .await
-            .is_err()
-    );
+    assert!(store.intend(&run, &intent(run.id), None).await.is_err());
     let other = samples::run(2, "b", 0);
     assert!(
         store
-            .record_intent(&other, &intent(run_id(3)), None)
+            .intend(&other, &intent(run_id(3)), None)
             .await
             .is_err()
     );
@@ -554,7 +546,7 @@ async fn pruning_keeps_what_is_new_newest_unfinished_or_applied() {
         applied.step(next, at(2)).unwrap();
     }
     store
-        .record_intent(&applied, &intent(applied.id), None)
+        .intend(&applied, &intent(applied.id), None)
         .await
         .unwrap();
     store.save_run(&finished(applied, 3)).await.unwrap();

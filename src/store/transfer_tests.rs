@@ -27,7 +27,7 @@ pub(super) async fn filled(store: &Store) {
     let applied = run(1, "a", 0);
     store.save_run(&applied).await.unwrap();
     let meant = intent(applied.id);
-    store.record_intent(&applied, &meant, None).await.unwrap();
+    store.intend(&applied, &meant, None).await.unwrap();
     let [one, two, _] = notices();
     let record = stack("a");
     let conclusion = Conclusion {
@@ -84,6 +84,7 @@ async fn every_record_is_brought_over_and_the_chain_goes_on() {
         ("messages", 1),
         ("runs", 1),
         ("stacks", 2),
+        ("states", 1),
     ];
     assert_eq!(rows(&moved), expected);
     assert_eq!(moved.audit, Ok(store.audit_head().await.unwrap()));

@@ -28,6 +28,13 @@ pub struct Backend {
     pub local_path: Option<PathBuf>,
 }
 
+impl Backend {
+    /// Whether the state is in a file, where another machine neither finds nor locks it.
+    pub const fn is_here_only(&self) -> bool {
+        self.local_path.is_some()
+    }
+}
+
 /// The attributes that say where a state is, for the backends known.
 const LOCATIONS: &[(&str, &[&str])] = &[
     ("s3", &["bucket", "key", "endpoint"]),

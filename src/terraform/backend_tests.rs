@@ -129,6 +129,23 @@ fn locking_is_known_or_denied() {
 }
 
 #[test]
+fn a_state_that_several_machines_find_and_lock_is_told_from_one_that_they_do_not() {
+    let of = |record: &str| {
+        let found = of(record, None);
+        (found.locks, found.is_here_only())
+    };
+    let file = r#"{"type":"local","config":{"path":"/srv/state/web.tfstate"}}"#;
+    assert_eq!(of(file), (true, true));
+    assert_eq!(of(r#"{"type":"inmem","config":{}}"#), (false, false));
+    let s3 = r#"{"type":"s3","config":{"bucket":"b","key":"k","use_lockfile":true}}"#;
+    assert_eq!(of(s3), (true, false));
+    let http = r#"{"type":"http","config":{"address":"http://h","lock_address":"http://h/l"}}"#;
+    assert_eq!(of(http), (true, false));
+    let unwritten = tempfile::tempdir().unwrap();
+    assert!(backend(unwritten.path(), None).unwrap().is_here_only());
+}
+
+#[test]
 fn remote_execution_is_refused_and_a_broken_record_is_no_local_state() {
     for kind in ["cloud", "remote"] {
         let dir = initialised(&format!(r#"{{"type":"{kind}","config":{{}}}}"#));

@@ -20,6 +20,14 @@ fn a_database_on_a_server() {
 }
 
 #[test]
+fn a_key_of_ones_own() {
+    let settings = good(&format!("{GOOD}installation_key_file: keys/mooring\n"));
+    let file = settings.installation_key_file.unwrap();
+    assert_eq!(file, Path::new("/etc/mooring/keys/mooring"));
+    assert_eq!(good(GOOD).installation_key_file, None);
+}
+
+#[test]
 fn a_database_that_is_nowhere() {
     insta::assert_snapshot!(bad_with("store: {}\n"), @"
     × mooring.yaml: the URL of the database (`store`) is nowhere

@@ -25,6 +25,8 @@ pub enum Guard {
     OlderSerial,
     /// The backend cannot lock the state.
     NoLocking,
+    /// The state is in a file of this machine, and others may apply too.
+    HereOnly,
     /// The same finding came back after a repair.
     Contested,
     /// The drift is younger than the hold-off time.
@@ -66,6 +68,7 @@ impl Guard {
             Self::NewLineage => "new_lineage",
             Self::OlderSerial => "older_serial",
             Self::NoLocking => "no_locking",
+            Self::HereOnly => "here_only",
             Self::Contested => "contested",
             Self::HoldOff => "hold_off",
             Self::Held => "held",
@@ -92,6 +95,9 @@ impl Guard {
             Self::NewLineage => "the state has a new lineage: it is not the one seen before",
             Self::OlderSerial => "the state is older than the one seen before",
             Self::NoLocking => "the backend cannot lock the state",
+            Self::HereOnly => {
+                "the state is in a file of one machine, and other replicas lock and find it only there"
+            }
             Self::Contested => {
                 "contested: this drift came back after being repaired, something else writes it too"
             }
@@ -128,6 +134,7 @@ impl Guard {
             Self::DirtyTree => Some("commit what was changed in the tree, or take it back"),
             Self::Unstable => Some("make what differs from plan to plan stay the same"),
             Self::FirstSight
+            | Self::HereOnly
             | Self::Contested
             | Self::HoldOff
             | Self::TooManyChanges

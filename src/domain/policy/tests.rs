@@ -426,6 +426,7 @@ fn some_guards_keep_people_from_saying_yes_until_something_is_done() {
         (Guard::DirtyTree, false),
         (Guard::Unstable, false),
         (Guard::FirstSight, true),
+        (Guard::HereOnly, true),
         (Guard::Contested, true),
     ] {
         let facts = Facts {

@@ -391,7 +391,8 @@ impl Week {
             now,
             ..Facts::default()
         };
-        let (check, confirmation, _) = decided(&tracked, &mut record, &seen, &commit, facts);
+        let (check, confirmation, _) =
+            decided(&tracked, &mut record, &seen, &commit, (facts, false));
         if confirmation == Confirmation::Again {
             let verdict = check.verdict;
             finish(&mut run, Outcome::Unconfirmed { verdict }, now);

@@ -1,0 +1,13 @@
+CREATE TABLE pauses (
+    scope TEXT NOT NULL PRIMARY KEY,
+    pause TEXT NOT NULL
+);
+
+CREATE TABLE states (
+    stack TEXT NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL
+);
+CREATE INDEX states_by_state ON states (state, stack);
+INSERT INTO states (stack, state)
+SELECT id, CAST(record AS JSON) ->> 'backend' FROM stacks
+WHERE CAST(record AS JSON) ->> 'tracked' = 'true' AND CAST(record AS JSON) ->> 'backend' IS NOT NULL;
