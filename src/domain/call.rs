@@ -70,17 +70,6 @@ impl Wish {
             Self::RollBack { .. } | Self::Resume { .. } => false,
         }
     }
-
-    /// The stack that it is about, if it is about one.
-    pub const fn stack(&self) -> Option<&StackId> {
-        match self {
-            Self::Plan { stack, .. }
-            | Self::RollBack { stack, .. }
-            | Self::Resume { stack, .. }
-            | Self::Approved { stack } => Some(stack),
-            Self::TakeUp { .. } => None,
-        }
-    }
 }
 
 /// What came of a call.

@@ -69,6 +69,7 @@ pub mod posture;
 pub mod progress;
 pub mod provider;
 pub mod queue;
+pub mod replica;
 pub mod report;
 pub mod request;
 pub mod requirement;
