@@ -1,6 +1,6 @@
 //! Two replicas on one real PostgreSQL server.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -9,6 +9,7 @@ use crate::domain::counts::VerdictCounts;
 use crate::domain::ids::{MessageId, SnapshotId, SourceName, StackId};
 use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{Notice, SummaryNotice};
+use crate::domain::replica::PATIENCE_TO_LEAD;
 use crate::domain::request::Rollback;
 use crate::domain::restore::Choices;
 use crate::domain::run::Trigger;
@@ -53,7 +54,10 @@ impl Two {
     async fn that_tell(test: &str, receivers: &[(&str, &Receiver)]) -> Option<Self> {
         let (server, directory, database) = fresh(test)?;
         let leading = joined(&database, &directory, "first", receivers).await;
-        assert_eq!(leading.store.lead(false).await.unwrap(), Leading::Here);
+        assert_eq!(
+            leading.store.lead(SignedDuration::ZERO).await.unwrap(),
+            Leading::Here
+        );
         Some(Self {
             standing_by: joined(&database, &directory, "second", receivers).await,
             leading,
@@ -83,7 +87,7 @@ impl Two {
         let ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks \
                      WHERE locktype = 'advisory'";
         self.server.sql("m", ended);
-        let leads = self.standing_by.store.lead(true).await.unwrap();
+        let leads = self.standing_by.store.lead(PATIENCE_TO_LEAD).await.unwrap();
         assert_eq!(leads, Leading::Here);
     }
 }

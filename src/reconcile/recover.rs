@@ -11,6 +11,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::{Findings, Verdict};
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::policy::{Decision, DecisionKind};
+use crate::domain::replica::{Fate, fate};
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
@@ -45,25 +46,28 @@ pub async fn recover(context: &Context) -> Result<LeftOver, StoreError> {
         }
     }
     for run in context.store.unfinished_runs().await? {
-        if run.state == RunState::Queued {
-            left.again.push(run);
-            continue;
-        }
-        if let Some((replica, source)) = elsewhere.remove(&run.id) {
-            left.elsewhere.push((run, replica, source));
-            continue;
-        }
-        let fresh = Run::queued(fresh::run(), run.stack.clone(), run.trigger, context.now());
-        if run.state.after_crash() == RunState::Interrupted {
-            left.cut_off.push(run);
-        } else {
-            settle(context, run, STOPPED).await?;
-        }
-        if context.store.enqueue(&fresh, None).await? {
-            left.again.push(fresh);
+        let elsewhere = elsewhere.remove(&run.id);
+        match (fate(run.state, elsewhere.is_some()), elsewhere) {
+            (Fate::Waits, _) => left.again.push(run),
+            (Fate::GoesOn, Some((replica, source))) => left.elsewhere.push((run, replica, source)),
+            (Fate::Interrupted, _) => {
+                left.again.extend(queue_again(context, &run).await?);
+                left.cut_off.push(run);
+            }
+            (Fate::MadeAgain | Fate::GoesOn, _) => {
+                settle(context, run.clone(), STOPPED).await?;
+                left.again.extend(queue_again(context, &run).await?);
+            }
         }
     }
     Ok(left)
+}
+
+/// Another run of the same stack, if none waits already.
+async fn queue_again(context: &Context, run: &Run) -> Result<Option<Run>, StoreError> {
+    let again = Run::queued(fresh::run(), run.stack.clone(), run.trigger, context.now());
+    let stored = context.store.enqueue(&again, None).await?;
+    Ok(stored.then_some(again))
 }
 
 /// How a run of an earlier process was cut off.

@@ -7,12 +7,10 @@ use tokio::time::Instant;
 use crate::store::{Leading, StoreError};
 
 use super::context::Context;
+use super::step::duration;
 
 /// How often it tries.
 const EVERY: Duration = Duration::from_secs(2);
-/// How long whoever led may take to come back, once the server has heard nothing of them for so long that
-/// it ended their session.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Waits until this process leads.
 ///
@@ -23,8 +21,8 @@ pub async fn until_leading(context: &Context) -> Result<(), StoreError> {
     let mut vacant_since: Option<Instant> = None;
     let mut told = false;
     loop {
-        let insist = vacant_since.is_some_and(|since| since.elapsed() >= GRACE);
-        match context.store.lead(insist).await {
+        let waited = vacant_since.map_or(Duration::ZERO, |since| since.elapsed());
+        match context.store.lead(duration(waited)).await {
             Ok(Leading::Here) => return Ok(()),
             Ok(Leading::Vacant) => {
                 vacant_since.get_or_insert_with(Instant::now);

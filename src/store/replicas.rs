@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -147,12 +148,12 @@ impl Store {
         }
     }
 
-    /// Tries to lead. Whoever led until now may come back in a moment; only who insists takes over
-    /// from them, and then nothing of theirs is written any more.
-    pub async fn lead(&self, insist: bool) -> Result<Leading, StoreError> {
+    /// Tries to lead, having waited for so long while nobody did. Whoever led until now may come back in a
+    /// moment; once another one leads, nothing of theirs is written any more.
+    pub async fn lead(&self, waited: SignedDuration) -> Result<Leading, StoreError> {
         match &self.writer {
             Writer::File(_) => Ok(Leading::Here),
-            Writer::Server(session) => session.lead(insist).await,
+            Writer::Server(session) => session.lead(waited).await,
         }
     }
 

@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::postgres_tests::{fresh, plan, server};
 use super::replicas::{About, Joining};
 use super::samples::stack;
 use super::settings::PostgresSettings;
 use super::{Area, AuditFilter, Leading, Paging, Store, StoreError};
 use crate::domain::audit::verify;
+use crate::domain::replica::PATIENCE_TO_LEAD;
 
 /// A store that joins from a home of this name.
 pub(crate) async fn joined(settings: &PostgresSettings, home: &str) -> Store {
@@ -39,8 +42,11 @@ async fn one_leads_and_all_write() {
         return;
     };
     let (a, b) = (joined(&settings, "a").await, joined(&settings, "b").await);
-    assert_eq!(a.lead(false).await.unwrap(), Leading::Here);
-    assert_eq!(b.lead(true).await.unwrap(), Leading::Elsewhere(a.replica()));
+    assert_eq!(a.lead(SignedDuration::ZERO).await.unwrap(), Leading::Here);
+    assert_eq!(
+        b.lead(PATIENCE_TO_LEAD).await.unwrap(),
+        Leading::Elsewhere(a.replica())
+    );
     a.record(&[plan(1)]).await.unwrap();
     b.record(&[plan(2)]).await.unwrap();
     let filter = AuditFilter::default();
@@ -53,7 +59,7 @@ async fn one_leads_and_all_write() {
     assert!(error.to_string().contains("another Mooring"), "{error}");
     // Whoever leaves with a word is not waited for.
     a.close().await;
-    assert_eq!(b.lead(false).await.unwrap(), Leading::Here);
+    assert_eq!(b.lead(SignedDuration::ZERO).await.unwrap(), Leading::Here);
 }
 
 #[tokio::test]
@@ -79,19 +85,25 @@ async fn whoever_loses_the_connection_takes_it_up_again_if_nobody_went_on() {
         return;
     };
     let (a, b) = (joined(&settings, "a").await, joined(&settings, "b").await);
-    assert_eq!(a.lead(false).await.unwrap(), Leading::Here);
+    assert_eq!(a.lead(SignedDuration::ZERO).await.unwrap(), Leading::Here);
     cut(&server);
-    assert_eq!(b.lead(false).await.unwrap(), Leading::Vacant);
+    assert_eq!(b.lead(SignedDuration::ZERO).await.unwrap(), Leading::Vacant);
     a.save_stack(&stack("a")).await.unwrap();
     b.save_stack(&stack("b")).await.unwrap();
-    assert_eq!(b.lead(true).await.unwrap(), Leading::Elsewhere(a.replica()));
+    assert_eq!(
+        b.lead(PATIENCE_TO_LEAD).await.unwrap(),
+        Leading::Elsewhere(a.replica())
+    );
 
     cut(&server);
-    assert_eq!(b.lead(true).await.unwrap(), Leading::Here);
+    assert_eq!(b.lead(PATIENCE_TO_LEAD).await.unwrap(), Leading::Here);
     let error = a.save_stack(&stack("c")).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced), "{error:?}");
     assert!(matches!(a.tend().await, Err(StoreError::Fenced)));
-    assert!(matches!(a.lead(true).await, Err(StoreError::Fenced)));
+    assert!(matches!(
+        a.lead(PATIENCE_TO_LEAD).await,
+        Err(StoreError::Fenced)
+    ));
     assert_eq!(b.stacks().await.unwrap(), [stack("a"), stack("b")]);
 }
 
@@ -101,10 +113,16 @@ async fn a_process_that_comes_back_to_its_home_waits_for_nobody() {
         return;
     };
     let before = joined(&settings, "a").await;
-    assert_eq!(before.lead(false).await.unwrap(), Leading::Here);
+    assert_eq!(
+        before.lead(SignedDuration::ZERO).await.unwrap(),
+        Leading::Here
+    );
     cut(&server);
     let after = joined(&settings, "a").await;
-    assert_eq!(after.lead(false).await.unwrap(), Leading::Here);
+    assert_eq!(
+        after.lead(SignedDuration::ZERO).await.unwrap(),
+        Leading::Here
+    );
     assert!(matches!(before.tend().await, Err(StoreError::Fenced)));
 }
 

@@ -4,12 +4,14 @@
 //! The server ends a session from which it hears nothing, and the locks with it, by its own clock. So a
 //! process that is stopped or cut off writes nothing any more, whatever it believes.
 
+use jiff::SignedDuration;
 use sqlx::{AnyConnection, Executor};
 
 use super::super::replicas::{Area, Joining};
 use super::super::row::json;
 use super::super::trouble::ServerTrouble;
 use super::super::{Leading, StoreError};
+use crate::domain::replica::{self, Before, Found, Lead, TakenUp};
 
 /// Held by whoever leads.
 const LEADER: i64 = 0x6d6f_6f72_696e_6721;
@@ -18,9 +20,6 @@ const MEMBERS: i32 = 0x6d6f_6f72;
 /// With nought, held through each transaction that writes; with the number of an area, by whoever is
 /// alone there.
 const TURNS: i32 = 0x6d6f_6f73;
-
-/// So long a replica may be without its session before its row is taken away, in seconds.
-const GRACE: i64 = 15;
 
 /// What was handed to somebody who is not there any more, and has not come back.
 const FORGOTTEN: &str = "DELETE FROM handed WHERE ended IS NULL \
@@ -92,21 +91,18 @@ pub(super) async fn take_up(
         .bind(member.number)
         .fetch_one(&mut *connection)
         .await?;
-    if known == 0 {
-        return Err(StoreError::Fenced);
+    let found = Found {
+        is_known: known > 0,
+        leader: leader(connection).await?,
+    };
+    match replica::take_up(member.number, member.leads, found) {
+        TakenUp::AsBefore => {}
+        TakenUp::Fenced => return Err(StoreError::Fenced),
     }
     end_own_session(connection, member.number).await?;
     hold(connection, member.number).await?;
-    if member.leads {
-        let leader: Option<i64> = sqlx::query_scalar("SELECT replica FROM leadership")
-            .fetch_one(&mut *connection)
-            .await?;
-        if leader != Some(member.number) {
-            return Err(StoreError::Fenced);
-        }
-        if !try_to_lead(connection).await? {
-            return Err(StoreError::Server(ServerTrouble::InUse));
-        }
+    if member.leads && !try_to_lead(connection).await? {
+        return Err(StoreError::Server(ServerTrouble::InUse));
     }
     sqlx::query("UPDATE replicas SET missing_since = NULL WHERE number = $1")
         .bind(member.number)
@@ -116,42 +112,58 @@ pub(super) async fn take_up(
     Ok(())
 }
 
-/// Tries to lead. Whoever led until now and left no word may come back in a moment: only who insists
-/// takes over from them. With that they are out: nothing they still believe is written.
+/// Tries to lead, having waited for so long for whoever led until now and left no word. They may come
+/// back in a moment; once another one leads they are out: nothing they still believe is written.
 pub(super) async fn lead(
     connection: &mut AnyConnection,
     member: Member,
-    insist: bool,
+    waited: SignedDuration,
 ) -> Result<Leading, StoreError> {
     if !try_to_lead(connection).await? {
-        let leader: Option<i64> = sqlx::query_scalar("SELECT replica FROM leadership")
-            .fetch_one(&mut *connection)
-            .await?;
-        return Ok(Leading::Elsewhere(leader));
+        return Ok(Leading::Elsewhere(leader(connection).await?));
     }
-    let before: Option<i64> = sqlx::query_scalar(
-        "SELECT replicas.number FROM replicas JOIN leadership ON leadership.replica = replicas.number \
-         WHERE replicas.number <> $1",
-    )
-    .bind(member.number)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if before.is_some() && !insist {
-        let unlock = format!("SELECT pg_advisory_unlock({LEADER})");
-        connection.execute(sqlx::AssertSqlSafe(unlock)).await?;
-        return Ok(Leading::Vacant);
-    }
-    if let Some(before) = before {
-        sqlx::query("DELETE FROM replicas WHERE number = $1")
-            .bind(before)
-            .execute(&mut *connection)
-            .await?;
+    match replica::lead(before(connection, member).await?, waited) {
+        Lead::Here => {}
+        Lead::Without(number) => {
+            sqlx::query("DELETE FROM replicas WHERE number = $1")
+                .bind(number)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Lead::NotYet => {
+            let unlock = format!("SELECT pg_advisory_unlock({LEADER})");
+            connection.execute(sqlx::AssertSqlSafe(unlock)).await?;
+            return Ok(Leading::Vacant);
+        }
     }
     sqlx::query("UPDATE leadership SET replica = $1")
         .bind(member.number)
         .execute(&mut *connection)
         .await?;
     Ok(Leading::Here)
+}
+
+/// Who led last.
+async fn leader(connection: &mut AnyConnection) -> Result<Option<i64>, StoreError> {
+    let leader = sqlx::query_scalar("SELECT replica FROM leadership");
+    Ok(leader.fetch_one(connection).await?)
+}
+
+async fn before(connection: &mut AnyConnection, member: Member) -> Result<Before, StoreError> {
+    let sql = format!(
+        "SELECT number, CASE WHEN {} THEN 1 ELSE 0 END FROM replicas \
+         JOIN leadership ON leadership.replica = replicas.number WHERE number <> $1",
+        without_session()
+    );
+    let found: Option<(i64, i32)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(member.number)
+        .fetch_optional(connection)
+        .await?;
+    Ok(match found {
+        None => Before::Nobody,
+        Some((number, 1)) => Before::Absent(number),
+        Some(_) => Before::Present,
+    })
 }
 
 /// Takes away the rows of those whose session has been gone for too long; gives their numbers.
@@ -167,7 +179,8 @@ pub(super) async fn reap(connection: &mut AnyConnection) -> Result<Vec<i64>, Sto
         connection.execute(sqlx::AssertSqlSafe(sql)).await?;
     }
     let delete = format!(
-        "DELETE FROM replicas WHERE missing_since < {NOW} - {GRACE} * 1000000 RETURNING number"
+        "DELETE FROM replicas WHERE missing_since < {NOW} - {} * 1000000 RETURNING number",
+        replica::MISSING.as_secs()
     );
     let lost = sqlx::query_scalar(sqlx::AssertSqlSafe(delete));
     let lost = lost.fetch_all(&mut *connection).await?;

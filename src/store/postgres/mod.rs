@@ -12,7 +12,7 @@ mod url;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Connection, Executor};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
 use tokio::time::timeout;
 
 pub(super) use listener::{Heard, is_server, listen};
@@ -25,6 +25,7 @@ use super::schema::{self, Engine, known};
 use super::settings::PostgresSettings;
 use super::stacks;
 use super::trouble::ServerTrouble;
+use crate::domain::replica::LEASE;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -45,8 +46,13 @@ const WRITER: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval 
      WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 /// The server's own clock ends the session of a process that it does not hear from: that is how long
 /// others wait before they go on without it.
-const SHARING: &str =
-    "SET idle_session_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s'";
+fn sharing() -> String {
+    let lease = LEASE.as_secs();
+    format!(
+        "SET idle_session_timeout = '{lease}s'; \
+         SET idle_in_transaction_session_timeout = '{lease}s'"
+    )
+}
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";
 
 /// What a connection that writes is for.
@@ -162,7 +168,7 @@ async fn connect_to_write(address: &Address, what_for: Use) -> Result<AnyConnect
     let mut connection = connect(address).await?;
     connection.execute(WRITER).await?;
     if what_for == Use::Shared {
-        connection.execute(SHARING).await?;
+        connection.execute(AssertSqlSafe(sharing())).await?;
     }
     let (encoding, copy): (String, String) = sqlx::query_as(
         "SELECT current_setting('server_encoding'), current_setting('transaction_read_only')",

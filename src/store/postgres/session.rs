@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex as Known, PoisonError};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
@@ -15,6 +16,7 @@ use super::super::{Leading, StoreError};
 use super::member::{self, Member};
 use super::url::Address;
 use super::{Use, answers, connect_to_write};
+use crate::domain::replica::PATIENCE_TO_LEAD;
 
 /// How long a write waits for its turn, and for a server that is gone to come back.
 const TURN: Duration = Duration::from_secs(60);
@@ -134,10 +136,13 @@ impl Session {
     }
 
     /// Tries to lead.
-    pub(in super::super) async fn lead(&self, insist: bool) -> Result<Leading, StoreError> {
+    pub(in super::super) async fn lead(
+        &self,
+        waited: SignedDuration,
+    ) -> Result<Leading, StoreError> {
         let mut turn = self.begin().await?;
         let member = turn.line.member;
-        let leading = member::lead(turn.connection(), member, insist).await?;
+        let leading = member::lead(turn.connection(), member, waited).await?;
         turn.commit().await?;
         if leading == Leading::Here {
             self.line().await?.member.leads = true;
@@ -150,7 +155,11 @@ impl Session {
         let deadline = Instant::now() + patience;
         loop {
             let insist = Instant::now() >= deadline;
-            let leading = self.lead(insist).await?;
+            let waited = match insist {
+                true => PATIENCE_TO_LEAD,
+                false => SignedDuration::ZERO,
+            };
+            let leading = self.lead(waited).await?;
             if leading == Leading::Here {
                 let mut turn = self.begin().await?;
                 let member = turn.line.member;
