@@ -163,6 +163,9 @@ fn any_of_two_daemons_does_what_it_is_asked() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     prepare(dir.path());
     let store = on(dir.path(), &server.database("m"));
+    let key = dir.path().join("key");
+    std::fs::write(&key, [7; 32]).unwrap();
+    let store = format!("{store}installation_key_file: {}\n", key.display());
     let leading = Daemon::start_in(dir.path(), &configuration(dir.path(), "data", &store));
     plan(&leading);
     let configuration = configuration(dir.path(), "other", &store);

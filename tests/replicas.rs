@@ -101,12 +101,14 @@ impl World {
         );
         write_program(&dir.path().join("engine"), &engine);
         std::fs::write(dir.path().join("url"), server.database("m")).unwrap();
+        std::fs::write(dir.path().join("key"), [7; 32]).unwrap();
         std::fs::write(dir.path().join("token"), "a-token-for-the-tests").unwrap();
         let configuration = format!(
             "data_dir: data\njobs: 1\njitter: 0s\nschedule: \"0 0 1 1 *\"\nengine: {dir}/engine\n\
              policy: {{ confirm_after: 1s }}\n\
              api: {{ listen: \"127.0.0.1:0\", token_file: {dir}/token }}\n\
              store: {{ postgres_url_file: {dir}/url }}\n\
+             installation_key_file: {dir}/key\n\
              sources: [{{ name: infra, path: {dir}/repo, poll: 1s }}]\n",
             dir = dir.path().display()
         );

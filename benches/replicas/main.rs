@@ -146,10 +146,12 @@ impl<'s> Fleet<'s> {
             SLEEP_MS.to_string(),
         )?;
         fs::write(dir.path().join("url"), server.database("m"))?;
+        fs::write(dir.path().join("key"), [7; 32])?;
         fs::write(dir.path().join("token"), "a-token-for-the-benchmark")?;
         let configuration = format!(
             "data_dir: data\njobs: {JOBS}\nschedule: \"0 0 1 1 *\"\njitter: 0s\n\
              engine: {dir}/bin/terraform\nstore: {{ postgres_url_file: {dir}/url }}\n\
+             installation_key_file: {dir}/key\n\
              api: {{ listen: \"127.0.0.1:0\", token_file: {dir}/token }}\n\
              sources: [{{ name: infra, path: {dir}/repository, poll: 1s }}]\n",
             dir = dir.path().display()

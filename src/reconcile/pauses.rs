@@ -187,5 +187,5 @@ fn wrong(path: &Path, cause: &dyn std::fmt::Display) -> PauseError {
 }
 
 #[cfg(test)]
-#[path = "pauses/tests.rs"]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

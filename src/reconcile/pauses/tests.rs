@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+//! The switch in several processes, and over restarts.
 
 use tempfile::TempDir;
 
