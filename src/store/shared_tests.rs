@@ -44,7 +44,8 @@ async fn pauses_are_kept_one_of_each_scope_until_they_are_ended() {
 
 #[tokio::test]
 async fn two_stacks_on_one_state_know_of_each_other_until_one_leaves() {
-    let store = Place::fresh().await.open().await;
+    let place = Place::fresh().await;
+    let store = place.open().await;
     let (a, b) = (stack_id("a"), stack_id("b"));
     let none: [StackId; 0] = [];
     assert_eq!(store.claim_state("s", &a).await.unwrap(), none);
@@ -64,7 +65,8 @@ async fn two_stacks_on_one_state_know_of_each_other_until_one_leaves() {
 
 #[tokio::test]
 async fn an_intent_is_barred_by_what_another_process_did_in_between() {
-    let store = Place::fresh().await.open().await;
+    let place = Place::fresh().await;
+    let store = place.open().await;
     let applying = run(1, "a", 0);
     let meant = intent(applying.id);
     let source = SourceName::new("infra");
@@ -135,7 +137,8 @@ async fn where_stacks_were_before_there_was_a_table_is_known() {
 
 #[tokio::test]
 async fn what_is_remembered_first_stays() {
-    let store = Place::fresh().await.open().await;
+    let place = Place::fresh().await;
+    let store = place.open().await;
     let first = store.recall_or_remember("key", "one").await.unwrap();
     let second = store.recall_or_remember("key", "two").await.unwrap();
     assert_eq!((first.as_str(), second.as_str()), ("one", "one"));
