@@ -87,6 +87,10 @@ async fn a_database_of_a_newer_version_is_refused() {
     .execute(&mut *store.write().await.unwrap())
     .await
     .unwrap();
+    sqlx::query("UPDATE reach SET oldest = 9000")
+        .execute(&mut *store.write().await.unwrap())
+        .await
+        .unwrap();
     store.close().await;
     let error = Store::open(&place.path()).await.unwrap_err();
     assert!(
@@ -94,7 +98,7 @@ async fn a_database_of_a_newer_version_is_refused() {
         "{error:?}"
     );
     insta::assert_snapshot!(format!("{error}\n{}", error.hint()), @r"
-    the database has schema version 9000, and this Mooring knows versions up to 9
+    the database has schema version 9000, and this Mooring knows versions up to 13
     Run the Mooring version that wrote it or a newer one; an older one could damage what it does not know.
     ");
 }

@@ -4,7 +4,7 @@
 
 #[path = "../../tests/harness/postgres.rs"]
 #[allow(unreachable_pub, dead_code)]
-mod server;
+pub(crate) mod server;
 #[path = "../../tests/harness/skipped.rs"]
 #[allow(unreachable_pub)]
 mod skipping;
@@ -47,14 +47,14 @@ fn what_holds_on_files_holds_on_a_server() {
 }
 
 /// A server, and settings of a fresh database on it.
-fn fresh(test: &str) -> Option<(Postgres, TempDir, PostgresSettings)> {
+pub(crate) fn fresh(test: &str) -> Option<(Postgres, TempDir, PostgresSettings)> {
     let server = Postgres::start(test)?;
     let directory = TempDir::new().unwrap();
     let settings = settings(&server.database("m"), directory.path());
     Some((server, directory, settings))
 }
 
-fn plan(n: i64) -> NewAudit {
+pub(super) fn plan(n: i64) -> NewAudit {
     let action = Action::PlanRequested {
         stack: samples::stack_id("a"),
         run: RunId::from_uuid(uuid::Uuid::from_u128(1)),
@@ -144,7 +144,7 @@ async fn a_database_of_a_newer_version_is_refused() {
     server.sql(
         "m",
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (9000, 'later', TRUE, '', 1)",
+         VALUES (9000, 'later', TRUE, '', 1); UPDATE reach SET oldest = 9000",
     );
     let error = Store::connect(&settings).await.unwrap_err();
     assert!(

@@ -40,6 +40,11 @@ const WRITER: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval 
      SET default_transaction_isolation = 'read committed'; \
      SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+/// The connection remembers the version at the first time.
+const SAME: &str = "SELECT version = CASE WHEN COALESCE(remembered, '') = '' \
+     THEN set_config('mooring.schema', version, false) ELSE remembered END \
+     FROM (SELECT CAST(MAX(version) AS TEXT) AS version, \
+     current_setting('mooring.schema', true) AS remembered FROM _sqlx_migrations) AS schema";
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";
 
 /// Connects the one that writes, which brings the schema up to date, and those that read.
@@ -77,9 +82,11 @@ fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
         .connect_lazy_with(address.options.clone())
 }
 
-/// Whether the other end is there.
+/// Whether the other end is there, and the schema is still the one that the connection was first used
+/// with: statements that were prepared for another one fail.
 async fn answers(connection: &mut AnyConnection) -> bool {
-    matches!(timeout(ANSWER, connection.ping()).await, Ok(Ok(())))
+    let same = sqlx::query_scalar(SAME).fetch_one(connection);
+    matches!(timeout(ANSWER, same).await, Ok(Ok(true)))
 }
 
 async fn connect(address: &Address) -> Result<AnyConnection, StoreError> {

@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
+use super::super::schema;
 use super::super::StoreError;
 use super::super::settings::PostgresSettings;
 use super::url::Address;
@@ -128,7 +129,8 @@ impl Session {
                 }
                 Err(error) => {
                     self.waiting(&error);
-                    if Instant::now() + pause >= deadline {
+                    let for_good = matches!(error, StoreError::NewerSchema { .. });
+                    if for_good || Instant::now() + pause >= deadline {
                         return Err(error);
                     }
                 }
@@ -140,7 +142,9 @@ impl Session {
 
     async fn connect(&self) -> Result<AnyConnection, StoreError> {
         let address = Address::read(&self.settings).map_err(StoreError::Server)?;
-        connect_to_write(&address).await
+        let mut connection = connect_to_write(&address).await?;
+        schema::is_within_reach(&mut connection).await?;
+        Ok(connection)
     }
 
     fn waiting(&self, error: &StoreError) {

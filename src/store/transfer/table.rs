@@ -37,7 +37,7 @@ pub(super) async fn tables() -> Result<Vec<Table>, StoreError> {
     schema::migrate(Engine::Sqlite, &mut transaction).await?;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
-         AND name <> '_sqlx_migrations' ORDER BY name",
+         AND name NOT IN ('_sqlx_migrations', 'reach') ORDER BY name",
     )
     .fetch_all(&mut *transaction)
     .await?;
