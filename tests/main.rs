@@ -27,6 +27,7 @@ mod notify_matrix;
 mod notify_smtp;
 mod places;
 mod postgres;
+mod protocol;
 mod rego;
 mod remote_states;
 mod replicas;

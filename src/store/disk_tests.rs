@@ -85,6 +85,8 @@ async fn a_database_of_a_newer_version_is_refused() {
          VALUES (9000, 'later', TRUE, x'00', 1)",
     );
     store.execute(newer).await.unwrap();
+    let alone = sqlx::query("UPDATE reach SET oldest = 9000");
+    store.execute(alone).await.unwrap();
     store.close().await;
     let error = Store::open(&place.path()).await.unwrap_err();
     assert!(

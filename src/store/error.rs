@@ -42,6 +42,9 @@ pub enum StoreError {
         /// The one this program works with.
         known: i64,
     },
+    /// Older programs are at work that could not go on with the schema of this one.
+    #[error("the database cannot be brought up to date while an older Mooring uses it")]
+    OlderAtWork,
     /// The process may not read or write the file or its directory.
     #[error("no permission to use the database{}: {cause}", at(.path.as_ref()))]
     Permission {
@@ -126,6 +129,11 @@ impl StoreError {
             Self::OlderSchema { .. } => {
                 "Start the daemon of this version once, which brings it up to date, or use the version \
                  that wrote it."
+            }
+            Self::OlderAtWork => {
+                "Stop every Mooring that uses it, and start them with the new version. Or start the \
+                 versions in between one after the other, where the change log says so: then some of \
+                 them go on all the time."
             }
             Self::Permission { .. } => {
                 "Make the data directory and the files in it readable and writable for the user \

@@ -146,7 +146,7 @@ async fn a_database_of_a_newer_version_is_refused() {
     server.sql(
         "m",
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (9000, 'later', TRUE, '', 1)",
+         VALUES (9000, 'later', TRUE, '', 1); UPDATE reach SET oldest = 9000",
     );
     let error = Store::connect(&settings).await.unwrap_err();
     assert!(

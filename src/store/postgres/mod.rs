@@ -53,6 +53,12 @@ fn sharing() -> String {
          SET idle_in_transaction_session_timeout = '{lease}s'"
     )
 }
+
+/// Whether the schema is the same as before. The connection remembers its version at the first time.
+const SAME: &str = "SELECT version = CASE WHEN COALESCE(remembered, '') = '' \
+     THEN set_config('mooring.schema', version, false) ELSE remembered END \
+     FROM (SELECT CAST(MAX(version) AS TEXT) AS version, \
+     current_setting('mooring.schema', true) AS remembered FROM _sqlx_migrations) AS schema";
 const READER: &str = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";
 
 /// What a connection that writes is for.
@@ -140,9 +146,11 @@ fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
         .connect_lazy_with(address.options.clone())
 }
 
-/// Whether the other end is there.
+/// Whether the other end is there, and the schema is still the one that the connection was first used
+/// with: statements that were prepared for another one fail.
 async fn answers(connection: &mut AnyConnection) -> bool {
-    matches!(timeout(ANSWER, connection.ping()).await, Ok(Ok(())))
+    let same = sqlx::query_scalar(SAME).fetch_one(connection);
+    matches!(timeout(ANSWER, same).await, Ok(Ok(true)))
 }
 
 async fn connect(address: &Address) -> Result<AnyConnection, StoreError> {

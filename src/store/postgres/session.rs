@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
 use super::super::replicas::Area;
+use super::super::schema;
 use super::super::settings::PostgresSettings;
 use super::super::trouble::ServerTrouble;
 use super::super::{Leading, StoreError};
@@ -279,7 +280,8 @@ impl Session {
                 }
                 Err(error) => {
                     self.waiting(&error);
-                    if Instant::now() + pause >= deadline {
+                    let for_good = matches!(error, StoreError::NewerSchema { .. });
+                    if for_good || Instant::now() + pause >= deadline {
                         return Err(error);
                     }
                 }
@@ -292,6 +294,7 @@ impl Session {
     async fn connect(&self, member: Member) -> Result<AnyConnection, StoreError> {
         let address = Address::read(&self.settings).map_err(StoreError::Server)?;
         let mut connection = connect_to_write(&address, self.what_for).await?;
+        schema::is_within_reach(&mut connection).await?;
         member::take_up(&mut connection, member).await?;
         Ok(connection)
     }

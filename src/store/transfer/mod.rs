@@ -93,6 +93,7 @@ async fn fill(target: &Store, from: Place<'_>) -> Result<Vec<TableSum>, StoreErr
     postgres::same_schema(&mut reader).await?;
     let mut source = reader.begin_with(from.snapshot()).await?;
     let mut writing = target.begin().await?;
+    postgres::same_schema(&mut writing).await?;
     for table in &tables {
         if !table.is_empty(&mut writing).await? {
             let table = table.name.clone();

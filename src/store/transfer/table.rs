@@ -38,7 +38,7 @@ pub(super) async fn tables() -> Result<Vec<Table>, StoreError> {
     schema::migrate(Engine::Sqlite, &mut transaction).await?;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
-         AND name NOT IN ('_sqlx_migrations', 'replicas', 'leadership', 'handed', 'calls') \
+         AND name NOT IN ('_sqlx_migrations', 'reach', 'replicas', 'leadership', 'handed', 'calls') \
          ORDER BY name",
     )
     .fetch_all(&mut *transaction)
