@@ -1,72 +1,18 @@
-//! Several daemons on one PostgreSQL database: they share the work, and none that is killed, stopped or
-//! cut off loses or doubles anything.
+//! They share the work, and go on without one that stands still, is killed or leaves.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
+use super::replica::{Replica, write_program};
 use crate::harness::{Postgres, eventually};
 
 /// Longer than it may take until another replica leads.
 const TAKEN_OVER: Duration = Duration::from_secs(45);
 /// Longer than a few runs take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A daemon in a directory of its own, with the configuration that all of them have.
-struct Replica {
-    child: Child,
-    dir: PathBuf,
-}
-
-impl Replica {
-    fn start(world: &World, name: &str) -> Self {
-        let dir = world.dir.path().join(name);
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join("mooring.yaml"), &world.configuration).unwrap();
-        let log = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(dir.join("log"))
-            .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_mooring"))
-            .args(["serve", "--config"])
-            .arg(dir.join("mooring.yaml"))
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .env("HOME", &dir)
-            .env("MOORING_LOG", "info,mooring=debug")
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self { child, dir }
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.join("log")).unwrap()
-    }
-
-    fn leads(&self) -> bool {
-        self.log().contains("mooring is up")
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A database, a repository, and an engine that takes a while and plans nothing.
 struct World {
@@ -119,6 +65,10 @@ impl World {
         })
     }
 
+    fn start(&self, name: &str) -> Replica {
+        Replica::start(&self.dir.path().join(name), &self.configuration, &[])
+    }
+
     fn count(&self, what: &str) -> usize {
         let counted = self.server.sql("m", &format!("SELECT COUNT({what}"));
         counted.parse().unwrap()
@@ -127,12 +77,6 @@ impl World {
     fn ended(&self) -> usize {
         self.count("*) FROM (SELECT DISTINCT stack FROM runs WHERE state = 'finished') AS ended")
     }
-}
-
-fn write_program(path: &Path, text: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn git(dir: &Path, arguments: &[&str]) {
@@ -158,10 +102,10 @@ fn replicas_share_the_work_and_one_that_stands_still_is_gone_on_without() {
     };
     let busy = "*) FROM runs WHERE state = 'planning'";
     std::fs::write(world.dir.path().join("wait"), "").unwrap();
-    let mut first = Replica::start(&world, "first");
+    let mut first = world.start("first");
     eventually("the first leads", PATIENCE, || first.leads().then_some(()));
-    let second = Replica::start(&world, "second");
-    let third = Replica::start(&world, "third");
+    let second = world.start("second");
+    let third = world.start("third");
     eventually("all are at work", PATIENCE, || {
         (world.count(busy) == 3).then_some(())
     });
@@ -204,7 +148,7 @@ fn replicas_share_the_work_and_one_that_stands_still_is_gone_on_without() {
     });
 
     // Its directory is as good as before.
-    let again = Replica::start(&world, "first");
+    let again = world.start("first");
     eventually("it stands by", PATIENCE, || {
         again.log().contains("stands by").then_some(())
     });
@@ -216,9 +160,9 @@ fn a_run_of_a_replica_that_is_killed_is_made_again_and_a_leader_that_leaves_is_n
         return;
     };
     std::fs::write(world.dir.path().join("wait"), "").unwrap();
-    let mut first = Replica::start(&world, "first");
+    let mut first = world.start("first");
     eventually("the first leads", PATIENCE, || first.leads().then_some(()));
-    let second = Replica::start(&world, "second");
+    let second = world.start("second");
     let of_second = "*) FROM runs WHERE state = 'planning' AND lease::json->>'home' <> \
                      (SELECT home FROM replicas, leadership WHERE number = replica)";
     eventually("the second is at work", PATIENCE, || {
@@ -234,7 +178,7 @@ fn a_run_of_a_replica_that_is_killed_is_made_again_and_a_leader_that_leaves_is_n
         (world.count(again) == 1).then_some(())
     });
 
-    let third = Replica::start(&world, "third");
+    let third = world.start("third");
     eventually("it stands by", PATIENCE, || {
         third.log().contains("stands by").then_some(())
     });

@@ -1,0 +1,128 @@
+//! Replicas that are broken on purpose, and what must hold all the same.
+
+use std::time::{Duration, Instant};
+
+use super::commands::now;
+use super::deck::{Dice, deck};
+use super::estate::{Estate, STACKS};
+use super::verdict;
+
+const REPLICAS: usize = 3;
+/// Once all is well every stack is looked at within its schedule, which is a minute, what is queued
+/// before it, and the time until another one leads; and what is found there is repaired.
+const WELL_AGAIN: Duration = Duration::from_secs(150);
+
+#[test]
+fn whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly() {
+    breaks("whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly", 1, 1);
+}
+
+#[test]
+fn whatever_breaks_in_another_order_nothing_is_applied_twice_lost_or_told_wrongly() {
+    breaks("whatever_breaks_in_another_order_nothing_is_applied_twice_lost_or_told_wrongly", 2, 1);
+}
+
+#[test]
+#[ignore = "takes as long as one likes; tests/replicas/soak.sh runs it"]
+fn soak() {
+    let number = |name: &str| std::env::var(name).ok().map(|number| number.parse().unwrap());
+    let seed = number("MOORING_BROKEN_SEED").unwrap_or_else(now);
+    let rounds = number("MOORING_BROKEN_ROUNDS").unwrap_or(1);
+    breaks("soak", seed, usize::try_from(rounds).unwrap());
+}
+
+/// In each round everything breaks once, then all is well again and it is judged what happened.
+fn breaks(test: &str, seed: u64, rounds: usize) {
+    eprintln!("seed {seed}, rounds {rounds}");
+    let mut dice = Dice::of(seed);
+    let Some(mut estate) = Estate::start(&format!("replicas::broken::{test}"), REPLICAS, &mut dice) else {
+        return;
+    };
+    let mut wrong = well_again(&mut estate, &mut dice);
+    for round in 0..rounds {
+        if !wrong.is_empty() {
+            break;
+        }
+        estate.tell(&format!("round {round}"));
+        for card in deck(&mut dice) {
+            let next = Instant::now() + card.pause;
+            while Instant::now() < next {
+                estate.pass(&mut dice, true);
+            }
+            estate.breaks(card.trouble, card.victim, &mut dice);
+        }
+        while !estate.is_well() {
+            estate.pass(&mut dice, true);
+        }
+        estate.tell("all is well again");
+        wrong = well_again(&mut estate, &mut dice);
+        wrong.extend(verdict::of(&estate));
+        estate.resume();
+    }
+    if !wrong.is_empty() {
+        estate.keep();
+        panic!(
+            "seed {seed}, round by round:\n{}\n\nwrong:\n{}\n\nin {}\nagain: \
+             MOORING_BROKEN_SEED={seed} MOORING_BROKEN_ROUNDS={rounds} tests/replicas/soak.sh",
+            estate.story.join("\n"),
+            wrong.join("\n"),
+            estate.path().display()
+        );
+    }
+    eprintln!("{}", verdict::counted(&estate));
+}
+
+/// Waits until everything is as it should be; says what is not, if that takes too long.
+fn well_again(estate: &mut Estate, dice: &mut Dice) -> Vec<String> {
+    let (since, deadline) = (now(), Instant::now() + WELL_AGAIN);
+    loop {
+        for _ in 0..5 {
+            estate.pass(dice, false);
+        }
+        match unsettled(estate, since) {
+            None => return Vec::new(),
+            Some(what) if Instant::now() > deadline => {
+                return vec![format!("{WELL_AGAIN:?} after all was well: {what}")];
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// What is not as it should be yet.
+fn unsettled(estate: &Estate, since: u64) -> Option<String> {
+    if !estate.is_well() {
+        return Some("a replica is gone".to_owned());
+    }
+    let commands = estate.commands();
+    let is_looked_at = |stack: &&&str| {
+        let mut plans = commands.iter().filter(|command| command.name == "plan");
+        plans.any(|plan| plan.stack == **stack && plan.began >= since && plan.ended.is_some())
+    };
+    if let Some(stack) = STACKS.iter().find(|stack| !is_looked_at(stack)) {
+        return Some(format!("{stack} was not looked at"));
+    }
+    let nothing = [
+        "runs WHERE state NOT IN ('finished', 'interrupted')",
+        "handed",
+        "envelopes",
+        "messages WHERE state = 'waiting'",
+    ];
+    for from in nothing {
+        let count = estate.count(from);
+        if count > 0 {
+            return Some(format!("{count} of {from}"));
+        }
+    }
+    let records = estate.rows(
+        "SELECT id, record::json->>'held' AS held, record::json->'last'->>'verdict' AS verdict FROM stacks",
+    );
+    STACKS.iter().find_map(|stack| {
+        let Some(record) = records.iter().find(|record| record["id"] == format!("infra/{stack}")) else {
+            return Some(format!("{stack} is not known"));
+        };
+        let drifted = estate.path().join("drifted").join(stack).exists();
+        let well = record["held"].is_string() || (!drifted && record["verdict"] == "in_sync");
+        (!well).then(|| format!("{stack} drifted: {drifted}, {record}"))
+    })
+}
