@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::super::postgres_tests::{fresh, plan};
 use super::super::samples::{run, stack};
+use super::super::tests::finished;
 use super::super::transfer::{Place, transfer};
 use super::super::{AuditFilter, Paging, Store, StoreError};
 use super::{Engine, Migration, Program, known};
@@ -51,7 +52,7 @@ async fn starts_on_file(sql: &'static str, path: &Path) -> Result<(), StoreError
 
 /// The program of today does what it always does.
 async fn works(store: &Store, n: u128) {
-    let run = run(n, "a", 1);
+    let run = finished(run(n, "a", 1), 2);
     store.save_run(&run).await.unwrap();
     store.save_run(&run).await.unwrap();
     assert_eq!(store.run(&run.id).await.unwrap(), Some(run));
