@@ -14,18 +14,30 @@ const WELL_AGAIN: Duration = Duration::from_secs(150);
 
 #[test]
 fn whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly() {
-    breaks("whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly", 1, 1);
+    breaks(
+        "whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly",
+        1,
+        1,
+    );
 }
 
 #[test]
 fn whatever_breaks_in_another_order_nothing_is_applied_twice_lost_or_told_wrongly() {
-    breaks("whatever_breaks_in_another_order_nothing_is_applied_twice_lost_or_told_wrongly", 2, 1);
+    breaks(
+        "whatever_breaks_in_another_order_nothing_is_applied_twice_lost_or_told_wrongly",
+        2,
+        1,
+    );
 }
 
 #[test]
 #[ignore = "takes as long as one likes; tests/replicas/soak.sh runs it"]
 fn soak() {
-    let number = |name: &str| std::env::var(name).ok().map(|number| number.parse().unwrap());
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|number| number.parse().unwrap())
+    };
     let seed = number("MOORING_BROKEN_SEED").unwrap_or_else(now);
     let rounds = number("MOORING_BROKEN_ROUNDS").unwrap_or(1);
     breaks("soak", seed, usize::try_from(rounds).unwrap());
@@ -35,7 +47,8 @@ fn soak() {
 fn breaks(test: &str, seed: u64, rounds: usize) {
     eprintln!("seed {seed}, rounds {rounds}");
     let mut dice = Dice::of(seed);
-    let Some(mut estate) = Estate::start(&format!("replicas::broken::{test}"), REPLICAS, &mut dice) else {
+    let Some(mut estate) = Estate::start(&format!("replicas::broken::{test}"), REPLICAS, &mut dice)
+    else {
         return;
     };
     let mut wrong = well_again(&mut estate, &mut dice);
@@ -118,7 +131,10 @@ fn unsettled(estate: &Estate, since: u64) -> Option<String> {
         "SELECT id, record::json->>'held' AS held, record::json->'last'->>'verdict' AS verdict FROM stacks",
     );
     STACKS.iter().find_map(|stack| {
-        let Some(record) = records.iter().find(|record| record["id"] == format!("infra/{stack}")) else {
+        let Some(record) = records
+            .iter()
+            .find(|record| record["id"] == format!("infra/{stack}"))
+        else {
             return Some(format!("{stack} is not known"));
         };
         let drifted = estate.path().join("drifted").join(stack).exists();

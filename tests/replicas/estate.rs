@@ -79,7 +79,10 @@ impl Estate {
     pub(super) fn start(test: &str, replicas: usize, dice: &mut Dice) -> Option<Self> {
         let server = Postgres::start(test)?;
         let url = server.database(DATABASE);
-        let dir = tempfile::Builder::new().prefix("mooring-broken-").tempdir().unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("mooring-broken-")
+            .tempdir()
+            .unwrap();
         let path = dir.path().canonicalize().unwrap();
         let receiver = Receiver::start();
         engine::install(&path);
@@ -151,7 +154,11 @@ impl Estate {
     /// What a replica takes a moment for, as the engine has it, both in microseconds.
     pub(super) fn unskewed(&self, replica: &str, at: i64) -> i64 {
         let is_last = self.seats.last().is_some_and(|seat| seat.name == replica);
-        if is_last { at - self.skew * 1_000_000 } else { at }
+        if is_last {
+            at - self.skew * 1_000_000
+        } else {
+            at
+        }
     }
 
     pub(super) fn tell(&mut self, what: &str) {
@@ -182,7 +189,9 @@ impl Estate {
     }
 
     pub(super) fn count(&self, from: &str) -> usize {
-        let counted = self.server.sql(DATABASE, &format!("SELECT COUNT(*) FROM {from}"));
+        let counted = self
+            .server
+            .sql(DATABASE, &format!("SELECT COUNT(*) FROM {from}"));
         counted.parse().unwrap()
     }
 
@@ -210,7 +219,10 @@ impl Estate {
         for at in 0..self.seats.len() {
             self.attend(at, dice);
         }
-        if self.database_back.is_some_and(|back| Instant::now() >= back) {
+        if self
+            .database_back
+            .is_some_and(|back| Instant::now() >= back)
+        {
             self.database_back = None;
             self.server.run();
             self.tell("the database server is back");
@@ -235,14 +247,21 @@ impl Estate {
             if let Some(status) = process.ended() {
                 life.ended = Some((now(), status));
                 life.last_words = tail(&process.log());
-                let told = format!("{} has ended: {status}, fenced: {:?}", seat.name, life.fenced.is_some());
+                let told = format!(
+                    "{} has ended: {status}, fenced: {:?}",
+                    seat.name,
+                    life.fenced.is_some()
+                );
                 seat.process = None;
                 seat.again = Some(Instant::now() + dice.between(500, 5_000));
                 self.tell(&told);
             }
         }
         let seat = &self.seats[at];
-        if seat.trouble.is_some_and(|(_, until)| Instant::now() >= until) {
+        if seat
+            .trouble
+            .is_some_and(|(_, until)| Instant::now() >= until)
+        {
             self.mend(at);
         }
         let seat = &self.seats[at];
@@ -264,7 +283,10 @@ impl Estate {
             self.tell(&format!("nobody is left for {trouble:?}"));
             return;
         };
-        let told = format!("{} ({victim:?}): {trouble:?} for {lasts:?}", self.seats[at].name);
+        let told = format!(
+            "{} ({victim:?}): {trouble:?} for {lasts:?}",
+            self.seats[at].name
+        );
         self.tell(&told);
         let seat = &mut self.seats[at];
         seat.trouble = Some((trouble, Instant::now() + lasts));
@@ -312,7 +334,9 @@ impl Estate {
     fn leader(&self) -> Option<usize> {
         self.seats.iter().position(|seat| {
             let process = seat.process.as_ref();
-            process.is_some_and(|(process, life)| process.leads() && self.lives[*life].fenced.is_none())
+            process.is_some_and(|(process, life)| {
+                process.leads() && self.lives[*life].fenced.is_none()
+            })
         })
     }
 
@@ -320,8 +344,12 @@ impl Estate {
         let at = now();
         let commands = self.commands();
         let applies = commands.iter().rev();
-        let apply = applies.filter(|command| command.name == "apply").find(|apply| apply.spans(at))?;
-        self.seats.iter().position(|seat| seat.name == apply.replica)
+        let apply = applies
+            .filter(|command| command.name == "apply")
+            .find(|apply| apply.spans(at))?;
+        self.seats
+            .iter()
+            .position(|seat| seat.name == apply.replica)
     }
 
     /// What happens to a replica is over.
@@ -364,7 +392,9 @@ impl Estate {
     fn addresses(&self) -> Vec<String> {
         let seats = self.seats.iter().filter(|seat| seat.trouble.is_none());
         let processes = seats.filter_map(|seat| seat.process.as_ref());
-        processes.filter_map(|(process, _)| process.address()).collect()
+        processes
+            .filter_map(|(process, _)| process.address())
+            .collect()
     }
 
     /// A person approves of all that is asked.
@@ -391,7 +421,11 @@ impl Estate {
                 continue;
             }
             let path = format!("stacks/{}/resume?by=ann", id.replace('/', "%2F"));
-            if self.addresses().iter().any(|address| self.post(address, &path)) {
+            if self
+                .addresses()
+                .iter()
+                .any(|address| self.post(address, &path))
+            {
                 self.resumed.push((stack, now()));
             }
         }
@@ -417,8 +451,16 @@ impl Estate {
             .env("MOORING_TOKEN_FILE", self.path.join("token"))
             .output()
             .unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if output.status.success() { Ok(said) } else { Err(said) }
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        if output.status.success() {
+            Ok(said)
+        } else {
+            Err(said)
+        }
     }
 
     /// The name of a replica, by the name that its directory has.
@@ -427,7 +469,10 @@ impl Estate {
             let known = std::fs::read_to_string(seat.dir.join("data/home"));
             known.is_ok_and(|known| known.trim() == home)
         };
-        self.seats.iter().find(lives_there).map(|seat| seat.name.as_str())
+        self.seats
+            .iter()
+            .find(lives_there)
+            .map(|seat| seat.name.as_str())
     }
 }
 
@@ -436,7 +481,10 @@ impl Drop for Estate {
         for seat in &mut self.seats {
             seat.process = None;
             if seat.has_small_disk {
-                let _gone = Command::new("umount").arg("-l").arg(seat.dir.join("data")).status();
+                let _gone = Command::new("umount")
+                    .arg("-l")
+                    .arg(seat.dir.join("data"))
+                    .status();
             }
         }
     }
@@ -512,7 +560,12 @@ fn repository(world: &Path) {
 }
 
 fn git(world: &Path, arguments: &[&str]) {
-    let settings = ["user.name=a", "user.email=a@b", "commit.gpgsign=false", "gc.auto=0"];
+    let settings = [
+        "user.name=a",
+        "user.email=a@b",
+        "commit.gpgsign=false",
+        "gc.auto=0",
+    ];
     let git = Command::new("git")
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .args(arguments)

@@ -95,6 +95,17 @@ fn git(dir: &Path, arguments: &[&str]) {
     assert!(git.unwrap().success());
 }
 
+fn head(dir: &Path) -> String {
+    let head = Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .current_dir(dir.join("repo"))
+        .output();
+    String::from_utf8(head.unwrap().stdout)
+        .unwrap()
+        .trim()
+        .to_owned()
+}
+
 #[test]
 fn replicas_share_the_work_and_one_that_stands_still_is_gone_on_without() {
     let Some(world) = World::new("replicas::replicas_share_the_work", 12) else {
@@ -133,10 +144,13 @@ fn replicas_share_the_work_and_one_that_stands_still_is_gone_on_without() {
         (second.leads() || third.leads()).then_some(())
     });
     std::fs::remove_file(world.dir.path().join("wait")).unwrap();
-    let looked = "*) FROM (SELECT DISTINCT stack FROM runs WHERE state = 'finished' \
-                  AND trigger_reason = 'git' AND outcome NOT LIKE '%interrupted%') AS ended";
+    let looked = format!(
+        "*) FROM (SELECT DISTINCT stack FROM runs WHERE state = 'finished' \
+         AND commit_id = '{}' AND outcome NOT LIKE '%interrupted%') AS ended",
+        head(world.dir.path())
+    );
     eventually("every stack is looked at again", PATIENCE, || {
-        (world.count(looked) == 12).then_some(())
+        (world.count(&looked) == 12).then_some(())
     });
     first.signal(Signal::CONT);
     let status = eventually("the first one ends", PATIENCE, || first.ended());

@@ -38,8 +38,35 @@ impl Package {
 /// The packages below a directory, which are directories or links. An absent directory has none.
 pub(super) fn packages(root: &Path) -> io::Result<Vec<Package>> {
     let mut packages = Vec::new();
-    let entries = WalkDir::new(root).max_depth(DEPTH).sort_by_file_name();
-    for entry in entries.into_iter().filter_entry(is_of_terraform) {
+    // A walk reads a directory before it can be told to pass it over, and what is beside the hosts has an
+    // entry for every stack.
+    for host in hosts(root)? {
+        below(root, &host, &mut packages)?;
+    }
+    Ok(packages)
+}
+
+fn hosts(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut hosts = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if !is_hidden(&entry.file_name()) {
+            hosts.push(entry.path());
+        }
+    }
+    hosts.sort();
+    Ok(hosts)
+}
+
+fn below(root: &Path, host: &Path, packages: &mut Vec<Package>) -> io::Result<()> {
+    let entries = WalkDir::new(host).max_depth(DEPTH - 1).sort_by_file_name();
+    let of_terraform = |entry: &DirEntry| !is_hidden(entry.file_name());
+    for entry in entries.into_iter().filter_entry(of_terraform) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -51,18 +78,18 @@ pub(super) fn packages(root: &Path) -> io::Result<Vec<Package>> {
             }
         };
         let is_package = entry.file_type().is_dir() || entry.file_type().is_symlink();
-        if entry.depth() == DEPTH
+        if entry.depth() == DEPTH - 1
             && is_package
             && let Ok(place) = entry.path().strip_prefix(root)
         {
             packages.extend(Package::at(place));
         }
     }
-    Ok(packages)
+    Ok(())
 }
 
-fn is_of_terraform(entry: &DirEntry) -> bool {
-    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 /// Whether a package that init linked in a directory is gone.
