@@ -71,5 +71,8 @@ fn a_command_that_was_cut_off_has_no_end() {
     let commands = read(&log);
     assert_eq!(commands.len(), 2);
     assert!(commands[0].spans(5) && commands[0].spans(8) && !commands[0].spans(9));
-    assert_eq!((commands[1].ended, commands[1].spans(u64::MAX)), (None, true));
+    assert_eq!(
+        (commands[1].ended, commands[1].spans(u64::MAX)),
+        (None, true)
+    );
 }

@@ -118,7 +118,12 @@ pub(super) fn deck(dice: &mut Dice) -> Vec<Card> {
     let card = |trouble| Card {
         pause: dice.between(2_500, 7_000),
         trouble,
-        victim: dice.of_these(&[Victim::Leader, Victim::Applier, Victim::Applier, Victim::Any]),
+        victim: dice.of_these(&[
+            Victim::Leader,
+            Victim::Applier,
+            Victim::Applier,
+            Victim::Any,
+        ]),
     };
     order.into_iter().map(card).collect()
 }

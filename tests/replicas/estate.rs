@@ -22,6 +22,15 @@ pub(super) const SOURCE: &str = "infra";
 const TOKEN: &str = "a-token-for-the-tests";
 const DATABASE: &str = "m";
 
+/// What keys digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// All have the same.
+    Shared,
+    /// Each makes its own.
+    Own,
+}
+
 /// What became of a process.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -70,16 +79,21 @@ pub(super) struct Estate {
     http: reqwest::blocking::Client,
     next_drift: Instant,
     next_vote: Instant,
+    /// Whether people answer when they are asked.
+    pub(super) votes: bool,
     commits: usize,
     began: Instant,
 }
 
 impl Estate {
     /// Starts so many replicas; none, said loudly, without PostgreSQL.
-    pub(super) fn start(test: &str, replicas: usize, dice: &mut Dice) -> Option<Self> {
+    pub(super) fn start(test: &str, replicas: usize, keys: Keys, dice: &mut Dice) -> Option<Self> {
         let server = Postgres::start(test)?;
         let url = server.database(DATABASE);
-        let dir = tempfile::Builder::new().prefix("mooring-broken-").tempdir().unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("mooring-broken-")
+            .tempdir()
+            .unwrap();
         let path = dir.path().canonicalize().unwrap();
         let receiver = Receiver::start();
         engine::install(&path);
@@ -106,12 +120,18 @@ impl Estate {
                 .unwrap(),
             next_drift: Instant::now(),
             next_vote: Instant::now(),
+            votes: true,
             commits: 0,
             began: Instant::now(),
         };
-        estate.skew(dice);
+        if replicas > 2 {
+            estate.skew(dice);
+        }
         estate.fill_small_disk();
         for seat in 0..replicas {
+            if keys == Keys::Shared {
+                key(&estate.seats[seat].dir);
+            }
             estate.start_replica(seat);
         }
         Some(estate)
@@ -145,13 +165,16 @@ impl Estate {
         if !seat.has_small_disk {
             eprintln!("SKIPPED: no disk is full: mounting a tmpfs is not allowed here");
         }
-        key(&seat.dir);
     }
 
     /// What a replica takes a moment for, as the engine has it, both in microseconds.
     pub(super) fn unskewed(&self, replica: &str, at: i64) -> i64 {
         let is_last = self.seats.last().is_some_and(|seat| seat.name == replica);
-        if is_last { at - self.skew * 1_000_000 } else { at }
+        if is_last {
+            at - self.skew * 1_000_000
+        } else {
+            at
+        }
     }
 
     pub(super) fn tell(&mut self, what: &str) {
@@ -182,7 +205,9 @@ impl Estate {
     }
 
     pub(super) fn count(&self, from: &str) -> usize {
-        let counted = self.server.sql(DATABASE, &format!("SELECT COUNT(*) FROM {from}"));
+        let counted = self
+            .server
+            .sql(DATABASE, &format!("SELECT COUNT(*) FROM {from}"));
         counted.parse().unwrap()
     }
 
@@ -210,16 +235,19 @@ impl Estate {
         for at in 0..self.seats.len() {
             self.attend(at, dice);
         }
-        if self.database_back.is_some_and(|back| Instant::now() >= back) {
+        if self
+            .database_back
+            .is_some_and(|back| Instant::now() >= back)
+        {
             self.database_back = None;
             self.server.run();
             self.tell("the database server is back");
         }
         if drifts && Instant::now() >= self.next_drift {
             self.drift(dice);
-            self.next_drift = Instant::now() + dice.between(800, 2_500);
+            self.next_drift = Instant::now() + dice.between(6_000, 10_000);
         }
-        if Instant::now() >= self.next_vote {
+        if self.votes && Instant::now() >= self.next_vote {
             self.vote();
             self.next_vote = Instant::now() + Duration::from_secs(1);
         }
@@ -235,14 +263,21 @@ impl Estate {
             if let Some(status) = process.ended() {
                 life.ended = Some((now(), status));
                 life.last_words = tail(&process.log());
-                let told = format!("{} has ended: {status}, fenced: {:?}", seat.name, life.fenced.is_some());
+                let told = format!(
+                    "{} has ended: {status}, fenced: {:?}",
+                    seat.name,
+                    life.fenced.is_some()
+                );
                 seat.process = None;
                 seat.again = Some(Instant::now() + dice.between(500, 5_000));
                 self.tell(&told);
             }
         }
         let seat = &self.seats[at];
-        if seat.trouble.is_some_and(|(_, until)| Instant::now() >= until) {
+        if seat
+            .trouble
+            .is_some_and(|(_, until)| Instant::now() >= until)
+        {
             self.mend(at);
         }
         let seat = &self.seats[at];
@@ -264,7 +299,10 @@ impl Estate {
             self.tell(&format!("nobody is left for {trouble:?}"));
             return;
         };
-        let told = format!("{} ({victim:?}): {trouble:?} for {lasts:?}", self.seats[at].name);
+        let told = format!(
+            "{} ({victim:?}): {trouble:?} for {lasts:?}",
+            self.seats[at].name
+        );
         self.tell(&told);
         let seat = &mut self.seats[at];
         seat.trouble = Some((trouble, Instant::now() + lasts));
@@ -312,7 +350,9 @@ impl Estate {
     fn leader(&self) -> Option<usize> {
         self.seats.iter().position(|seat| {
             let process = seat.process.as_ref();
-            process.is_some_and(|(process, life)| process.leads() && self.lives[*life].fenced.is_none())
+            process.is_some_and(|(process, life)| {
+                process.leads() && self.lives[*life].fenced.is_none()
+            })
         })
     }
 
@@ -320,8 +360,12 @@ impl Estate {
         let at = now();
         let commands = self.commands();
         let applies = commands.iter().rev();
-        let apply = applies.filter(|command| command.name == "apply").find(|apply| apply.spans(at))?;
-        self.seats.iter().position(|seat| seat.name == apply.replica)
+        let apply = applies
+            .filter(|command| command.name == "apply")
+            .find(|apply| apply.spans(at))?;
+        self.seats
+            .iter()
+            .position(|seat| seat.name == apply.replica)
     }
 
     /// What happens to a replica is over.
@@ -346,17 +390,29 @@ impl Estate {
 
     /// Whether everything is well, as far as it can be seen from outside.
     pub(super) fn is_well(&self) -> bool {
-        let well = |seat: &Seat| seat.trouble.is_none() && seat.process.is_some();
+        let well = |seat: &Seat| {
+            let process = seat.process.as_ref();
+            let lives = process.is_some_and(|(_, life)| self.lives[*life].fenced.is_none());
+            lives && seat.trouble.is_none()
+        };
         self.database_back.is_none() && self.seats.iter().all(well)
     }
 
-    /// Somebody changes something by hand, and somebody commits something beside it.
+    /// Somebody changes some things by hand, and commits something beside each, so that it is looked at.
+    /// What is applied meanwhile is not so often that Git has always moved on.
     fn drift(&mut self, dice: &mut Dice) {
-        let stack = dice.of_these(&STACKS);
-        std::fs::write(self.path.join("drifted").join(stack), "").unwrap();
+        let stacks: Vec<&str> = (0..3).map(|_| dice.of_these(&STACKS)).collect();
+        self.drifts(&stacks);
+    }
+
+    /// The same of these.
+    pub(super) fn drifts(&mut self, stacks: &[&str]) {
         self.commits += 1;
         let text = format!("# {}\n", self.commits);
-        std::fs::write(self.path.join("repo").join(stack).join("main.tf"), text).unwrap();
+        for stack in stacks {
+            std::fs::write(self.path.join("drifted").join(stack), "").unwrap();
+            std::fs::write(self.path.join("repo").join(stack).join("main.tf"), &text).unwrap();
+        }
         git(&self.path, &["commit", "-q", "-a", "-m", "x"]);
     }
 
@@ -364,7 +420,9 @@ impl Estate {
     fn addresses(&self) -> Vec<String> {
         let seats = self.seats.iter().filter(|seat| seat.trouble.is_none());
         let processes = seats.filter_map(|seat| seat.process.as_ref());
-        processes.filter_map(|(process, _)| process.address()).collect()
+        processes
+            .filter_map(|(process, _)| process.address())
+            .collect()
     }
 
     /// A person approves of all that is asked.
@@ -391,7 +449,11 @@ impl Estate {
                 continue;
             }
             let path = format!("stacks/{}/resume?by=ann", id.replace('/', "%2F"));
-            if self.addresses().iter().any(|address| self.post(address, &path)) {
+            if self
+                .addresses()
+                .iter()
+                .any(|address| self.post(address, &path))
+            {
                 self.resumed.push((stack, now()));
             }
         }
@@ -417,8 +479,16 @@ impl Estate {
             .env("MOORING_TOKEN_FILE", self.path.join("token"))
             .output()
             .unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if output.status.success() { Ok(said) } else { Err(said) }
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        if output.status.success() {
+            Ok(said)
+        } else {
+            Err(said)
+        }
     }
 
     /// The name of a replica, by the name that its directory has.
@@ -427,7 +497,10 @@ impl Estate {
             let known = std::fs::read_to_string(seat.dir.join("data/home"));
             known.is_ok_and(|known| known.trim() == home)
         };
-        self.seats.iter().find(lives_there).map(|seat| seat.name.as_str())
+        self.seats
+            .iter()
+            .find(lives_there)
+            .map(|seat| seat.name.as_str())
     }
 }
 
@@ -436,7 +509,10 @@ impl Drop for Estate {
         for seat in &mut self.seats {
             seat.process = None;
             if seat.has_small_disk {
-                let _gone = Command::new("umount").arg("-l").arg(seat.dir.join("data")).status();
+                let _gone = Command::new("umount")
+                    .arg("-l")
+                    .arg(seat.dir.join("data"))
+                    .status();
             }
         }
     }
@@ -446,7 +522,6 @@ fn seat(world: &Path, at: usize, url: &str) -> Seat {
     let name = format!("r{at}");
     let dir = world.join("replicas").join(&name);
     std::fs::create_dir_all(dir.join("data")).unwrap();
-    key(&dir);
     let (before, after) = url.rsplit_once(':').unwrap();
     let (port, database) = after.split_once('/').unwrap();
     let proxy = Proxy::to(port.parse().unwrap());
@@ -464,7 +539,6 @@ fn seat(world: &Path, at: usize, url: &str) -> Seat {
     }
 }
 
-/// All replicas of an installation have the same key.
 fn key(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join("data/installation.key");
@@ -512,7 +586,12 @@ fn repository(world: &Path) {
 }
 
 fn git(world: &Path, arguments: &[&str]) {
-    let settings = ["user.name=a", "user.email=a@b", "commit.gpgsign=false", "gc.auto=0"];
+    let settings = [
+        "user.name=a",
+        "user.email=a@b",
+        "commit.gpgsign=false",
+        "gc.auto=0",
+    ];
     let git = Command::new("git")
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .args(arguments)

@@ -50,7 +50,10 @@ impl Scene {
         repository.push("First");
         std::fs::write(lab.path().join("url"), server.database("m")).unwrap();
         std::fs::write(lab.path().join("api-token"), "a-token-for-the-tests").unwrap();
-        let store = format!("store: {{ postgres_url_file: {}/url }}\n", lab.path().display());
+        let store = format!(
+            "store: {{ postgres_url_file: {}/url }}\n",
+            lab.path().display()
+        );
         let configuration = Daemon::configuration(&lab, &repository, &format!("{store}{POLICY}"));
         // All have the same configuration, and each its own place and port, and room for one run.
         let own: Vec<&str> = configuration
@@ -75,7 +78,11 @@ impl Scene {
             repository,
             commits: 0,
         };
-        scene.wait("both are looked at", "stacks WHERE record::json->'last'->>'verdict' = 'in_sync'", 2);
+        scene.wait(
+            "both are looked at",
+            "stacks WHERE record::json->'last'->>'verdict' = 'in_sync'",
+            2,
+        );
         Some(scene)
     }
 
@@ -88,21 +95,27 @@ impl Scene {
 
     /// Both drift, and the repair of each hangs in the middle, one with each replica.
     fn hang_in_repairs(&mut self) {
-        self.lab.fault("aws-hang-tagging");
         self.commits += 1;
         for stack in STACKS {
             let bucket = format!("broken-{stack}");
-            self.lab.by_hand(&["retag-bucket", &bucket, "Tier", "hacked"]);
-            self.repository.write(&format!("{stack}/main.tf"), &code(stack, self.commits));
+            self.lab
+                .by_hand(&["retag-bucket", &bucket, "Tier", "hacked"]);
+            self.repository
+                .write(&format!("{stack}/main.tf"), &code(stack, self.commits));
         }
+        self.lab.fault("aws-hang-tagging");
         self.repository.push("Another look");
-        let with_whom = "(SELECT DISTINCT lease::json->>'home' FROM runs WHERE state = 'applying') AS them";
+        let with_whom =
+            "(SELECT DISTINCT lease::json->>'home' FROM runs WHERE state = 'applying') AS them";
         self.wait("each repairs one", with_whom, 2);
         eventually("Terraform changes both tags", PATIENCE, || {
             let files = walkdir::WalkDir::new(self.lab.path()).into_iter();
             let logs = files.filter_map(Result::ok).filter(|file| {
                 let is_log = file.path().extension().is_some_and(|end| end == "log");
-                let is_apply = file.path().components().any(|part| part.as_os_str() == "scratch");
+                let is_apply = file
+                    .path()
+                    .components()
+                    .any(|part| part.as_os_str() == "scratch");
                 is_log && is_apply
             });
             let began = logs.filter(|log| {
@@ -124,19 +137,43 @@ fn applies_outlive_a_restart_of_the_database_and_that_of_a_replica_that_is_kille
     std::thread::sleep(Duration::from_secs(3));
     scene.server.run();
     scene.lab.clear("aws-hang-tagging");
-    scene.wait("both are repaired", "runs WHERE outcome LIKE '%repaired%'", 2);
-    scene.wait("nothing is under way", "runs WHERE state NOT IN ('finished', 'interrupted')", 0);
+    scene.wait(
+        "both are repaired",
+        "runs WHERE outcome LIKE '%repaired%'",
+        2,
+    );
+    scene.wait(
+        "nothing is under way",
+        "runs WHERE state NOT IN ('finished', 'interrupted')",
+        0,
+    );
     scene.wait("nothing is handed out", "handed", 0);
-    scene.wait("nothing is held", "stacks WHERE record::json->>'held' IS NOT NULL", 0);
+    scene.wait(
+        "nothing is held",
+        "stacks WHERE record::json->>'held' IS NOT NULL",
+        0,
+    );
     assert!(scene.first.ended().is_none() && scene.second.ended().is_none());
 
     scene.hang_in_repairs();
     scene.second.signal(Signal::KILL);
     eventually("it is dead", PATIENCE, || scene.second.ended());
     scene.lab.clear("aws-hang-tagging");
-    scene.wait("the other one is repaired", "runs WHERE outcome LIKE '%repaired%'", 3);
-    scene.wait("its run is interrupted", "runs WHERE state = 'interrupted'", 1);
-    scene.wait("its stack is held", "stacks WHERE record::json->>'held' IS NOT NULL", 1);
+    scene.wait(
+        "the other one is repaired",
+        "runs WHERE outcome LIKE '%repaired%'",
+        3,
+    );
+    scene.wait(
+        "its run is interrupted",
+        "runs WHERE state = 'interrupted'",
+        1,
+    );
+    scene.wait(
+        "its stack is held",
+        "stacks WHERE record::json->>'held' IS NOT NULL",
+        1,
+    );
     scene.wait("nothing is handed out", "handed", 0);
     eventually("people are told", PATIENCE, || {
         let told = scene.lab.posts_with(&["/hook/", "\"kind\":\"apply\""]);

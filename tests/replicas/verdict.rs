@@ -44,7 +44,12 @@ pub(super) fn of(estate: &Estate) -> Vec<String> {
 /// How much of everything there was, so that it is seen that something was.
 pub(super) fn counted(estate: &Estate) -> String {
     let commands = estate.commands();
-    let count = |name| commands.iter().filter(|command| command.name == name).count();
+    let count = |name| {
+        commands
+            .iter()
+            .filter(|command| command.name == name)
+            .count()
+    };
     format!(
         "{} plans, {} applies, {} interrupted, {} messages, {} processes, {} of them fenced",
         count("plan"),
@@ -52,7 +57,11 @@ pub(super) fn counted(estate: &Estate) -> String {
         estate.count("runs WHERE state = 'interrupted'"),
         estate.receiver.received().len(),
         estate.lives.len(),
-        estate.lives.iter().filter(|life| life.fenced.is_some()).count(),
+        estate
+            .lives
+            .iter()
+            .filter(|life| life.fenced.is_some())
+            .count(),
     )
 }
 
@@ -133,11 +142,17 @@ fn lives(estate: &Estate, applies: &[Apply<'_>], wrong: &mut Vec<String>) {
         let came_too_early = life.last_words.contains("cannot use the database: ");
         let expected = life.killed.is_some() || life.terminated || life.fenced.is_some();
         if !expected && !came_too_early {
-            wrong.push(format!("{} ended by itself, {status}:\n{}", life.replica, life.last_words));
+            wrong.push(format!(
+                "{} ended by itself, {status}:\n{}",
+                life.replica, life.last_words
+            ));
         }
         let Some(fenced) = life.fenced else {
             if life.terminated && life.killed.is_none() && !status.success() {
-                wrong.push(format!("{} was asked to end: {status}:\n{}", life.replica, life.last_words));
+                wrong.push(format!(
+                    "{} was asked to end: {status}:\n{}",
+                    life.replica, life.last_words
+                ));
             }
             continue;
         };
@@ -146,8 +161,7 @@ fn lives(estate: &Estate, applies: &[Apply<'_>], wrong: &mut Vec<String>) {
         }
         let late = |apply: &&Apply<'_>| {
             let command = apply.command;
-            command.replica == life.replica
-                && (fenced + SEEN_LATE..ended).contains(&command.began)
+            command.replica == life.replica && (fenced + SEEN_LATE..ended).contains(&command.began)
         };
         for apply in applies.iter().filter(late) {
             wrong.push(format!("fenced, and began {:?}", apply.command));
@@ -160,7 +174,9 @@ fn recorded(estate: &Estate, applies: &[Apply<'_>], wrong: &mut Vec<String>) {
     for Apply { command, run } in applies {
         let cut_off = |life: &Life| {
             life.replica == command.replica
-                && life.killed.is_some_and(|killed| life.began < command.began && command.spans(killed))
+                && life
+                    .killed
+                    .is_some_and(|killed| life.began < command.began && command.spans(killed))
         };
         let state = run["state"].as_str().unwrap();
         if estate.lives.iter().any(cut_off) && state != "interrupted" {
@@ -180,13 +196,16 @@ fn interrupted(estate: &Estate, wrong: &mut Vec<String>) {
     for run in &runs {
         let stack = run["stack"].as_str().unwrap();
         let is_held = held.iter().any(|record| record["id"] == stack);
-        let is_resumed = estate.resumed.iter().any(|(name, _)| stack.ends_with(name.as_str()));
+        let is_resumed = estate
+            .resumed
+            .iter()
+            .any(|(name, _)| stack.ends_with(name.as_str()));
         if !is_held && !is_resumed {
             wrong.push(format!("interrupted and not held: {run}"));
         }
-        let told = received.iter().any(|message| {
-            message.data["stack"] == stack && message.data["kind"] == "apply"
-        });
+        let told = received
+            .iter()
+            .any(|message| message.data["stack"] == stack && message.data["kind"] == "apply");
         if !told {
             wrong.push(format!("interrupted and nobody was told: {run}"));
         }
@@ -210,22 +229,30 @@ fn told(estate: &Estate, wrong: &mut Vec<String>) {
         }
     }
     for alert in estate.rows("SELECT id, stack, kind FROM alerts WHERE told = 1") {
-        if !received.iter().any(|message| message.data["alert"] == alert["id"]) {
+        if !received
+            .iter()
+            .any(|message| message.data["alert"] == alert["id"])
+        {
             wrong.push(format!("an alert of which nobody was told: {alert}"));
         }
     }
     for (id, times) in came.iter().filter(|(_, times)| times.len() > 1) {
         let (first, last) = (times[0], times[times.len() - 1]);
         let lost = |life: &Life| {
-            life.killed.is_some_and(|killed| (first..last).contains(&killed))
-                || life.fenced.is_some_and(|fenced| fenced >= first && life.began < first)
+            life.killed
+                .is_some_and(|killed| (first..last).contains(&killed))
+                || life
+                    .fenced
+                    .is_some_and(|fenced| fenced >= first && life.began < first)
         };
         if !estate.lives.iter().any(lost) {
             wrong.push(format!("a message that came {} times: {id}", times.len()));
         }
     }
     let is_known = |stack: &str| STACKS.iter().any(|known| stack == format!("infra/{known}"));
-    let stacks = received.iter().filter_map(|message| message.data["stack"].as_str());
+    let stacks = received
+        .iter()
+        .filter_map(|message| message.data["stack"].as_str());
     if let Some(stack) = stacks.into_iter().find(|stack| !is_known(stack)) {
         wrong.push(format!("a message about {stack}, which there is not"));
     }
