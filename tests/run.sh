@@ -17,7 +17,7 @@ fi
 
 if [ "$install" = yes ]; then
   missing=()
-  for package in ca-certificates debootstrap g++ gcc git libc6-dev openssh-client openssh-server postgresql-15 python3 python3-venv util-linux; do
+  for package in ca-certificates debootstrap g++ gcc git libc6-dev libfaketime openssh-client openssh-server postgresql-15 python3 python3-venv util-linux; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' \
       || missing+=("$package")
   done

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::commands::now;
-use super::deck::{Dice, deck};
-use super::estate::{Estate, STACKS};
+use super::deck::{Dice, Trouble, Victim, deck};
+use super::estate::{Estate, Keys, STACKS};
 use super::verdict;
 
 const REPLICAS: usize = 3;
@@ -43,12 +43,57 @@ fn soak() {
     breaks("soak", seed, usize::try_from(rounds).unwrap());
 }
 
+#[test]
+fn what_people_were_asked_stays_asked_when_another_replica_leads() {
+    asked_once(
+        "what_people_were_asked_stays_asked_when_another_replica_leads",
+        Keys::Shared,
+    );
+}
+
+#[test]
+#[ignore = "each replica makes an installation.key of its own, so each asks anew"]
+fn what_people_were_asked_stays_asked_when_another_replica_with_its_own_key_leads() {
+    let test = "what_people_were_asked_stays_asked_when_another_replica_with_its_own_key_leads";
+    asked_once(test, Keys::Own);
+}
+
+fn asked_once(test: &str, keys: Keys) {
+    let mut dice = Dice::of(1);
+    let Some(mut estate) = Estate::start(&format!("replicas::broken::{test}"), 2, keys, &mut dice)
+    else {
+        return;
+    };
+    assert_eq!(well_again(&mut estate, &mut dice), [""; 0]);
+    estate.votes = false;
+    estate.drifts(&["ask0"]);
+    let asked = "requests WHERE stack = 'infra/ask0'";
+    until(&mut estate, &mut dice, |estate| estate.count(asked) == 1);
+    let leader = estate.rows("SELECT replica FROM leadership");
+    let since = i64::try_from(now() / 1000).unwrap();
+    estate.breaks(Trouble::Terminated, Victim::Leader, &mut dice);
+    let looked =
+        format!("runs WHERE stack = 'infra/ask0' AND state = 'finished' AND queued_at > {since}");
+    until(&mut estate, &mut dice, |estate| {
+        estate.rows("SELECT replica FROM leadership") != leader && estate.count(&looked) > 0
+    });
+    assert_eq!(estate.count(asked), 1);
+}
+
+fn until(estate: &mut Estate, dice: &mut Dice, holds: impl Fn(&Estate) -> bool) {
+    let deadline = Instant::now() + WELL_AGAIN;
+    while !holds(estate) {
+        assert!(Instant::now() < deadline, "{}", estate.story.join("\n"));
+        estate.pass(dice, false);
+    }
+}
+
 /// In each round everything breaks once, then all is well again and it is judged what happened.
 fn breaks(test: &str, seed: u64, rounds: usize) {
     eprintln!("seed {seed}, rounds {rounds}");
     let mut dice = Dice::of(seed);
-    let Some(mut estate) = Estate::start(&format!("replicas::broken::{test}"), REPLICAS, &mut dice)
-    else {
+    let test = format!("replicas::broken::{test}");
+    let Some(mut estate) = Estate::start(&test, REPLICAS, Keys::Shared, &mut dice) else {
         return;
     };
     let mut wrong = well_again(&mut estate, &mut dice);

@@ -57,7 +57,7 @@ pub(super) fn install(world: &Path) {
     write_program(&world.join("engine"), &text);
     std::fs::create_dir(world.join("drifted")).unwrap();
     std::fs::write(world.join("commands"), "").unwrap();
-    std::fs::write(world.join("takes"), "3\n").unwrap();
+    std::fs::write(world.join("takes"), "5\n").unwrap();
 
     let file = format!("{PLAN}.tfplan");
     std::fs::copy(&file, world.join("drifted.plan")).unwrap();

@@ -22,6 +22,15 @@ pub(super) const SOURCE: &str = "infra";
 const TOKEN: &str = "a-token-for-the-tests";
 const DATABASE: &str = "m";
 
+/// What keys digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// All have the same.
+    Shared,
+    /// Each makes its own.
+    Own,
+}
+
 /// What became of a process.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -70,13 +79,15 @@ pub(super) struct Estate {
     http: reqwest::blocking::Client,
     next_drift: Instant,
     next_vote: Instant,
+    /// Whether people answer when they are asked.
+    pub(super) votes: bool,
     commits: usize,
     began: Instant,
 }
 
 impl Estate {
     /// Starts so many replicas; none, said loudly, without PostgreSQL.
-    pub(super) fn start(test: &str, replicas: usize, dice: &mut Dice) -> Option<Self> {
+    pub(super) fn start(test: &str, replicas: usize, keys: Keys, dice: &mut Dice) -> Option<Self> {
         let server = Postgres::start(test)?;
         let url = server.database(DATABASE);
         let dir = tempfile::Builder::new()
@@ -109,12 +120,18 @@ impl Estate {
                 .unwrap(),
             next_drift: Instant::now(),
             next_vote: Instant::now(),
+            votes: true,
             commits: 0,
             began: Instant::now(),
         };
-        estate.skew(dice);
+        if replicas > 2 {
+            estate.skew(dice);
+        }
         estate.fill_small_disk();
         for seat in 0..replicas {
+            if keys == Keys::Shared {
+                key(&estate.seats[seat].dir);
+            }
             estate.start_replica(seat);
         }
         Some(estate)
@@ -148,7 +165,6 @@ impl Estate {
         if !seat.has_small_disk {
             eprintln!("SKIPPED: no disk is full: mounting a tmpfs is not allowed here");
         }
-        key(&seat.dir);
     }
 
     /// What a replica takes a moment for, as the engine has it, both in microseconds.
@@ -229,9 +245,9 @@ impl Estate {
         }
         if drifts && Instant::now() >= self.next_drift {
             self.drift(dice);
-            self.next_drift = Instant::now() + dice.between(800, 2_500);
+            self.next_drift = Instant::now() + dice.between(6_000, 10_000);
         }
-        if Instant::now() >= self.next_vote {
+        if self.votes && Instant::now() >= self.next_vote {
             self.vote();
             self.next_vote = Instant::now() + Duration::from_secs(1);
         }
@@ -374,17 +390,29 @@ impl Estate {
 
     /// Whether everything is well, as far as it can be seen from outside.
     pub(super) fn is_well(&self) -> bool {
-        let well = |seat: &Seat| seat.trouble.is_none() && seat.process.is_some();
+        let well = |seat: &Seat| {
+            let process = seat.process.as_ref();
+            let lives = process.is_some_and(|(_, life)| self.lives[*life].fenced.is_none());
+            lives && seat.trouble.is_none()
+        };
         self.database_back.is_none() && self.seats.iter().all(well)
     }
 
-    /// Somebody changes something by hand, and somebody commits something beside it.
+    /// Somebody changes some things by hand, and commits something beside each, so that it is looked at.
+    /// What is applied meanwhile is not so often that Git has always moved on.
     fn drift(&mut self, dice: &mut Dice) {
-        let stack = dice.of_these(&STACKS);
-        std::fs::write(self.path.join("drifted").join(stack), "").unwrap();
+        let stacks: Vec<&str> = (0..3).map(|_| dice.of_these(&STACKS)).collect();
+        self.drifts(&stacks);
+    }
+
+    /// The same of these.
+    pub(super) fn drifts(&mut self, stacks: &[&str]) {
         self.commits += 1;
         let text = format!("# {}\n", self.commits);
-        std::fs::write(self.path.join("repo").join(stack).join("main.tf"), text).unwrap();
+        for stack in stacks {
+            std::fs::write(self.path.join("drifted").join(stack), "").unwrap();
+            std::fs::write(self.path.join("repo").join(stack).join("main.tf"), &text).unwrap();
+        }
         git(&self.path, &["commit", "-q", "-a", "-m", "x"]);
     }
 
@@ -494,7 +522,6 @@ fn seat(world: &Path, at: usize, url: &str) -> Seat {
     let name = format!("r{at}");
     let dir = world.join("replicas").join(&name);
     std::fs::create_dir_all(dir.join("data")).unwrap();
-    key(&dir);
     let (before, after) = url.rsplit_once(':').unwrap();
     let (port, database) = after.split_once('/').unwrap();
     let proxy = Proxy::to(port.parse().unwrap());
@@ -512,7 +539,6 @@ fn seat(world: &Path, at: usize, url: &str) -> Seat {
     }
 }
 
-/// All replicas of an installation have the same key.
 fn key(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join("data/installation.key");

@@ -95,7 +95,6 @@ impl Scene {
 
     /// Both drift, and the repair of each hangs in the middle, one with each replica.
     fn hang_in_repairs(&mut self) {
-        self.lab.fault("aws-hang-tagging");
         self.commits += 1;
         for stack in STACKS {
             let bucket = format!("broken-{stack}");
@@ -104,6 +103,7 @@ impl Scene {
             self.repository
                 .write(&format!("{stack}/main.tf"), &code(stack, self.commits));
         }
+        self.lab.fault("aws-hang-tagging");
         self.repository.push("Another look");
         let with_whom =
             "(SELECT DISTINCT lease::json->>'home' FROM runs WHERE state = 'applying') AS them";
