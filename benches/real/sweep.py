@@ -11,6 +11,7 @@ round of each.
 
 import argparse
 import json
+import shutil
 import subprocess
 import time
 from urllib.parse import quote
@@ -58,6 +59,8 @@ def of_xargs(place, names, width):
 
 
 def of_daemon(arguments, place, names, width):
+    # The one before has looked at all of them.
+    shutil.rmtree(place.dir / "data", ignore_errors=True)
     daemon = Daemon(arguments.mooring.resolve(), place, f"jobs: {width}\n{QUIET}")
     try:
         done = lambda: daemon.metric("mooring_runs_total")
