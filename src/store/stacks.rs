@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::row::{Columns, json};
-use super::states::release;
+use super::states::{claim, release};
 use super::{Store, StoreError};
 use crate::domain::glance::Glance;
 use crate::domain::ids::StackId;
@@ -208,7 +208,7 @@ async fn put_glance(connection: &mut AnyConnection, stack: &StackRecord) -> Resu
     Ok(())
 }
 
-/// Stores what is seen at a glance of stacks that an earlier version stored.
+/// Stores what is seen at a glance of stacks that an earlier version stored, and where their states are.
 pub(super) async fn complete(connection: &mut AnyConnection) -> Result<(), StoreError> {
     let rows = sqlx::query(
         "SELECT record FROM stacks WHERE NOT EXISTS \
@@ -217,7 +217,11 @@ pub(super) async fn complete(connection: &mut AnyConnection) -> Result<(), Store
     .fetch_all(&mut *connection)
     .await?;
     for row in &rows {
-        put_glance(connection, &read(row)?).await?;
+        let stack = read(row)?;
+        put_glance(connection, &stack).await?;
+        if let (true, Some(state)) = (stack.tracked, &stack.backend) {
+            claim(connection, state, &stack.id).await?;
+        }
     }
     Ok(())
 }

@@ -61,11 +61,11 @@ async fn works(store: &Store, n: u128) {
     store.record(&[plan(1)]).await.unwrap();
 }
 
-fn is_refused(result: Result<Store, StoreError>) -> bool {
+fn is_refused(result: &Result<Store, StoreError>) -> bool {
     let Err(StoreError::NewerSchema {
         found,
         known: known_here,
-    }) = result
+    }) = *result
     else {
         return false;
     };
@@ -104,7 +104,7 @@ async fn an_older_program_leaves_a_file_alone_that_it_cannot_work_with_any_more(
     let path = directory.path().join("m.db");
     Store::open(&path).await.unwrap().close().await;
     starts_on_file(REMOVAL, &path).await.unwrap();
-    assert!(is_refused(Store::open(&path).await));
+    assert!(is_refused(&Store::open(&path).await));
     starts_on_file(REMOVAL, &path).await.unwrap();
 }
 
@@ -163,5 +163,5 @@ async fn a_newer_program_takes_nothing_from_an_older_one_that_is_at_work() {
     );
     assert_eq!(server.sql("m", "SELECT COUNT(*) FROM audit"), "2");
     store.close().await;
-    assert!(is_refused(Store::connect(&settings).await));
+    assert!(is_refused(&Store::connect(&settings).await));
 }
