@@ -177,6 +177,11 @@ impl Estate {
         }
     }
 
+    /// Whether a disk can be full here.
+    pub(super) fn has_small_disk(&self) -> bool {
+        self.seats.iter().any(|seat| seat.has_small_disk)
+    }
+
     pub(super) fn tell(&mut self, what: &str) {
         let line = format!("{:7.1} {what}", self.began.elapsed().as_secs_f32());
         eprintln!("{line}");
@@ -286,18 +291,17 @@ impl Estate {
         }
     }
 
-    /// Something breaks.
-    pub(super) fn breaks(&mut self, trouble: Trouble, victim: Victim, dice: &mut Dice) {
+    /// Something breaks; false if there is nobody for it.
+    pub(super) fn breaks(&mut self, trouble: Trouble, victim: Victim, dice: &mut Dice) -> bool {
         let lasts = trouble.lasts(dice);
         if trouble == Trouble::DatabaseRestarts {
             self.tell("the database server stops");
             self.server.stop();
             self.database_back = Some(Instant::now() + lasts);
-            return;
+            return true;
         }
         let Some(at) = self.victim(trouble, victim, dice) else {
-            self.tell(&format!("nobody is left for {trouble:?}"));
-            return;
+            return false;
         };
         let told = format!(
             "{} ({victim:?}): {trouble:?} for {lasts:?}",
@@ -307,7 +311,7 @@ impl Estate {
         let seat = &mut self.seats[at];
         seat.trouble = Some((trouble, Instant::now() + lasts));
         let Some((process, life)) = &mut seat.process else {
-            return;
+            return false;
         };
         match trouble {
             Trouble::Killed => {
@@ -328,6 +332,7 @@ impl Estate {
             }
             Trouble::DatabaseRestarts => {}
         }
+        true
     }
 
     fn victim(&self, trouble: Trouble, victim: Victim, dice: &mut Dice) -> Option<usize> {

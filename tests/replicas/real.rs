@@ -176,7 +176,7 @@ fn applies_outlive_a_restart_of_the_database_and_that_of_a_replica_that_is_kille
     );
     scene.wait("nothing is handed out", "handed", 0);
     eventually("people are told", PATIENCE, || {
-        let told = scene.lab.posts_with(&["/hook/", "\"kind\":\"apply\""]);
+        let told = scene.lab.posts_with(&["/slack/", ": repairs are on hold"]);
         (!told.is_empty()).then_some(())
     });
     assert!(scene.first.ended().is_none());
