@@ -167,6 +167,8 @@ impl<'s> Fleet<'s> {
             replicas,
             stacks,
         };
+        let leads = || fleet.replicas.iter().any(Replica::leads);
+        fleet.until("one leads", leads)?;
         fleet.until("all have looked once", || fleet.ended() >= stacks)?;
         Ok(fleet)
     }
