@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use super::commands::now;
 use super::deck::{Dice, Trouble, Victim, deck};
-use super::estate::{Estate, Keys, STACKS};
+use super::estate::{Estate, STACKS};
 use super::verdict;
 
 const REPLICAS: usize = 3;
 /// After this nothing is put off any more.
 const ROUND: Duration = Duration::from_secs(75);
 /// Once all is well every stack is looked at within its schedule, which is a minute, what is queued
-/// before it, and the time until another one leads; and what is found there is repaired.
-const WELL_AGAIN: Duration = Duration::from_secs(150);
+/// before it, and the time until another one leads; and what is found there is repaired. On a machine
+/// that is too busy for that it takes longer.
+const WELL_AGAIN: Duration = Duration::from_secs(300);
 
 #[test]
 fn whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly() {
@@ -48,23 +49,9 @@ fn soak() {
 
 #[test]
 fn what_people_were_asked_stays_asked_when_another_replica_leads() {
-    asked_once(
-        "what_people_were_asked_stays_asked_when_another_replica_leads",
-        Keys::Shared,
-    );
-}
-
-#[test]
-#[ignore = "each replica makes an installation.key of its own, so each asks anew"]
-fn what_people_were_asked_stays_asked_when_another_replica_with_its_own_key_leads() {
-    let test = "what_people_were_asked_stays_asked_when_another_replica_with_its_own_key_leads";
-    asked_once(test, Keys::Own);
-}
-
-fn asked_once(test: &str, keys: Keys) {
+    let test = "replicas::broken::what_people_were_asked_stays_asked_when_another_replica_leads";
     let mut dice = Dice::of(1);
-    let Some(mut estate) = Estate::start(&format!("replicas::broken::{test}"), 2, keys, &mut dice)
-    else {
+    let Some(mut estate) = Estate::start(test, 2, &mut dice) else {
         return;
     };
     assert_eq!(well_again(&mut estate, &mut dice), [""; 0]);
@@ -98,7 +85,7 @@ fn breaks(test: &str, seed: u64, rounds: usize) {
     eprintln!("seed {seed}, rounds {rounds}");
     let mut dice = Dice::of(seed);
     let test = format!("replicas::broken::{test}");
-    let Some(mut estate) = Estate::start(&test, REPLICAS, Keys::Shared, &mut dice) else {
+    let Some(mut estate) = Estate::start(&test, REPLICAS, &mut dice) else {
         return;
     };
     let mut wrong = well_again(&mut estate, &mut dice);
@@ -172,9 +159,12 @@ fn unsettled(estate: &Estate, since: u64) -> Option<String> {
     if let Some(stack) = STACKS.iter().find(|stack| !is_looked_at(stack)) {
         return Some(format!("{stack} was not looked at"));
     }
+    // What its schedule has begun since then is under way at any time.
+    let before = since / 1000;
+    let open = format!("runs.state NOT IN ('finished', 'interrupted') AND queued_at < {before}");
     let nothing = [
-        "runs WHERE state NOT IN ('finished', 'interrupted')",
-        "handed",
+        &format!("runs WHERE {open}"),
+        &format!("handed JOIN runs ON runs.id = handed.run WHERE queued_at < {before}"),
         "envelopes",
         "messages WHERE state = 'waiting'",
     ];

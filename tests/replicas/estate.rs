@@ -22,15 +22,6 @@ pub(super) const SOURCE: &str = "infra";
 const TOKEN: &str = "a-token-for-the-tests";
 const DATABASE: &str = "m";
 
-/// What keys digests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keys {
-    /// All have the same.
-    Shared,
-    /// Each makes its own.
-    Own,
-}
-
 /// What became of a process.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -87,7 +78,7 @@ pub(super) struct Estate {
 
 impl Estate {
     /// Starts so many replicas; none, said loudly, without PostgreSQL.
-    pub(super) fn start(test: &str, replicas: usize, keys: Keys, dice: &mut Dice) -> Option<Self> {
+    pub(super) fn start(test: &str, replicas: usize, dice: &mut Dice) -> Option<Self> {
         let server = Postgres::start(test)?;
         let url = server.database(DATABASE);
         let dir = tempfile::Builder::new()
@@ -129,9 +120,7 @@ impl Estate {
         }
         estate.fill_small_disk();
         for seat in 0..replicas {
-            if keys == Keys::Shared {
-                key(&estate.seats[seat].dir);
-            }
+            key(&estate.seats[seat].dir);
             estate.start_replica(seat);
         }
         Some(estate)
@@ -544,6 +533,7 @@ fn seat(world: &Path, at: usize, url: &str) -> Seat {
     }
 }
 
+/// All replicas of an installation have the same key: digests that one makes mean something to another.
 fn key(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join("data/installation.key");
