@@ -137,6 +137,8 @@ pub async fn act(
     if let (Some(request), Some(_)) = (&used, &back) {
         hold_code(context, tracked, request, commit);
     }
+    // A process that stood still since then may have been given up, and its stack held.
+    context.store.confirm().await?;
     tracing::info!(digest = intent.binding.digest.as_str(), "applying");
     let log = context.layout.apply_log(&tracked.id, &run.id);
     let applied = ready
