@@ -168,7 +168,14 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     let handle = Handle::new(context.clone(), commands.clone());
     parts.spawn(keep_metrics(metrics.clone(), stop.clone()));
     start_own_parts(&mut parts, &context);
-    parts.spawn(api::serve(listener, handle, metrics, token, stop));
+    // Whoever shares the database answers while another one leads. Who has it alone answers once what an
+    // earlier process left is settled.
+    let mut serving = Some(api::serve(listener, handle, metrics, token, stop));
+    if context.store.is_shared()
+        && let Some(serving) = serving.take()
+    {
+        parts.spawn(serving);
+    }
     let leading = CancellationToken::new();
     let standing_by = tokio::spawn(forward::forward(context.clone(), inbox, leading.clone()));
     if let Some(own) = context.lease.clone() {
@@ -179,6 +186,9 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
         None => match taken_over(&context, &leading, standing_by).await {
             Ok((left_over, inbox)) => {
                 works.spawn(Driver::new(context.clone(), left_over).drive(inbox));
+                if let Some(serving) = serving.take() {
+                    parts.spawn(serving);
+                }
                 start_parts(&mut parts, &context, &commands);
                 if let Some((switch, every)) = switch {
                     parts.spawn(heartbeat::keep_beating(context.clone(), switch, every));
