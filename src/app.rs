@@ -201,6 +201,10 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     };
     drop(commands);
     drain(&context, works, &mut signals).await;
+    // An apply may have ended after the server had last heard of this process, and before it was noticed.
+    if context.store.tend().await.is_err() {
+        context.stop.fenced.cancel();
+    }
     end_of(&mut parts).await;
     tended.cancel();
     report(tending.await);
