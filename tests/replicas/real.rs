@@ -50,9 +50,10 @@ impl Scene {
         repository.push("First");
         std::fs::write(lab.path().join("url"), server.database("m")).unwrap();
         std::fs::write(lab.path().join("api-token"), "a-token-for-the-tests").unwrap();
+        std::fs::write(lab.path().join("key"), [7; 32]).unwrap();
         let store = format!(
-            "store: {{ postgres_url_file: {}/url }}\n",
-            lab.path().display()
+            "store: {{ postgres_url_file: {lab}/url }}\ninstallation_key_file: {lab}/key\n",
+            lab = lab.path().display()
         );
         let configuration = Daemon::configuration(&lab, &repository, &format!("{store}{POLICY}"));
         // All have the same configuration, and each its own place and port, and room for one run.
