@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::commands::Command;
-use super::estate::{Estate, Life, STACKS};
+use super::estate::{Estate, Life, SOURCE, STACKS};
 
 /// A process that has learned that it is fenced is seen to have so much later, in nanoseconds.
 const SEEN_LATE: u64 = 1_000_000_000;
@@ -249,7 +249,13 @@ fn told(estate: &Estate, wrong: &mut Vec<String>) {
             wrong.push(format!("a message that came {} times: {id}", times.len()));
         }
     }
-    let is_known = |stack: &str| STACKS.iter().any(|known| stack == format!("infra/{known}"));
+    // A source that cannot be read, as with a full disk, is a trouble of its own.
+    let is_known = |stack: &str| {
+        stack == SOURCE
+            || STACKS
+                .iter()
+                .any(|known| stack == format!("{SOURCE}/{known}"))
+    };
     let stacks = received
         .iter()
         .filter_map(|message| message.data["stack"].as_str());
