@@ -12,8 +12,24 @@ pub(crate) const STATE: &str = "in-sync.tfstate";
 /// For how many milliseconds it sleeps before it hands out a plan, if the file is there.
 pub(crate) const SLEEP: &str = "sleep-ms";
 
+/// What a benchmark is: the measuring itself, or this if it is called like Terraform.
+pub(crate) fn or(measure: impl FnOnce(&[String]) -> std::io::Result<()>) -> ExitCode {
+    let mut arguments = std::env::args();
+    let program = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
+    let done = if program.ends_with("/terraform") {
+        run(&arguments)
+    } else {
+        measure(&arguments).map(|()| ExitCode::SUCCESS)
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
+}
+
 /// Does what Terraform would do in the directory that this runs in.
-pub(crate) fn run(arguments: &[String]) -> std::io::Result<ExitCode> {
+fn run(arguments: &[String]) -> std::io::Result<ExitCode> {
     let beside = |name: &str| -> std::io::Result<PathBuf> {
         let program = std::env::current_exe()?;
         Ok(program.parent().unwrap_or(Path::new("/")).join(name))

@@ -36,18 +36,7 @@ const JOBS: usize = 4;
 const SLEEP_MS: u32 = 2000;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args();
-    let program = arguments.next().unwrap_or_default();
-    let arguments: Vec<String> = arguments.collect();
-    let done = if program.ends_with("/terraform") {
-        stub::run(&arguments)
-    } else {
-        measure(&arguments).map(|()| ExitCode::SUCCESS)
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("{error}");
-        ExitCode::FAILURE
-    })
+    stub::or(measure)
 }
 
 fn measure(arguments: &[String]) -> io::Result<()> {

@@ -15,29 +15,6 @@ pub const PATIENCE_TO_LEAD: SignedDuration = SignedDuration::from_secs(5);
 /// How long a replica may be without a session before what it has is given up.
 pub const MISSING: SignedDuration = SignedDuration::from_secs(15);
 
-/// What a process is among those that share the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It takes through what it is given, and waits to lead.
-    StandingBy,
-    /// It leads.
-    Leading,
-    /// Others have gone on without it.
-    Fenced,
-}
-
-impl Standing {
-    /// Whether it may begin a run that it was given.
-    pub const fn may_begin(self) -> bool {
-        matches!(self, Self::StandingBy | Self::Leading)
-    }
-
-    /// Whether it says which runs there are, who has them, and when they are lost.
-    pub const fn may_drive(self) -> bool {
-        matches!(self, Self::Leading)
-    }
-}
-
 /// What a process finds that has lost its session and made a new one, in a transaction that nobody writes
 /// beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,11 +73,6 @@ pub fn lead(before: Before, waited: SignedDuration) -> Lead {
         Before::Absent(number) if waited >= PATIENCE_TO_LEAD => Lead::Without(number),
         Before::Absent(_) => Lead::NotYet,
     }
-}
-
-/// Whether a replica that has had no session for so long is given up.
-pub fn is_gone(missing: SignedDuration) -> bool {
-    missing >= MISSING
 }
 
 /// What becomes of a run that has not ended, as whoever leads finds it.

@@ -15,6 +15,16 @@ use super::turns::Turns;
 pub struct Mirrors {
     opened: Mutex<BTreeMap<SourceName, Arc<Mirror>>>,
     pub(super) turns: Turns,
+    trees: Mutex<BTreeMap<SourceName, Arc<Mutex<()>>>>,
+}
+
+impl Mirrors {
+    /// Held by whoever works with the tree in which the stacks of a source are discovered: whoever follows
+    /// it, and runs that another replica hands out.
+    pub(super) fn tree(&self, source: &SourceName) -> Arc<Mutex<()>> {
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        trees.entry(source.clone()).or_default().clone()
+    }
 }
 
 /// The repository of a source. The first time it is opened, which reads a few small files.

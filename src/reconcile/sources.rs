@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -244,6 +244,8 @@ fn at_commit(
     commit: CommitId,
     before: Option<&CommitId>,
 ) -> Result<SourceUpdate, Failure> {
+    let alone = context.mirrors.tree(&source.name);
+    let _alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
     let tree = context.layout.tree(&source.name);
     mirror.checkout(&commit, &tree)?;
     let found = discover(&tree, &source.exclude, None)?;

@@ -1,7 +1,7 @@
 //! Runs that another replica, the one that leads, has handed to this one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -24,9 +24,10 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The end of a run that cannot be stored is stored again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What each source was like when it was last needed: all its stacks at a commit.
-type Known =
-    Arc<tokio::sync::Mutex<BTreeMap<SourceName, (CommitId, Arc<BTreeMap<StackId, Tracked>>)>>>;
+/// All stacks of a source at a commit.
+type AtCommit = (CommitId, Arc<BTreeMap<StackId, Tracked>>);
+/// What each source was like when it was last needed. One task at a time reads a source.
+type Known = Arc<Mutex<BTreeMap<SourceName, Arc<tokio::sync::Mutex<Option<AtCommit>>>>>>;
 
 /// Takes runs through until the daemon stops, and those under way to their ends.
 pub async fn work(context: Arc<Context>, own: Lease) {
@@ -99,16 +100,20 @@ async fn tracked(
     stack: &StackId,
     (source, commit): (&SourceName, &CommitId),
 ) -> Result<Tracked, Failure> {
+    let of_source = {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(source.clone()).or_default().clone()
+    };
     // Held over the reading, so that those who wait find what it finds.
-    let mut known = known.lock().await;
-    let stacks = match known.get(source) {
+    let mut last = of_source.lock().await;
+    let stacks = match &*last {
         Some((at, stacks)) if at == commit => stacks.clone(),
         _ => {
             let stacks = sources::stacks_at(context, source, commit).await?;
             context.heads.set(source, commit.clone());
             let stacks = stacks.into_iter().map(|stack| (stack.id.clone(), stack));
             let stacks: Arc<BTreeMap<StackId, Tracked>> = Arc::new(stacks.collect());
-            known.insert(source.clone(), (commit.clone(), stacks.clone()));
+            *last = Some((commit.clone(), stacks.clone()));
             stacks
         }
     };
@@ -126,7 +131,12 @@ async fn hand_back(context: &Context, run: &RunId, back: &HandedBack) {
             }
             Err(error) => {
                 tracing::error!(%run, "cannot hand it back yet: {error}");
-                tokio::time::sleep(AGAIN).await;
+                let pause = tokio::time::sleep(AGAIN);
+                let stop = &context.stop.plans;
+                if stop.run_until_cancelled(pause).await.is_none() {
+                    // This process ends: whoever leads sees that it is gone.
+                    return;
+                }
             }
         }
     }

@@ -30,6 +30,18 @@ impl Store {
         self.commit_and_ring(transaction, Topic::Runs).await
     }
 
+    /// Whether a run was handed out, where the answer to that got lost. What was begun before is over when
+    /// this is known.
+    pub async fn was_handed_out(&self, run: &RunId) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM handed WHERE run = $1")
+            .bind(run.to_string())
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(rows > 0)
+    }
+
     /// The runs that were handed to a replica and have not ended.
     pub async fn handed_to<T: DeserializeOwned>(
         &self,

@@ -7,11 +7,13 @@ use jiff::SignedDuration;
 
 use super::postgres_tests::{fresh, plan, server};
 use super::replicas::{About, Joining};
-use super::samples::stack;
+use super::samples::{run, stack};
 use super::settings::PostgresSettings;
 use super::{Area, AuditFilter, Leading, Paging, Store, StoreError};
 use crate::domain::audit::verify;
+use crate::domain::ids::RunId;
 use crate::domain::replica::PATIENCE_TO_LEAD;
+use crate::domain::run::Run;
 
 /// A store that joins from a home of this name.
 pub(crate) async fn joined(settings: &PostgresSettings, home: &str) -> Store {
@@ -181,4 +183,32 @@ async fn one_task_of_all_processes_is_alone_in_an_area() {
     while !written().await {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_run_is_handed_out_and_comes_back_once() {
+    let Some((_server, _directory, settings)) = fresh("store::a_run_is_handed_out") else {
+        return;
+    };
+    let (a, b) = (joined(&settings, "a").await, joined(&settings, "b").await);
+    let (run, number) = (run(1, "a", 1), b.replica().unwrap());
+    assert!(!a.was_handed_out(&run.id).await.unwrap());
+    a.hand_out(&run, number, &"task").await.unwrap();
+    assert!(a.was_handed_out(&run.id).await.unwrap());
+    assert!(a.hand_out(&run, number, &"task").await.is_err(), "once");
+    let handed: Vec<(Run, String)> = b.handed_to(number).await.unwrap();
+    assert_eq!(handed, [(run.clone(), "task".to_owned())]);
+    let elsewhere: Vec<(Run, String)> = a.handed_to(a.replica().unwrap()).await.unwrap();
+    assert!(elsewhere.is_empty());
+    b.hand_back(&run.id, &"end").await.unwrap();
+    let handed: Vec<(Run, String)> = b.handed_to(number).await.unwrap();
+    assert!(handed.is_empty(), "it has ended");
+    // What came back stays, also if who had it has left.
+    b.close().await;
+    a.reap().await.unwrap();
+    let back: Vec<(RunId, String)> = a.handed_back().await.unwrap();
+    assert_eq!(back, [(run.id, "end".to_owned())]);
+    a.settle_handed(&[run.id]).await.unwrap();
+    let back: Vec<(RunId, String)> = a.handed_back().await.unwrap();
+    assert!(back.is_empty());
 }

@@ -76,20 +76,13 @@ impl Store {
         &self,
         mut is_chosen: impl FnMut(&Glance) -> bool,
     ) -> Result<Vec<StackRecord>, StoreError> {
-        let mut taken = Vec::new();
-        let mut last = String::new();
-        loop {
-            let page = self.glances(&last).await?;
-            let Some(end) = page.last() else {
-                return Ok(taken);
-            };
-            last = end.id.to_string();
-            let chosen = page.into_iter().filter(&mut is_chosen);
-            let chosen: Vec<StackId> = chosen.map(|glance| glance.id).collect();
-            for some in chosen.chunks(CHOSEN) {
-                taken.extend(self.some_stacks(some).await?);
-            }
+        let choose = |glance: Glance| is_chosen(&glance).then_some(glance.id);
+        let chosen = self.each_glance(choose).await?;
+        let mut taken = Vec::with_capacity(chosen.len());
+        for some in chosen.chunks(CHOSEN) {
+            taken.extend(self.some_stacks(some).await?);
         }
+        Ok(taken)
     }
 
     async fn glances(&self, after: &str) -> Result<Vec<Glance>, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use mooring::domain::replica::{
-    Before, Fate, Found, LEASE, Lead, TakenUp, fate, is_gone, lead, take_up,
+    Before, Fate, Found, LEASE, Lead, MISSING, TakenUp, fate, lead, take_up,
 };
 use mooring::domain::run::RunState;
 
@@ -267,7 +267,7 @@ impl Database {
         }
         let missing = |row: &Row| row.missing_since.map(|since| duration(now - since));
         self.replicas
-            .retain(|_, row| !missing(row).is_some_and(is_gone));
+            .retain(|_, row| missing(row).is_none_or(|time| time < MISSING));
     }
 
     pub fn known(&self) -> Vec<i64> {

@@ -2,11 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use mooring::domain::replica::Standing;
 use mooring::domain::run::RunState;
 
 use super::database::{Database, Millis, Refused, Stack, duration};
 use super::world::World;
+
+/// What a process is among those that share the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It takes through what it is given, and waits to lead.
+    Waiting,
+    /// It leads.
+    Leading,
+    /// Others have gone on without it.
+    Fenced,
+}
+
+impl Standing {
+    /// Whether it may begin a run that it was given.
+    const fn may_begin(self) -> bool {
+        matches!(self, Self::Waiting | Self::Leading)
+    }
+
+    /// Whether it says which runs there are, who has them, and when they are lost.
+    const fn may_drive(self) -> bool {
+        matches!(self, Self::Leading)
+    }
+}
 
 /// How often each stack is looked at.
 pub const PERIOD: Millis = 30_000;
@@ -72,7 +94,7 @@ impl Replica {
             fast: world.chance.below(50),
             number: None,
             session: None,
-            standing: Standing::StandingBy,
+            standing: Standing::Waiting,
             vacant_since: None,
             tasks: BTreeMap::new(),
             sending: None,
@@ -87,7 +109,7 @@ impl Replica {
         }
         (self.is_up, self.starts_at) = (false, starts_at);
         (self.number, self.session) = (None, None);
-        (self.standing, self.vacant_since) = (Standing::StandingBy, None);
+        (self.standing, self.vacant_since) = (Standing::Waiting, None);
         self.tasks.clear();
         (self.sending, self.handing) = (None, None);
     }

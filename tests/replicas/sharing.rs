@@ -203,3 +203,21 @@ fn a_run_of_a_replica_that_is_killed_is_made_again_and_a_leader_that_leaves_is_n
         third.leads().then_some(())
     });
 }
+
+#[test]
+fn a_stack_waits_for_the_replicas_that_are_there_for_it() {
+    let Some(mut world) = World::new("replicas::a_stack_waits_for_the_replicas", 3) else {
+        return;
+    };
+    world.configuration +=
+        "replicas: [{ name: nobody-is-called-so, only: { stacks: [infra/s00] } }]\n";
+    let first = world.start("first");
+    eventually("all others are looked at", PATIENCE, || {
+        let ended = "*) FROM (SELECT DISTINCT stack FROM runs WHERE state = 'finished' \
+                     AND stack <> 'infra/s00') AS ended";
+        (world.count(ended) == 2).then_some(())
+    });
+    let waits = "*) FROM runs WHERE stack = 'infra/s00' AND state = 'queued'";
+    assert_eq!(world.count(waits), 1, "{}", first.log());
+    assert_eq!(world.count("*) FROM runs WHERE stack = 'infra/s00'"), 1);
+}

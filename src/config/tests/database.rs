@@ -28,6 +28,25 @@ fn a_key_of_ones_own() {
 }
 
 #[test]
+fn replicas_that_are_there_for_some_stacks() {
+    let (store, which) = (
+        "store: { postgres_url_file: pg-url }\n",
+        "only: { stacks: [\"a/**\"] }",
+    );
+    let settings = good(&format!(
+        "{GOOD}{store}replicas: [{{ name: eu-*, {which} }}]\n"
+    ));
+    assert!(!settings.dedications.is_empty());
+    assert!(good(GOOD).dedications.is_empty());
+    let alone = bad_with(&format!("replicas: [{{ name: eu-*, {which} }}]\n"));
+    assert!(alone.contains("only one replica"), "{alone}");
+    let all = bad_with(&format!(
+        "{store}replicas: [{{ name: eu-*, only: {{}} }}]\n"
+    ));
+    assert!(all.contains("which stacks these replicas take"), "{all}");
+}
+
+#[test]
 fn a_database_that_is_nowhere() {
     insta::assert_snapshot!(bad_with("store: {}\n"), @"
     × mooring.yaml: the URL of the database (`store`) is nowhere

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::domain::ids::{RunId, StackId};
 use crate::domain::run::Run;
-use crate::store::StoreError;
+use crate::store::{Replica, StoreError};
 
 use super::super::habits::Habit;
-use super::super::handed::HandedBack;
+use super::super::handed::{HandedBack, Task};
 use super::super::undertake::Broken;
 use super::Driver;
 
@@ -18,6 +18,40 @@ const SOON: Duration = Duration::from_secs(2);
 const LATER: Duration = Duration::from_secs(5);
 
 impl Driver {
+    /// Hands a run to a replica. Whether it was handed out is known in the end, also where the answer of
+    /// the database got lost: a run that is taken through twice would be worse than one that waits.
+    pub(super) async fn hand_out(
+        &self,
+        run: &Run,
+        replica: &Replica,
+        task: &Task,
+    ) -> Result<(), StoreError> {
+        let store = &self.context.store;
+        let Err(error) = store.hand_out(run, replica.number, task).await else {
+            return Ok(());
+        };
+        loop {
+            match store.was_handed_out(&run.id).await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(StoreError::Fenced) => return Err(error),
+                Err(unknown) => {
+                    tracing::warn!(run = %run.id, "whether it was handed out is not known yet: {unknown}");
+                }
+            }
+            let pause = tokio::time::sleep(SOON);
+            if self
+                .context
+                .stop
+                .plans
+                .run_until_cancelled(pause)
+                .await
+                .is_none()
+            {
+                return Err(error);
+            }
+        }
+    }
+
     /// Takes back what other replicas have done, if it is time to look.
     pub(super) async fn collect(&mut self) {
         if !self.context.store.is_shared() || Instant::now() < self.places.look_at {

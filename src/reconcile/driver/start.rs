@@ -95,8 +95,7 @@ impl Driver {
                     wanted: wanted.clone(),
                     needed: self.context.orders.needed_by(&run.stack),
                 };
-                let store = &self.context.store;
-                store.hand_out(&run, replica.number, &task).await?;
+                self.hand_out(&run, replica, &task).await?;
                 let handed = Handed {
                     run: run.clone(),
                     replica: replica.number,
