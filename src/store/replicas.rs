@@ -125,18 +125,16 @@ impl Drop for Alone {
 impl Store {
     /// Waits until nobody else is in an area, in whatever process.
     pub async fn alone(&self, area: Area) -> Result<Alone, StoreError> {
-        let here = self.areas.enter(area).await;
-        let session = match &self.writer {
-            Writer::File(_) => None,
-            Writer::Server(session) => {
-                session.enter(area).await?;
-                Some((session.clone(), area))
-            }
+        let mut alone = Alone {
+            session: None,
+            here: Some(self.areas.enter(area).await),
         };
-        Ok(Alone {
-            session,
-            here: Some(here),
-        })
+        if let Writer::Server(session) = &self.writer {
+            // Before it is asked for, so that it is left again if nobody waits for the answer.
+            alone.session = Some((session.clone(), area));
+            session.enter(area).await?;
+        }
+        Ok(alone)
     }
 
     /// Makes sure that nobody has gone on without this process: for what cannot be undone and is recorded

@@ -185,6 +185,27 @@ async fn one_task_of_all_processes_is_alone_in_an_area() {
     }
 }
 
+/// A request whose client hangs up is dropped wherever it waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_does_not_wait_until_it_is_alone_keeps_nobody_out() {
+    let Some((_server, _directory, settings)) = fresh("store::whoever_does_not_wait") else {
+        return;
+    };
+    let (a, b) = (joined(&settings, "a").await, joined(&settings, "b").await);
+    for pause in (0..3000).step_by(50) {
+        let pause = Duration::from_micros(pause);
+        let _given_up = tokio::time::timeout(pause, a.alone(Area::Telling)).await;
+        let _polled_once = tokio::select! {
+            biased;
+            alone = a.alone(Area::Telling) => alone.is_ok(),
+            () = std::future::ready(()) => false,
+        };
+    }
+    let other = tokio::time::timeout(Duration::from_secs(10), b.alone(Area::Telling));
+    drop(other.await.expect("nobody is there").unwrap());
+    a.save_stack(&stack("a")).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_run_is_handed_out_and_comes_back_once() {
     let Some((_server, _directory, settings)) = fresh("store::a_run_is_handed_out") else {

@@ -185,22 +185,25 @@ impl Session {
         Ok(lost)
     }
 
-    /// Waits until nobody else is in an area. Within this process one task at a time tries.
+    /// Waits until nobody else is in an area. Within this process one task at a time tries, and leaves the
+    /// area in the end, also if it did not wait until it was in.
     pub(in super::super) async fn enter(&self, area: Area) -> Result<(), StoreError> {
         let deadline = Instant::now() + TURN;
         let mut pause = SHORTEST_KNOCK;
         loop {
             let mut line = self.line().await?;
             self.make_ready(&mut line, BACK).await?;
+            // Whoever is no longer waited for may have entered all the same: then `exit` finds it here.
+            line.areas.insert(area, true);
             match member::enter(&mut line.connection, area).await {
                 Ok(true) => {
                     line.used = Instant::now();
-                    line.areas.insert(area, true);
                     return Ok(());
                 }
                 Ok(false) => line.used = Instant::now(),
                 Err(_) => line.state = State::Lost,
             }
+            line.areas.remove(&area);
             drop(line);
             if Instant::now() + pause >= deadline {
                 return Err(StoreError::Locked);
