@@ -53,6 +53,8 @@ pub(super) enum ApiError {
     FailedThere,
     /// The place of artifacts does not answer; the log says why.
     OutOfReach,
+    /// The database does not answer now; the log says why.
+    NoDatabase,
     /// Something inside failed; the log says what.
     Internal,
 }
@@ -60,7 +62,10 @@ pub(super) enum ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!("the API cannot use the database: {error}");
-        Self::Internal
+        match error.passes() {
+            true => Self::NoDatabase,
+            false => Self::Internal,
+        }
     }
 }
 
@@ -243,6 +248,13 @@ impl IntoResponse for ApiError {
                 "out_of_reach",
                 "the artifacts cannot be read now".to_owned(),
                 "the daemon's log says why".to_owned(),
+            ),
+            Self::NoDatabase => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no_database",
+                "the database does not answer now; something that was to be changed may have been"
+                    .to_owned(),
+                "see how it stands once /readyz says that the database is back".to_owned(),
             ),
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -20,10 +20,11 @@ mod stacks;
 mod state;
 #[cfg(test)]
 mod tests;
+mod through;
 mod tokens;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,7 @@ fn router(api: Api) -> Router {
         .merge(opened_by(Scope::Ack, attending()))
         .merge(opened_by(Scope::Approve, approving()))
         .merge(opened_by(Scope::Admin, administering()))
+        .route_layer(from_fn(through::to_its_end))
         .route_layer(from_fn_with_state(api.clone(), auth::bearer));
     Router::new()
         .route("/healthz", get(health::alive))

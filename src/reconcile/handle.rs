@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -45,6 +46,8 @@ pub use crate::store::{AuditFilter, MessageFilter, Paging, Replica};
 
 /// Of so many requests, newest first, the short names are known when they are over.
 const LONG_AGO: u32 = 1000;
+/// Whoever asks whether the daemon is ready has an answer after this time.
+const READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// A handle on the running daemon.
 #[derive(Debug, Clone)]
@@ -621,12 +624,10 @@ impl Handle {
         if let Some(cause) = self.context.store.waits_for() {
             return Some(format!("waiting for the database: {cause}"));
         }
-        if let Err(error) = self.context.store.ping().await {
-            return Some(format!("the database does not answer: {error}"));
-        }
-        let sources = match self.sources().await {
-            Ok(sources) => sources,
-            Err(error) => return Some(format!("the database cannot be read: {error}")),
+        let sources = match tokio::time::timeout(READY_WITHIN, self.sources()).await {
+            Ok(Ok(sources)) => sources,
+            Ok(Err(error)) => return Some(format!("the database does not answer: {error}")),
+            Err(_) => return Some("the database does not answer in time".to_owned()),
         };
         let tried = |name| {
             sources

@@ -159,6 +159,20 @@ impl StoreError {
         }
     }
 
+    /// Whether it may be over in a moment without anybody doing anything about it, as when a server is
+    /// restarted, fails over to another one, or has too much to do.
+    pub const fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Locked
+                | Self::Server(
+                    ServerTrouble::Unreachable(_)
+                        | ServerTrouble::ReadOnly(_)
+                        | ServerTrouble::TooMany(_)
+                )
+        )
+    }
+
     /// The same for reports and alerts.
     pub fn failure(&self) -> Failure {
         let kind = match self {

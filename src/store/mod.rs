@@ -66,7 +66,6 @@ mod tests;
 mod transfer_tests;
 
 use std::path::Path;
-use std::time::Duration;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -90,9 +89,6 @@ use bell::Bells;
 use replicas::Areas;
 use settings::PostgresSettings;
 use writer::{Writer, Writing};
-
-/// How long the database may take to show that it is there.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// The open store. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -138,14 +134,6 @@ impl Store {
             areas: Areas::default(),
             bells: Bells::new(Some(settings.clone())),
         }
-    }
-
-    /// Whether the database answers, soon.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        let ping = sqlx::query("SELECT COUNT(*) FROM memory").fetch_one(&self.reader);
-        let answer = tokio::time::timeout(ANSWER, ping).await;
-        answer.map_err(|_| StoreError::Locked)??;
-        Ok(())
     }
 
     /// Looks after the connection to a server, if it is one: the server hears of this process, and a

@@ -173,7 +173,7 @@ async fn whoever_has_the_database_alone_loses_it_for_good_to_whoever_takes_it_ov
     let second = Store::connect(&settings).await.unwrap();
     second.record(&[plan(2)]).await.unwrap();
     assert!(matches!(first.tend().await, Err(StoreError::Fenced)));
-    first.ping().await.unwrap();
+    first.sources().await.unwrap();
 
     second.close().await;
     let error = first.record(&[plan(3)]).await.unwrap_err();

@@ -74,7 +74,6 @@ async fn sources_and_stacks_come_back_as_they_were_after_reopening() {
     store.close().await;
 
     let store = place.open().await;
-    store.ping().await.unwrap();
     assert_eq!(store.sources().await.unwrap(), [plain, full]);
     assert_eq!(store.stacks().await.unwrap(), [bare.clone(), stack("full")]);
     assert_eq!(store.stack(&bare.id).await.unwrap(), Some(bare));
