@@ -45,6 +45,8 @@ use crate::terraform;
 
 /// Commands that may wait for the driver.
 const COMMANDS: usize = 64;
+/// The pause before the database is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the daemon cannot start, or go on.
 #[derive(Debug, thiserror::Error)]
@@ -181,23 +183,27 @@ pub async fn serve(settings: Settings, metrics: Metrics) -> Result<(), StartErro
     if let Some(own) = context.lease.clone() {
         works.spawn(worker::work(context.clone(), own));
     }
-    let ended = match stand_by(&context, &mut signals, &mut parts, &mut works).await {
-        Some(ended) => ended,
-        None => match taken_over(&context, &leading, standing_by).await {
-            Ok((left_over, inbox)) => {
-                works.spawn(Driver::new(context.clone(), left_over).drive(inbox));
-                if let Some(serving) = serving.take() {
-                    parts.spawn(serving);
-                }
-                start_parts(&mut parts, &context, &commands);
-                if let Some((switch, every)) = switch {
-                    parts.spawn(heartbeat::keep_beating(context.clone(), switch, every));
-                }
-                tell_up(&context);
-                until_ended(&context, &mut signals, &mut parts, &mut works).await
+    let led = lead(
+        &context,
+        (&leading, standing_by),
+        &mut signals,
+        &mut parts,
+        &mut works,
+    );
+    let ended = match led.await {
+        Err(ended) => ended,
+        Ok((left_over, inbox)) => {
+            works.spawn(Driver::new(context.clone(), left_over).drive(inbox));
+            if let Some(serving) = serving.take() {
+                parts.spawn(serving);
             }
-            Err(error) => Ended::Failed(error),
-        },
+            start_parts(&mut parts, &context, &commands);
+            if let Some((switch, every)) = switch {
+                parts.spawn(heartbeat::keep_beating(context.clone(), switch, every));
+            }
+            tell_up(&context);
+            until_ended(&context, &mut signals, &mut parts, &mut works).await
+        }
     };
     drop(commands);
     drain(&context, works, &mut signals).await;
@@ -250,16 +256,24 @@ async fn until_ended(
     }
 }
 
-/// Waits until it leads; or says why it ends without having led.
-async fn stand_by(
+/// Waits until it leads and has settled what was left; or says why it ends without.
+async fn lead(
     context: &Context,
+    (leading, standing_by): (&CancellationToken, JoinHandle<mpsc::Receiver<Command>>),
     signals: &mut Signals,
     parts: &mut JoinSet<()>,
     works: &mut JoinSet<()>,
-) -> Option<Ended> {
+) -> Result<(LeftOver, mpsc::Receiver<Command>), Ended> {
+    let led = async {
+        standby::until_leading(context)
+            .await
+            .map_err(|_| Ended::Fenced)?;
+        let taken_over = taken_over(context, leading, standing_by).await;
+        taken_over.map_err(Ended::Failed)
+    };
     tokio::select! {
-        led = standby::until_leading(context) => led.err().map(|_| Ended::Fenced),
-        ended = until_ended(context, signals, parts, works) => Some(ended),
+        led = led => led,
+        ended = until_ended(context, signals, parts, works) => Err(ended),
     }
 }
 
@@ -274,13 +288,31 @@ async fn taken_over(
     Ok((recovered(context).await?, inbox))
 }
 
+/// Settles what was left. A server that goes away in the middle of it is waited for: what was settled
+/// already is not there any more, so it is simply begun again.
 async fn recovered(context: &Context) -> Result<LeftOver, StoreError> {
     context.leads.store(true, Ordering::Relaxed);
-    record_start(context).await?;
-    let left_over = recover(context).await?;
-    leave::retire(context).await?;
-    outbox::retire(context).await?;
+    waited_for(|| record_start(context)).await?;
+    let left_over = waited_for(|| recover(context)).await?;
+    waited_for(|| leave::retire(context)).await?;
+    waited_for(|| outbox::retire(context)).await?;
     Ok(left_over)
+}
+
+/// Does something again as long as the database is away.
+async fn waited_for<T, F>(mut work: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    loop {
+        match work().await {
+            Err(error) if error.passes() => {
+                tracing::warn!("what was left is settled once the database is back: {error}");
+                tokio::time::sleep(AGAIN).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 fn tell_up(context: &Context) {

@@ -1,11 +1,13 @@
 //! A daemon whose records are on a PostgreSQL server; and records that move, are backed up and put
 //! back.
 
+mod trouble;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::harness::{Daemon, PASSWORD, Postgres, free_port};
+use crate::harness::{Daemon, Postgres, free_port};
 
 const STACK: &str = "infra/web";
 
@@ -93,13 +95,6 @@ fn plan(daemon: &Daemon) {
     daemon.planned_once_known(STACK);
 }
 
-fn readiness(daemon: &Daemon) -> (u16, String) {
-    let http = reqwest::blocking::Client::builder().no_proxy().build();
-    let answer = http.unwrap().get(format!("{}/readyz", daemon.server()));
-    let answer = answer.send().unwrap();
-    (answer.status().as_u16(), answer.text().unwrap())
-}
-
 /// The head of the audit log, whose chain holds.
 fn head(daemon: &Daemon) -> String {
     let verified = daemon.cli(&["audit", "verify"]);
@@ -109,50 +104,6 @@ fn head(daemon: &Daemon) -> String {
         .split_whitespace()
         .nth(1);
     hash.unwrap().to_owned()
-}
-
-#[test]
-fn a_daemon_on_a_server_waits_for_it_and_goes_on() {
-    let Some(mut server) = Postgres::start("postgres::a_daemon_on_a_server") else {
-        return;
-    };
-    let dir = tempfile::tempdir().unwrap();
-    prepare(dir.path());
-    let store = on(dir.path(), &server.database("m"));
-    let daemon = Daemon::start_in(dir.path(), &configuration(dir.path(), "data", &store));
-    plan(&daemon);
-    assert!(!dir.path().join("data/mooring.db").exists());
-    let before = head(&daemon);
-
-    server.stop();
-    daemon.eventually("the daemon says what it waits for", || {
-        let (status, said) = readiness(&daemon);
-        (status == 503 && said.contains("waiting for the database")).then_some(())
-    });
-    assert!(daemon.is_healthy());
-    server.run();
-    daemon.eventually("the daemon has its database again", || {
-        (readiness(&daemon).0 == 200).then_some(())
-    });
-    let known = ended(&daemon);
-    plan(&daemon);
-    assert!(ended(&daemon) > known);
-    let log = daemon.whole_log();
-    for told in ["begins until the database is back", "the database is back"] {
-        assert!(log.contains(told), "{told}: {log}");
-    }
-
-    daemon.kill();
-    let text = std::fs::read_to_string(dir.path().join("mooring.yaml")).unwrap();
-    let daemon = Daemon::start_in(dir.path(), &text);
-    daemon.cli(&["audit", "verify", "--head", &before]);
-    let valid = daemon.cli(&["config", "check"]);
-    for text in [&valid, &daemon.whole_log()] {
-        for secret in [PASSWORD, "s/ecret@of", "postgres://"] {
-            assert!(!text.contains(secret), "{text}");
-        }
-    }
-    assert!(daemon.stop().success());
 }
 
 #[test]

@@ -55,8 +55,8 @@ pub async fn recover(context: &Context) -> Result<LeftOver, StoreError> {
                 left.cut_off.push(run);
             }
             (Fate::MadeAgain | Fate::GoesOn, _) => {
-                settle(context, run.clone(), STOPPED).await?;
                 left.again.extend(queue_again(context, &run).await?);
+                settle(context, run, STOPPED).await?;
             }
         }
     }

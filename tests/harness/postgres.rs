@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::skipped;
 
 /// Who owns every database; what the password would do to a URL is part of the test.
@@ -33,6 +35,24 @@ impl Postgres {
             );
             return None;
         };
+        let mut server = Self::nowhere(binaries);
+        let made = server
+            .program("initdb")
+            .args(["-U", USER, "--auth=trust", "--no-sync", "--no-locale"])
+            .args(["-E", "UTF8", "-D"])
+            .arg(server.data())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let rules = "local all,replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(server.data().join("pg_hba.conf"), rules).unwrap();
+        server.run();
+        server.sql("postgres", &format!("ALTER ROLE {USER} PASSWORD '{PLAIN}'"));
+        Some(server)
+    }
+
+    /// A place for one, and a port.
+    fn nowhere(binaries: PathBuf) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("mooring-pg-")
             .tempdir()
@@ -42,29 +62,41 @@ impl Postgres {
         }
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let mut server = Self {
+        Self {
             directory,
             binaries,
             port,
             child: None,
-        };
-        let made = server
-            .program("initdb")
-            .args(["-U", USER, "--auth=trust", "--no-sync", "--no-locale"])
-            .args(["-E", "UTF8", "-D"])
-            .arg(server.data())
+        }
+    }
+
+    /// Starts a copy of it that takes no writes, and without which nothing is committed from now on.
+    pub fn standby(&self) -> Self {
+        let mut standby = Self::nowhere(self.binaries.clone());
+        let copied = standby
+            .program("pg_basebackup")
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .args(["-U", USER, "-p", &self.port.to_string(), "-h"])
+            .arg(self.directory.path())
+            .arg("-D")
+            .arg(standby.data())
             .output()
             .unwrap();
-        assert!(made.status.success(), "{made:?}");
-        std::fs::write(
-            server.data().join("pg_hba.conf"),
-            "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
-        )
-        .unwrap();
-        server.run();
-        server.sql("postgres", &format!("ALTER ROLE {USER} PASSWORD '{PLAIN}'"));
-        Some(server)
+        assert!(copied.status.success(), "{copied:?}");
+        standby.run();
+        self.sql(
+            "postgres",
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+        );
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        standby
+    }
+
+    /// A copy becomes one that takes writes, and waits for no other.
+    pub fn promote(&self) {
+        self.sql("postgres", "SELECT pg_promote()");
+        self.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+        self.sql("postgres", "SELECT pg_reload_conf()");
     }
 
     /// Starts it, again if it was stopped, and waits until it answers.
@@ -103,9 +135,17 @@ impl Postgres {
 
     /// Stops it at once, as a restart does: whoever is connected is cut off.
     pub fn stop(&mut self) {
+        self.end(Signal::INT);
+    }
+
+    /// Ends it as a machine does that loses its power.
+    pub fn die(&mut self) {
+        self.end(Signal::QUIT);
+    }
+
+    fn end(&mut self, signal: Signal) {
         if let Some(mut child) = self.child.take() {
-            let pid = rustix::process::Pid::from_child(&child);
-            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+            let _gone = kill_process(Pid::from_child(&child), signal);
             let _ended = child.wait();
         }
     }

@@ -212,6 +212,7 @@ fn a_stack_waits_for_the_replicas_that_are_there_for_it() {
     world.configuration +=
         "replicas: [{ name: nobody-is-called-so, only: { stacks: [infra/s00] } }]\n";
     let first = world.start("first");
+    eventually("the first leads", PATIENCE, || first.leads().then_some(()));
     eventually("all others are looked at", PATIENCE, || {
         let ended = "*) FROM (SELECT DISTINCT stack FROM runs WHERE state = 'finished' \
                      AND stack <> 'infra/s00') AS ended";

@@ -33,8 +33,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long a reader waits for a connection.
 const TURN: Duration = Duration::from_secs(30);
-/// How long a server that just starts is waited for, and a holder that may have just died.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a server that is away is waited for by a daemon that starts.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same of whoever sits before a command line, and of a holder that may have just died.
+const PATIENCE_ALONE: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_millis(200);
 
 /// A session whose other end is gone is ended by the server, and its locks with it. What was written has
@@ -92,7 +94,7 @@ pub(super) async fn hold(settings: &PostgresSettings) -> Result<(Session, AnyPoo
         },
     };
     let (session, reader) = open(settings, &joining, Use::Alone).await?;
-    match session.hold(PATIENCE).await {
+    match session.hold(PATIENCE_ALONE).await {
         Ok(()) => Ok((session, reader)),
         Err(error) => {
             session.close().await;
@@ -193,17 +195,28 @@ async fn connect_to_write(address: &Address, what_for: Use) -> Result<AnyConnect
     Ok(connection)
 }
 
-/// The same, where a server that just starts is waited for.
+/// The same, where a server that is away is waited for.
 async fn patiently(address: &Address, what_for: Use) -> Result<AnyConnection, StoreError> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let patience = match what_for {
+        Use::Shared => PATIENCE,
+        Use::Alone => PATIENCE_ALONE,
+    };
+    let deadline = tokio::time::Instant::now() + patience;
+    let mut told = false;
     loop {
         let error = match connect_to_write(address, what_for).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
-        let passing = matches!(error, StoreError::Server(ServerTrouble::Unreachable(_)));
-        if !passing || tokio::time::Instant::now() >= deadline {
+        if !error.passes() || tokio::time::Instant::now() >= deadline {
             return Err(error);
+        }
+        if !std::mem::replace(&mut told, true) {
+            let seconds = patience.as_secs();
+            tracing::warn!(
+                "waiting {seconds} s for the database: {error}. {}",
+                error.hint()
+            );
         }
         tokio::time::sleep(RETRY).await;
     }
