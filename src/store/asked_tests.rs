@@ -58,6 +58,18 @@ async fn a_request_changes_only_from_the_revision_that_was_read() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_not_over_is_found_whatever_the_clocks_say() {
+    let (_place, store) = fresh().await;
+    let asked = request(1, "a", 9);
+    put(&store, std::slice::from_ref(&asked)).await.unwrap();
+    let over = asked.after(Event::Void(vec!["moved".into()]), at(9));
+    let live = request(2, "a", 1);
+    put(&store, &[over.unwrap(), live.clone()]).await.unwrap();
+    let last = store.last_request(&live.stack).await.unwrap();
+    assert_eq!(last, Some(live));
+}
+
+#[tokio::test]
 async fn alerts_are_found_by_when_time_moves_them_and_when_they_ended() {
     let (_place, store) = fresh().await;
     let open = alert(1, "a", AlertKind::Drift);

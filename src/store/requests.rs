@@ -21,10 +21,12 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// The newest request of a stack.
+    /// The request of a stack that is not over, else the newest one. A clock that was set back, or that of
+    /// another replica, may say that others are newer than the one that is not over.
     pub async fn last_request(&self, stack: &StackId) -> Result<Option<Request>, StoreError> {
         let row = sqlx::query(
-            "SELECT request FROM requests WHERE stack = $1 ORDER BY asked_at DESC, id DESC LIMIT 1",
+            "SELECT request FROM requests WHERE stack = $1 \
+             ORDER BY CASE WHEN due_at IS NULL THEN 1 ELSE 0 END, asked_at DESC, id DESC LIMIT 1",
         )
         .bind(stack.as_str())
         .fetch_optional(&self.reader)
