@@ -40,7 +40,7 @@ use crate::reconcile::{
 use crate::rego::{LoadError, Policies};
 use crate::statewatch::Watcher;
 use crate::store::{About, Joining, Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{self, Metrics};
 use crate::terraform;
 
 /// Commands that may wait for the driver.
@@ -292,6 +292,7 @@ async fn taken_over(
 /// already is not there any more, so it is simply begun again.
 async fn recovered(context: &Context) -> Result<LeftOver, StoreError> {
     context.leads.store(true, Ordering::Relaxed);
+    telemetry::metrics::leads(true);
     waited_for(|| record_start(context)).await?;
     let left_over = waited_for(|| recover(context)).await?;
     waited_for(|| leave::retire(context)).await?;

@@ -38,6 +38,7 @@ const ARTIFACTS_DROPPED: &str = "mooring_artifacts_dropped_total";
 const UPLOADS_FAILED: &str = "mooring_artifact_uploads_failed_total";
 const SOURCE_SUCCESS: &str = "mooring_source_last_success_timestamp_seconds";
 const SOURCE_FAILURES: &str = "mooring_source_failures_total";
+const LEADS: &str = "mooring_leads";
 const BUILD: &str = "mooring_build_info";
 
 /// Upper bounds of a run's duration in seconds.
@@ -151,6 +152,11 @@ fn describe() {
         SOURCE_FAILURES,
         "Failed fetches by source and kind of failure."
     );
+    describe_gauge!(
+        LEADS,
+        "1 where the daemon plans and repairs by itself, 0 where it stands by for another replica."
+    );
+    leads(false);
     describe_gauge!(BUILD, "Always 1; the label says which version runs.");
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     artifacts_dropped(0);
@@ -297,6 +303,11 @@ pub fn message_delivered(notifier: &str) {
 pub fn message_failed(notifier: &str, again: bool) {
     let kind = if again { "retry" } else { "rejected" };
     counter!(FAILED, "notifier" => notifier.to_owned(), "kind" => kind).increment(1);
+}
+
+/// Whether this daemon leads.
+pub fn leads(here: bool) {
+    gauge!(LEADS).set(count(usize::from(here)));
 }
 
 /// How many messages wait to be delivered.

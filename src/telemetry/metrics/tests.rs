@@ -127,6 +127,7 @@ fn everything_recorded_is_rendered_as_prometheus_reads_it() {
             1.0,
         ),
         ("mooring_outbox_waiting", 4.0),
+        ("mooring_leads", 0.0),
         ("mooring_artifacts_waiting", 5.0),
         ("mooring_artifacts_dropped_total", 2.0),
         ("mooring_artifact_uploads_failed_total", 1.0),
