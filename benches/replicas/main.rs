@@ -32,7 +32,7 @@ use skipping::skipped;
 
 /// Runs that each daemon has under way at once.
 const JOBS: usize = 4;
-/// What a plan takes.
+/// What a plan takes, if nothing else is asked for.
 const SLEEP_MS: u32 = 2000;
 
 fn main() -> ExitCode {
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &[String]) -> io::Result<()> {
+    let (sleep_ms, arguments) = sleep_of(arguments);
     let counts: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
     let counts = if counts.is_empty() {
         vec![1, 2, 4, 8]
@@ -48,7 +49,7 @@ fn measure(arguments: &[String]) -> io::Result<()> {
     };
     println!(
         "a plan sleeps for {} s; {JOBS} at once in each replica",
-        f64::from(SLEEP_MS) / 1000.0
+        f64::from(sleep_ms) / 1000.0
     );
     println!(
         "{:>8} {:>7} {:>8} {:>9} {:>8} {:>12} {:>14} {:>13}",
@@ -66,7 +67,7 @@ fn measure(arguments: &[String]) -> io::Result<()> {
         let Some(server) = Postgres::start("the benchmark of replicas") else {
             return Ok(());
         };
-        let fleet = Fleet::start(&server, count)?;
+        let fleet = Fleet::start(&server, count, sleep_ms)?;
         fleet.throughput(count)?;
         if count > 1 {
             times = fleet.takeovers()?;
@@ -81,11 +82,23 @@ fn measure(arguments: &[String]) -> io::Result<()> {
     Ok(())
 }
 
+/// What a plan takes (`--sleep MILLISECONDS`), and the other arguments.
+fn sleep_of(arguments: &[String]) -> (u32, Vec<String>) {
+    let mut others = arguments.to_vec();
+    let Some(at) = others.iter().position(|argument| argument == "--sleep") else {
+        return (SLEEP_MS, others);
+    };
+    let given = others.get(at + 1).and_then(|sleep| sleep.parse().ok());
+    others.drain(at..others.len().min(at + 2));
+    (given.unwrap_or(SLEEP_MS), others)
+}
+
 struct Fleet<'s> {
     server: &'s Postgres,
     dir: tempfile::TempDir,
     replicas: Vec<Replica>,
     stacks: usize,
+    sleep_ms: u32,
 }
 
 struct Replica {
@@ -126,13 +139,13 @@ impl Drop for Replica {
 
 impl<'s> Fleet<'s> {
     /// Daemons that have nothing to do yet.
-    fn start(server: &'s Postgres, count: usize) -> io::Result<Self> {
+    fn start(server: &'s Postgres, count: usize, sleep_ms: u32) -> io::Result<Self> {
         let stacks = 60 * count;
         let dir = tempfile::tempdir()?;
         world::prepare(dir.path(), stacks)?;
         fs::write(
             dir.path().join("bin").join(stub::SLEEP),
-            SLEEP_MS.to_string(),
+            sleep_ms.to_string(),
         )?;
         fs::write(dir.path().join("url"), server.database("m"))?;
         fs::write(dir.path().join("key"), [7; 32])?;
@@ -155,6 +168,7 @@ impl<'s> Fleet<'s> {
             dir,
             replicas,
             stacks,
+            sleep_ms,
         };
         let leads = || fleet.replicas.iter().any(Replica::leads);
         fleet.until("one leads", leads)?;
@@ -200,7 +214,7 @@ impl<'s> Fleet<'s> {
         let wall = self.until("all have looked again", all)?.as_secs_f64();
         let runs = f64::from(u32::try_from(self.stacks).unwrap_or(1));
         let ideal = runs / (f64::from(u32::try_from(count * JOBS).unwrap_or(1)) * 1000.0)
-            * f64::from(SLEEP_MS);
+            * f64::from(self.sleep_ms);
         let per_run =
             |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() * 1000.0 / runs;
         let transactions = self.transactions().saturating_sub(transactions);
