@@ -1,6 +1,7 @@
 //! A lab, a Git repository and a daemon for the tests that need the real thing.
 
 mod daemon;
+pub mod docker;
 mod lab;
 mod postgres;
 mod repository;
