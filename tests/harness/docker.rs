@@ -3,6 +3,9 @@
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use super::eventually;
 
 /// The image that `docker/Dockerfile` begins with here.
 pub const BASE: &str = "mooring-lab-base";
@@ -36,6 +39,34 @@ pub fn succeed<S: AsRef<str> + std::fmt::Debug>(arguments: &[S]) -> String {
         text(&output.stderr)
     );
     text(&output.stdout).trim().to_owned()
+}
+
+/// Does something to a container that may have ended meanwhile.
+pub fn unless_gone(container: &str, arguments: &[&str]) {
+    let output = docker(arguments);
+    if !output.status.success() {
+        let said = format!("docker {arguments:?}: {}", text(&output.stderr));
+        eventually(&said, Duration::from_secs(10), || {
+            (!runs(container)).then_some(())
+        });
+    }
+}
+
+/// Whether a container runs, be it paused.
+pub fn runs(container: &str) -> bool {
+    asked(container, "{{.State.Running}}").is_some_and(|runs| runs == "true")
+}
+
+/// The address of a container on its network, if it is on one.
+pub fn address(container: &str) -> Option<String> {
+    let networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    asked(container, networks).filter(|address| !address.is_empty())
+}
+
+fn asked(container: &str, format: &str) -> Option<String> {
+    let output = docker(&["inspect", "--format", format, container]);
+    let answer = text(&output.stdout).trim().to_owned();
+    output.status.success().then_some(answer)
 }
 
 /// What a program said.
