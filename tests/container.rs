@@ -9,35 +9,11 @@ use serde_json::Value as Json;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::harness::docker::{BASE, Made, base_image, docker, succeed, text};
 use crate::harness::{eventually, free_port, skipped};
 
-const BASE: &str = "mooring-lab-base";
 /// The token of the API.
 const TOKEN: &str = "a-token-for-the-container";
-
-fn docker(arguments: &[&str]) -> std::process::Output {
-    let mut command = Command::new("docker");
-    // The builder that needs no plug-in.
-    command
-        .env("DOCKER_BUILDKIT", "0")
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn succeed(arguments: &[&str]) -> String {
-    let output = docker(arguments);
-    assert!(
-        output.status.success(),
-        "docker {arguments:?}: {}",
-        text(&output.stderr)
-    );
-    text(&output.stdout).trim().to_owned()
-}
 
 fn run(program: &str, arguments: &[&str], dir: &Path) {
     let output = Command::new(program)
@@ -52,56 +28,24 @@ fn run(program: &str, arguments: &[&str], dir: &Path) {
     );
 }
 
-/// The image, container and volume of one test; gone with this value.
-struct Made {
-    name: String,
+/// The daemon in its container, with a volume of its own.
+struct Container {
+    made: Made,
 }
 
-impl Drop for Made {
-    fn drop(&mut self) {
-        docker(&["rm", "--force", "--volumes", &self.name]);
-        docker(&["volume", "rm", "--force", &self.name]);
-        docker(&["image", "rm", "--force", &self.name]);
-    }
-}
-
-impl Made {
-    /// Builds the image of this very binary and the machine's Terraform.
-    fn build(dir: &Path) -> Self {
-        let made = Self {
-            name: format!("mooring-test-{}", std::process::id()),
-        };
-        let context = dir.join("image");
-        std::fs::create_dir_all(context.join("engine")).unwrap();
-        let copy = |from: &Path, to: &str| std::fs::copy(from, context.join(to)).unwrap();
-        copy(Path::new(env!("CARGO_BIN_EXE_mooring")), "mooring");
-        copy(&terraform().unwrap(), "engine/terraform");
-        let dockerfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/Dockerfile");
-        let base = format!("BASE={BASE}");
-        let (file, context) = (dockerfile.to_str().unwrap(), context.to_str().unwrap());
-        succeed(&[
-            "build",
-            "--quiet",
-            "--build-arg",
-            &base,
-            "--tag",
-            &made.name,
-            "--file",
-            file,
-            context,
-        ]);
-        made
-    }
-
+impl Container {
     /// Starts the daemon with nothing that it does not need.
     fn start(&self, shared: &Path) {
         let mounts = format!("{}:/etc/mooring:ro", shared.display());
-        let volume = format!("{}:/var/lib/mooring", self.name);
+        let name = self.made.name();
+        let volume = format!("{name}:/var/lib/mooring");
         succeed(&[
             "run",
             "--detach",
             "--name",
-            &self.name,
+            name,
+            "--label",
+            name,
             "--network",
             "host",
             "--read-only",
@@ -119,16 +63,16 @@ impl Made {
             &volume,
             "--volume",
             &mounts,
-            &self.name,
+            name,
         ]);
     }
 
     fn inspect(&self, what: &str) -> String {
-        succeed(&["inspect", "--format", what, &self.name])
+        succeed(&["inspect", "--format", what, self.made.name()])
     }
 
     fn log(&self) -> String {
-        let output = docker(&["logs", "--tail", "60", &self.name]);
+        let output = docker(&["logs", "--tail", "60", self.made.name()]);
         text(&output.stdout) + &text(&output.stderr)
     }
 
@@ -143,7 +87,7 @@ impl Made {
     /// Asks it to stop, as `docker stop` does; it has to end by itself, well and in time.
     fn stop(&self) {
         let started = Instant::now();
-        succeed(&["stop", "--time", "60", &self.name]);
+        succeed(&["stop", "--time", "60", self.made.name()]);
         assert_eq!(self.inspect("{{.State.ExitCode}}"), "0", "{}", self.log());
         assert!(
             started.elapsed() < Duration::from_secs(30),
@@ -214,20 +158,11 @@ fn stack(server: &str) -> Option<Json> {
 
 #[test]
 fn the_daemon_works_in_its_image_however_it_is_restricted() {
-    let reachable = Command::new("docker").arg("info").output();
-    if !reachable.is_ok_and(|output| output.status.success()) {
-        return skipped("container", "Docker does not answer");
-    }
-    if terraform().is_none() {
+    let Some(terraform) = terraform() else {
         return skipped("container", "terraform is not on PATH");
-    }
-    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/base-image.sh");
-    let output = Command::new(base).arg(BASE).output().unwrap();
-    if !output.status.success() {
-        return skipped(
-            "container",
-            text(&output.stderr).lines().next().unwrap_or_default(),
-        );
+    };
+    if let Err(reason) = base_image(BASE, &[]) {
+        return skipped("container", &reason);
     }
 
     let dir = tempfile::tempdir().unwrap();
@@ -253,9 +188,12 @@ sources: [{{ name: infra, path: /etc/mooring/infra.git, ref: main }}]
     std::fs::write(shared.join("token"), TOKEN).unwrap();
     run("chmod", &["-R", "a+rX", "."], dir.path());
 
-    let made = Made::build(dir.path());
-    made.start(&shared);
-    made.wait_until_healthy();
+    let made = Made::new("container");
+    made.build_image(dir.path(), Some(&terraform));
+    let container = Container { made };
+    let name = container.made.name();
+    container.start(&shared);
+    container.wait_until_healthy();
     let server = format!("http://127.0.0.1:{port}");
     let in_sync = || stack(&server).filter(|stack| stack["verdict"] == "in_sync");
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -267,25 +205,25 @@ sources: [{{ name: infra, path: /etc/mooring/infra.git, ref: main }}]
             Instant::now() < deadline,
             "{:?}\n{}",
             stack(&server),
-            made.log()
+            container.log()
         );
         std::thread::sleep(Duration::from_millis(200));
     };
-    assert_eq!(succeed(&["exec", &made.name, "id", "-u"]), "12345");
+    assert_eq!(succeed(&["exec", name, "id", "-u"]), "12345");
     // Nothing can be written but the volume and /tmp.
     assert!(
-        !docker(&["exec", &made.name, "touch", "/usr/local/bin/x"])
+        !docker(&["exec", name, "touch", "/usr/local/bin/x"])
             .status
             .success()
     );
 
-    made.stop();
+    container.stop();
     // A new container with the old volume, as after an upgrade.
-    succeed(&["rm", &made.name]);
+    succeed(&["rm", name]);
     // What is remembered cannot come from another look.
     runtime.block_on(backend.reset());
-    made.start(&shared);
-    made.wait_until_healthy();
+    container.start(&shared);
+    container.wait_until_healthy();
     let again = eventually("the stack is remembered", Duration::from_secs(30), || {
         stack(&server)
     });
@@ -293,7 +231,7 @@ sources: [{{ name: infra, path: /etc/mooring/infra.git, ref: main }}]
         (&again["verdict"], &again["checked_at"]),
         (&first["verdict"], &first["checked_at"]),
         "{}",
-        made.log()
+        container.log()
     );
-    made.stop();
+    container.stop();
 }

@@ -5,19 +5,15 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use axum::Router;
-use axum::error_handling::HandleError;
-use axum::http::StatusCode;
-use s3s::auth::SimpleAuth;
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::S3ServiceBuilder;
-use s3s::{HttpError, S3Result, s3_error};
-use s3s_fs::FileSystem;
+use s3s::{S3Result, s3_error};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use super::{ACCESS_KEY, SECRET_KEY};
+use crate::harness::s3s;
 
 /// The domain of a store that wants its buckets named in the host.
 pub(super) const DOMAIN: &str = "s3.example.test";
@@ -126,11 +122,7 @@ impl Server {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let mut service = S3ServiceBuilder::new(FileSystem::new(root.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        set(&mut service);
-        let service = HandleError::new(service.build(), broken);
-        let router = Router::new().fallback_service(service);
+        let router = s3s(root.path(), (ACCESS_KEY, SECRET_KEY), set);
         runtime.spawn(async move { axum::serve(listener, router).await });
         Self {
             store: Store::S3s,
@@ -162,10 +154,6 @@ impl S3Host for BucketInHost {
             .ok_or_else(|| s3_error!(InvalidRequest, "no bucket in the host"))?;
         Ok(VirtualHost::new(DOMAIN).with_bucket(bucket))
     }
-}
-
-async fn broken(error: HttpError) -> (StatusCode, String) {
-    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}"))
 }
 
 impl Drop for Server {

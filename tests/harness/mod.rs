@@ -1,15 +1,18 @@
 //! A lab, a Git repository and a daemon for the tests that need the real thing.
 
 mod daemon;
+pub mod docker;
 mod lab;
 mod postgres;
 mod repository;
+mod s3;
 mod skipped;
 
 pub use daemon::{Daemon, PATIENCE};
 pub use lab::Lab;
 pub use postgres::{PASSWORD, Postgres};
 pub use repository::Repository;
+pub use s3::s3s;
 pub use skipped::skipped;
 
 use std::time::{Duration, Instant};

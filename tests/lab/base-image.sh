@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Makes a small Debian image with Git and ssh for docker/Dockerfile, without any image registry:
-# base-image.sh TAG. Needs root, Docker and the network once; the packed system is kept in
-# target/lab. DEBIAN_MIRROR names the mirror; else the one in the apt sources is used.
+# Makes a small Debian image with Git and ssh for docker/Dockerfile, and with more packages where they
+# are named, without any image registry: base-image.sh TAG [PACKAGE...]. Needs root, Docker and the
+# network once; the packed system is kept in target/lab. DEBIAN_MIRROR names the mirror; else the one in
+# the apt sources is used.
 set -euo pipefail
 
-tag=${1:?usage: base-image.sh TAG}
+tag=${1:?usage: base-image.sh TAG [PACKAGE...]}
+shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${MOORING_LAB:-$here/../../target/lab}
 suite=bookworm
-packages=git,openssh-client,ca-certificates
+packages=$(IFS=,; echo "git,openssh-client,ca-certificates${*:+,$*}")
 
 fail() {
   printf 'base-image.sh: %s\n  remedy: %s\n' "$1" "$2" >&2

@@ -4,8 +4,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::commands::now;
+use super::copies;
 use super::deck::{Dice, Trouble, Victim, deck};
 use super::estate::{Estate, STACKS};
+use super::machine::Machine;
+use super::network::Network;
+use super::site::Site;
 use super::verdict;
 
 const REPLICAS: usize = 3;
@@ -18,20 +22,24 @@ const WELL_AGAIN: Duration = Duration::from_secs(300);
 
 #[test]
 fn whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly() {
-    breaks(
+    breaks_processes(
         "whatever_breaks_nothing_is_applied_twice_lost_or_told_wrongly",
-        1,
         1,
     );
 }
 
 #[test]
 fn whatever_breaks_in_another_order_nothing_is_applied_twice_lost_or_told_wrongly() {
-    breaks(
+    breaks_processes(
         "whatever_breaks_in_another_order_nothing_is_applied_twice_lost_or_told_wrongly",
         2,
-        1,
     );
+}
+
+fn breaks_processes(test: &str, seed: u64) {
+    if let Some(machine) = Machine::start(&format!("replicas::broken::{test}")) {
+        breaks(machine, seed, 1);
+    }
 }
 
 #[test]
@@ -44,16 +52,22 @@ fn soak() {
     };
     let seed = number("MOORING_BROKEN_SEED").unwrap_or_else(now);
     let rounds = number("MOORING_BROKEN_ROUNDS").unwrap_or(1);
-    breaks("soak", seed, usize::try_from(rounds).unwrap());
+    let site = if std::env::var_os("MOORING_BROKEN_CONTAINERS").is_some() {
+        Network::start("soak")
+    } else {
+        Machine::start("soak")
+    };
+    breaks(site.unwrap(), seed, usize::try_from(rounds).unwrap());
 }
 
 #[test]
 fn what_people_were_asked_stays_asked_when_another_replica_leads() {
     let test = "replicas::broken::what_people_were_asked_stays_asked_when_another_replica_leads";
-    let mut dice = Dice::of(1);
-    let Some(mut estate) = Estate::start(test, 2, &mut dice) else {
+    let Some(machine) = Machine::start(test) else {
         return;
     };
+    let mut dice = Dice::of(1);
+    let mut estate = Estate::start(machine, 2, &mut dice);
     assert_eq!(well_again(&mut estate, &mut dice), [""; 0]);
     estate.votes = false;
     estate.drifts(&["ask0"]);
@@ -81,13 +95,14 @@ fn until(estate: &mut Estate, dice: &mut Dice, holds: impl Fn(&Estate) -> bool) 
 }
 
 /// In each round everything breaks once, then all is well again and it is judged what happened.
-fn breaks(test: &str, seed: u64, rounds: usize) {
+pub(super) fn breaks(site: Box<dyn Site>, seed: u64, rounds: usize) {
     eprintln!("seed {seed}, rounds {rounds}");
     let mut dice = Dice::of(seed);
-    let test = format!("replicas::broken::{test}");
-    let Some(mut estate) = Estate::start(&test, REPLICAS, &mut dice) else {
-        return;
-    };
+    let again = format!(
+        "{}MOORING_BROKEN_SEED={seed} MOORING_BROKEN_ROUNDS={rounds} tests/replicas/soak.sh",
+        site.told_soak()
+    );
+    let mut estate = Estate::start(site, REPLICAS, &mut dice);
     let mut wrong = well_again(&mut estate, &mut dice);
     for round in 0..rounds {
         if !wrong.is_empty() {
@@ -114,13 +129,15 @@ fn breaks(test: &str, seed: u64, rounds: usize) {
         estate.tell("all is well again");
         wrong = well_again(&mut estate, &mut dice);
         wrong.extend(verdict::of(&estate));
+        if estate.shares_a_store() {
+            wrong.extend(copies::of(&estate));
+        }
         estate.resume();
     }
     if !wrong.is_empty() {
         estate.keep();
         panic!(
-            "seed {seed}, round by round:\n{}\n\nwrong:\n{}\n\nin {}\nagain: \
-             MOORING_BROKEN_SEED={seed} MOORING_BROKEN_ROUNDS={rounds} tests/replicas/soak.sh",
+            "seed {seed}, round by round:\n{}\n\nwrong:\n{}\n\nin {}\nagain: {again}",
             estate.story.join("\n"),
             wrong.join("\n"),
             estate.path().display()

@@ -50,7 +50,10 @@ pub(super) fn read(log: &Path) -> Vec<Command> {
         }
         let mut open = commands.iter_mut().rev();
         let (_, open) = open
-            .find(|(id, open)| id == process && open.name == name && open.stack == stack)
+            .find(|(id, open)| {
+                id == process
+                    && (&*open.name, &*open.stack, &*open.replica) == (name, stack, replica)
+            })
             .unwrap();
         open.ended = Some(at);
     }

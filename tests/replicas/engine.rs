@@ -20,6 +20,7 @@ world=WORLD
 read -r stack 2>/dev/null <name || stack=none
 here=$(pwd -P)
 replica=${here#"$world/replicas/"}
+[ "$replica" != "$here" ] || replica=$(uname -n)
 replica=${replica%%/*}
 note() { echo "$(date +%s%N) $1 $command $stack $replica $$" >>"$world/commands"; }
 command=$1

@@ -1,7 +1,7 @@
 //! Several replicas with all that they need, and people who live with them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -9,18 +9,15 @@ use serde_json::Value;
 
 use super::commands::{self, now};
 use super::deck::{Dice, Trouble, Victim};
-use super::engine;
-use super::proxy::Proxy;
 use super::receiver::Receiver;
-use super::replica::Replica;
-use crate::harness::Postgres;
+use super::seat::Seat;
+use super::site::Site;
+use super::{engine, world};
 
 /// Those that policy repairs, and those of which people are asked.
 pub(super) const STACKS: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "s5", "ask0", "ask1"];
 /// Their source.
 pub(super) const SOURCE: &str = "infra";
-const TOKEN: &str = "a-token-for-the-tests";
-const DATABASE: &str = "m";
 
 /// What became of a process.
 #[derive(Debug)]
@@ -39,21 +36,8 @@ pub(super) struct Life {
     pub(super) last_words: String,
 }
 
-/// Where a replica is at home, whatever becomes of its process.
-pub(super) struct Seat {
-    pub(super) name: String,
-    dir: PathBuf,
-    env: Vec<(String, String)>,
-    proxy: Proxy,
-    process: Option<(Replica, usize)>,
-    again: Option<Instant>,
-    /// What happens to it, and until when.
-    pub(super) trouble: Option<(Trouble, Instant)>,
-    has_small_disk: bool,
-}
-
 pub(super) struct Estate {
-    pub(super) server: Postgres,
+    site: Box<dyn Site>,
     pub(super) seats: Vec<Seat>,
     pub(super) lives: Vec<Life>,
     /// When which stack was resumed by a person.
@@ -62,39 +46,42 @@ pub(super) struct Estate {
     pub(super) story: Vec<String>,
     pub(super) receiver: Receiver,
     dir: Option<tempfile::TempDir>,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     configuration: String,
     database_back: Option<Instant>,
     /// By how many seconds the clock of the last one is wrong.
     skew: i64,
-    http: reqwest::blocking::Client,
+    pub(super) http: reqwest::blocking::Client,
     next_drift: Instant,
     next_vote: Instant,
     /// Whether people answer when they are asked.
     pub(super) votes: bool,
-    commits: usize,
+    pub(super) commits: usize,
     began: Instant,
 }
 
 impl Estate {
-    /// Starts so many replicas; none, said loudly, without PostgreSQL.
-    pub(super) fn start(test: &str, replicas: usize, dice: &mut Dice) -> Option<Self> {
-        let server = Postgres::start(test)?;
-        let url = server.database(DATABASE);
+    /// Starts so many replicas.
+    pub(super) fn start(mut site: Box<dyn Site>, replicas: usize, dice: &mut Dice) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("mooring-broken-")
             .tempdir()
             .unwrap();
         let path = dir.path().canonicalize().unwrap();
-        let receiver = Receiver::start();
+        let receiver = Receiver::start(site.host());
         engine::install(&path);
-        repository(&path);
-        std::fs::write(path.join("token"), TOKEN).unwrap();
+        for shared in ["commands", "drifted"] {
+            site.give(&path.join(shared));
+        }
+        world::repository(&path);
         std::fs::write(path.join("hook"), receiver.url()).unwrap();
-        let seats = (0..replicas).map(|at| seat(&path, at, &url)).collect();
+        let mut seats: Vec<Seat> = (0..replicas).map(|at| Seat::new(&path, at)).collect();
+        seats[0].make_disk_small();
+        let dirs: Vec<PathBuf> = seats.iter().map(|seat| seat.dir.clone()).collect();
+        let told = site.furnish(&path, &dirs);
         let mut estate = Self {
-            configuration: configuration(&path),
-            server,
+            configuration: world::configuration(&path, &told),
+            site,
             seats,
             lives: Vec::new(),
             resumed: Vec::new(),
@@ -118,42 +105,23 @@ impl Estate {
         if replicas > 2 {
             estate.skew(dice);
         }
-        estate.fill_small_disk();
         for seat in 0..replicas {
-            key(&estate.seats[seat].dir);
             estate.start_replica(seat);
         }
-        Some(estate)
+        estate
     }
 
     /// The clock of the last one is wrong by minutes, where that can be made.
     fn skew(&mut self, dice: &mut Dice) {
-        let Some(library) = faketime() else {
-            eprintln!("SKIPPED: no clock is skewed: libfaketime is not installed");
-            return;
-        };
         self.skew = dice.of_these(&[-240, -60, 45]);
-        let by = format!("{:+}", self.skew);
-        self.tell(&format!("the clock of the last one is off by {by} s"));
-        let seat = self.seats.last_mut().unwrap();
-        let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        seat.env.push(set("LD_PRELOAD", library.to_str().unwrap()));
-        seat.env.push(set("FAKETIME", &by));
-        seat.env.push(set("FAKETIME_DONT_FAKE_MONOTONIC", "1"));
-        seat.env.push(set("NO_FAKE_STAT", "1"));
-    }
-
-    /// The disk of the first one is small, where that can be made.
-    fn fill_small_disk(&mut self) {
-        let seat = &mut self.seats[0];
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=48m,mode=0700", "tmpfs"])
-            .arg(seat.dir.join("data"))
-            .output();
-        seat.has_small_disk = mounted.is_ok_and(|mounted| mounted.status.success());
-        if !seat.has_small_disk {
-            eprintln!("SKIPPED: no disk is full: mounting a tmpfs is not allowed here");
+        if !self.seats.last_mut().unwrap().skew(self.skew) {
+            self.skew = 0;
+            return;
         }
+        self.tell(&format!(
+            "the clock of the last one is off by {:+} s",
+            self.skew
+        ));
     }
 
     /// What a replica takes a moment for, as the engine has it, both in microseconds.
@@ -164,6 +132,11 @@ impl Estate {
         } else {
             at
         }
+    }
+
+    /// Whether what runs leave goes to a store that all replicas have.
+    pub(super) fn shares_a_store(&self) -> bool {
+        self.site.has_store()
     }
 
     /// Whether a disk can be full here.
@@ -195,20 +168,20 @@ impl Estate {
     /// What the database says, as JSON.
     pub(super) fn rows(&self, query: &str) -> Vec<Value> {
         let all = format!("SELECT COALESCE(json_agg(t), '[]') FROM ({query}) t");
-        serde_json::from_str(&self.server.sql(DATABASE, &all)).unwrap()
+        serde_json::from_str(&self.site.sql(&all)).unwrap()
     }
 
     pub(super) fn count(&self, from: &str) -> usize {
-        let counted = self
-            .server
-            .sql(DATABASE, &format!("SELECT COUNT(*) FROM {from}"));
+        let counted = self.site.sql(&format!("SELECT COUNT(*) FROM {from}"));
         counted.parse().unwrap()
     }
 
     fn start_replica(&mut self, at: usize) {
         let seat = &mut self.seats[at];
         let life = self.lives.len();
-        let replica = Replica::start(&seat.dir, &self.configuration, &seat.env);
+        let replica = self
+            .site
+            .start(at, &seat.dir, &self.configuration, &seat.env);
         seat.process = Some((replica, life));
         seat.again = None;
         self.lives.push(Life {
@@ -234,7 +207,7 @@ impl Estate {
             .is_some_and(|back| Instant::now() >= back)
         {
             self.database_back = None;
-            self.server.run();
+            self.site.run_database();
             self.tell("the database server is back");
         }
         if drifts && Instant::now() >= self.next_drift {
@@ -285,7 +258,7 @@ impl Estate {
         let lasts = trouble.lasts(dice);
         if trouble == Trouble::DatabaseRestarts {
             self.tell("the database server stops");
-            self.server.stop();
+            self.site.stop_database();
             self.database_back = Some(Instant::now() + lasts);
             return true;
         }
@@ -312,13 +285,9 @@ impl Estate {
                 self.lives[*life].terminated = true;
             }
             Trouble::Naps | Trouble::Frozen => process.signal(Signal::STOP),
-            Trouble::CutOff => seat.proxy.cut(),
-            Trouble::Reset => seat.proxy.reset(),
-            Trouble::DiskFull => {
-                let ballast = std::fs::File::create(seat.dir.join("data/ballast"));
-                let mut ballast = ballast.unwrap();
-                while std::io::Write::write_all(&mut ballast, &[1; 4096]).is_ok() {}
-            }
+            Trouble::CutOff => self.site.cut(at),
+            Trouble::Reset => self.site.reset(at),
+            Trouble::DiskFull => seat.fill_disk(),
             Trouble::DatabaseRestarts => {}
         }
         true
@@ -374,8 +343,8 @@ impl Estate {
                     process.signal(Signal::CONT);
                 }
             }
-            Trouble::CutOff => seat.proxy.mend(),
-            Trouble::DiskFull => std::fs::remove_file(seat.dir.join("data/ballast")).unwrap(),
+            Trouble::CutOff => self.site.mend(at),
+            Trouble::DiskFull => seat.clear_disk(),
             Trouble::Killed | Trouble::Terminated | Trouble::Reset | Trouble::DatabaseRestarts => {}
         }
         let told = format!("{}: {trouble:?} is over", seat.name);
@@ -390,99 +359,6 @@ impl Estate {
             lives && seat.trouble.is_none()
         };
         self.database_back.is_none() && self.seats.iter().all(well)
-    }
-
-    /// Somebody changes some things by hand, and commits something beside each, so that it is looked at.
-    /// What is applied meanwhile is not so often that Git has always moved on.
-    fn drift(&mut self, dice: &mut Dice) {
-        let stacks: Vec<&str> = (0..3).map(|_| dice.of_these(&STACKS)).collect();
-        self.drifts(&stacks);
-    }
-
-    /// The same of these.
-    pub(super) fn drifts(&mut self, stacks: &[&str]) {
-        self.commits += 1;
-        let text = format!("# {}\n", self.commits);
-        for stack in stacks {
-            std::fs::write(self.path.join("drifted").join(stack), "").unwrap();
-            std::fs::write(self.path.join("repo").join(stack).join("main.tf"), &text).unwrap();
-        }
-        git(&self.path, &["commit", "-q", "-a", "-m", "x"]);
-    }
-
-    /// Where somebody answers who is neither cut off nor stands still.
-    fn addresses(&self) -> Vec<String> {
-        let seats = self.seats.iter().filter(|seat| seat.trouble.is_none());
-        let processes = seats.filter_map(|seat| seat.process.as_ref());
-        processes
-            .filter_map(|(process, _)| process.address())
-            .collect()
-    }
-
-    /// A person approves of all that is asked.
-    fn vote(&self) {
-        for address in self.addresses() {
-            let list = self.get(&address, "requests");
-            let waiting = list.as_ref().and_then(|list| list["requests"].as_array());
-            for request in waiting.into_iter().flatten() {
-                let id = request["id"].as_str().unwrap_or_default();
-                self.post(&address, &format!("requests/{id}/approve?by=ann"));
-            }
-        }
-    }
-
-    /// A person has looked at what is held, and lets it go on; not before its apply has ended.
-    pub(super) fn resume(&mut self) {
-        let held = self.rows("SELECT id FROM stacks WHERE record::json->>'held' IS NOT NULL");
-        for row in held {
-            let id = row["id"].as_str().unwrap().to_owned();
-            let stack = id.trim_start_matches("infra/").to_owned();
-            let commands = self.commands();
-            let mut applies = commands.iter().filter(|command| command.name == "apply");
-            if applies.any(|apply| apply.stack == stack && apply.spans(now())) {
-                continue;
-            }
-            let path = format!("stacks/{}/resume?by=ann", id.replace('/', "%2F"));
-            if self
-                .addresses()
-                .iter()
-                .any(|address| self.post(address, &path))
-            {
-                self.resumed.push((stack, now()));
-            }
-        }
-    }
-
-    fn get(&self, address: &str, path: &str) -> Option<Value> {
-        let url = format!("http://{address}/api/v1/{path}");
-        let answer = self.http.get(url).bearer_auth(TOKEN).send().ok()?;
-        serde_json::from_str(&answer.text().ok()?).ok()
-    }
-
-    fn post(&self, address: &str, path: &str) -> bool {
-        let url = format!("http://{address}/api/v1/{path}");
-        let answer = self.http.post(url).bearer_auth(TOKEN).send();
-        answer.is_ok_and(|answer| answer.status().is_success())
-    }
-
-    /// What the command line says of the audit log, asked of whoever answers.
-    pub(super) fn audit(&self) -> Result<String, String> {
-        let address = self.addresses().pop().ok_or("nobody answers")?;
-        let output = Command::new(env!("CARGO_BIN_EXE_mooring"))
-            .args(["audit", "verify", "--server", &format!("http://{address}")])
-            .env("MOORING_TOKEN_FILE", self.path.join("token"))
-            .output()
-            .unwrap();
-        let said = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        if output.status.success() {
-            Ok(said)
-        } else {
-            Err(said)
-        }
     }
 
     /// The name of a replica, by the name that its directory has.
@@ -500,105 +376,9 @@ impl Estate {
 
 impl Drop for Estate {
     fn drop(&mut self) {
-        for seat in &mut self.seats {
-            seat.process = None;
-            if seat.has_small_disk {
-                let _gone = Command::new("umount")
-                    .arg("-l")
-                    .arg(seat.dir.join("data"))
-                    .status();
-            }
-        }
+        // The site goes with their containers, and the world with their disks.
+        self.seats.clear();
     }
-}
-
-fn seat(world: &Path, at: usize, url: &str) -> Seat {
-    let name = format!("r{at}");
-    let dir = world.join("replicas").join(&name);
-    std::fs::create_dir_all(dir.join("data")).unwrap();
-    let (before, after) = url.rsplit_once(':').unwrap();
-    let (port, database) = after.split_once('/').unwrap();
-    let proxy = Proxy::to(port.parse().unwrap());
-    let url = format!("{before}:{}/{database}", proxy.port());
-    std::fs::write(dir.join("url"), url).unwrap();
-    Seat {
-        name,
-        dir,
-        env: Vec::new(),
-        proxy,
-        process: None,
-        again: None,
-        trouble: None,
-        has_small_disk: false,
-    }
-}
-
-/// All replicas of an installation have the same key: digests that one makes mean something to another.
-fn key(dir: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let path = dir.join("data/installation.key");
-    std::fs::write(&path, [7; 32]).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-fn configuration(world: &Path) -> String {
-    let dir = world.display();
-    format!(
-        r#"data_dir: data
-jobs: 2
-jitter: 0s
-schedule: "* * * * *"
-engine: {dir}/engine
-shutdown_grace: 20s
-api: {{ listen: "127.0.0.1:0", token_file: {dir}/token }}
-store: {{ postgres_url_file: url }}
-alerts: {{ persist: {{ medium: 0s, low: 0s }}, group_wait: 0s, group_interval: 1s }}
-notify: [{{ name: hook, webhook: {{ url_file: {dir}/hook }} }}]
-policy:
-  mode: heal
-  confirm_after: 1s
-  contested: {{ times: 1000, within: 1h }}
-  limits: {{ stack: {{ applies: 1000, within: 1h }}, fleet: {{ applies: 1000, within: 1h }} }}
-  rules: [{{ name: asked, effect: ask, stacks: ["infra/ask*"] }}]
-  safe: [{{ type: aws_s3_bucket, attributes: [tags] }}]
-sources: [{{ name: {SOURCE}, path: {dir}/repo, poll: 1s }}]
-"#
-    )
-}
-
-fn repository(world: &Path) {
-    for stack in STACKS {
-        let dir = world.join("repo").join(stack);
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join("main.tf"), "# 0\n").unwrap();
-        let backend = "terraform {\n  backend \"gcs\" {}\n}\n";
-        std::fs::write(dir.join("backend.tf"), backend).unwrap();
-        std::fs::write(dir.join("name"), format!("{stack}\n")).unwrap();
-    }
-    git(world, &["init", "-q", "-b", "main"]);
-    git(world, &["add", "-A"]);
-    git(world, &["commit", "-q", "-m", "x"]);
-}
-
-fn git(world: &Path, arguments: &[&str]) {
-    let settings = [
-        "user.name=a",
-        "user.email=a@b",
-        "commit.gpgsign=false",
-        "gc.auto=0",
-    ];
-    let git = Command::new("git")
-        .args(settings.iter().flat_map(|setting| ["-c", setting]))
-        .args(arguments)
-        .current_dir(world.join("repo"))
-        .status();
-    assert!(git.unwrap().success());
-}
-
-fn faketime() -> Option<PathBuf> {
-    let directories = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    let mut libraries = directories.map(|dir| dir.path().join("faketime/libfaketimeMT.so.1"));
-    libraries.find(|library| library.is_file())
 }
 
 fn tail(log: &str) -> String {

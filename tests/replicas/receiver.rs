@@ -1,7 +1,7 @@
 //! Who is told: it accepts everything and remembers what came when.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -20,14 +20,14 @@ pub(super) struct Received {
 
 /// A receiver of webhooks.
 pub(super) struct Receiver {
-    port: u16,
+    address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Receiver {
-    pub(super) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+    pub(super) fn start(host: IpAddr) -> Self {
+        let listener = TcpListener::bind((host, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
         let received = Arc::<Mutex<Vec<Received>>>::default();
         let known = received.clone();
         thread::spawn(move || {
@@ -36,11 +36,11 @@ impl Receiver {
                 thread::spawn(move || accept(&stream, &received));
             }
         });
-        Self { port, received }
+        Self { address, received }
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.port)
+        format!("http://{}/", self.address)
     }
 
     /// Everything that came, in order.
