@@ -52,7 +52,7 @@ fn measure(arguments: &[String]) -> io::Result<()> {
         f64::from(sleep_ms) / 1000.0
     );
     println!(
-        "{:>8} {:>7} {:>8} {:>9} {:>8} {:>12} {:>14} {:>13}",
+        "{:>8} {:>7} {:>8} {:>9} {:>8} {:>12} {:>14} {:>10} {:>11} {:>10}",
         "replicas",
         "runs",
         "wall s",
@@ -60,7 +60,9 @@ fn measure(arguments: &[String]) -> io::Result<()> {
         "of ideal",
         "CPU ms/run",
         "DB CPU ms/run",
-        "DB tx/run"
+        "DB tx/run",
+        "idle CPU %",
+        "idle tx/s"
     );
     let mut times = Vec::new();
     for count in counts {
@@ -92,6 +94,10 @@ fn sleep_of(arguments: &[String]) -> (u32, Vec<String>) {
     others.drain(at..others.len().min(at + 2));
     (given.unwrap_or(SLEEP_MS), others)
 }
+
+/// Until nothing is left to be done, and how long it is looked at then.
+const SETTLED: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(20);
 
 struct Fleet<'s> {
     server: &'s Postgres,
@@ -212,22 +218,41 @@ impl<'s> Fleet<'s> {
         world::commit(self.dir.path(), "modules/shared/main.tf", "# changed\n")?;
         let all = || self.ended() >= before + self.stacks;
         let wall = self.until("all have looked again", all)?.as_secs_f64();
-        let runs = f64::from(u32::try_from(self.stacks).unwrap_or(1));
-        let ideal = runs / (f64::from(u32::try_from(count * JOBS).unwrap_or(1)) * 1000.0)
-            * f64::from(self.sleep_ms);
+        let runs = number(self.stacks);
+        let ideal = runs / (number(count * JOBS) * 1000.0) * f64::from(self.sleep_ms);
         let per_run =
             |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() * 1000.0 / runs;
         let transactions = self.transactions().saturating_sub(transactions);
+        let (own, database) = (
+            per_run(own, self.cpu_of_replicas()?),
+            per_run(database, cpu_of_database()?),
+        );
+        let idle = self.at_rest()?;
         println!(
-            "{count:>8} {:>7} {wall:>8.1} {:>9.1} {:>8.2} {:>12.1} {:>14.1} {:>13.1}",
+            "{count:>8} {:>7} {wall:>8.1} {:>9.1} {:>8.2} {:>12.1} {:>14.1} {:>10.1} {:>11.2} {:>10.1}",
             self.stacks,
             runs / wall,
             ideal / wall,
-            per_run(own, self.cpu_of_replicas()?),
-            per_run(database, cpu_of_database()?),
-            f64::from(u32::try_from(transactions).unwrap_or(0)) / runs,
+            own,
+            database,
+            number(transactions) / runs,
+            100.0 * idle.0,
+            idle.1,
         );
         Ok(())
+    }
+
+    /// What each replica costs while there is nothing to do: the part of a core that it and the database
+    /// take, and transactions a second.
+    fn at_rest(&self) -> io::Result<(f64, f64)> {
+        std::thread::sleep(SETTLED);
+        let used = || Ok::<_, io::Error>(self.cpu_of_replicas()? + cpu_of_database()?);
+        let (cpu, transactions) = (used()?, self.transactions());
+        std::thread::sleep(REST);
+        let each = |of_all: f64| of_all / REST.as_secs_f64() / number(self.replicas.len());
+        let cpu = used()?.saturating_sub(cpu).as_secs_f64();
+        let transactions = self.transactions().saturating_sub(transactions);
+        Ok((each(cpu), each(number(transactions))))
     }
 
     fn cpu_of_replicas(&self) -> io::Result<Duration> {
@@ -258,6 +283,10 @@ impl<'s> Fleet<'s> {
         }
         Ok(times)
     }
+}
+
+fn number(of: usize) -> f64 {
+    f64::from(u32::try_from(of).unwrap_or(u32::MAX))
 }
 
 /// What a process has used by itself.
