@@ -11,7 +11,7 @@ use super::super::StoreError;
 use super::super::settings::PostgresSettings;
 use super::super::trouble::ServerTrouble;
 use super::url::Address;
-use super::{ANSWER, CONNECT};
+use super::{ANSWER, CONNECT, keepalive};
 
 /// The pause before a lost connection is made again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -80,6 +80,7 @@ async fn hear(
         .connect_with(options)
         .await?;
     let mut listener = PgListener::connect_with(&pool).await?;
+    keepalive::look_after(address.port());
     listener.eager_reconnect(false);
     listener.execute(LISTENER).await?;
     listener.listen_all(channels.iter().copied()).await?;

@@ -4,6 +4,7 @@
 //! process, which holds what the process is among others as long as it lives; and a lock that whoever
 //! writes holds until the end of their transaction.
 
+mod keepalive;
 mod listener;
 mod member;
 mod session;
@@ -134,6 +135,7 @@ pub(super) async fn reader(settings: &PostgresSettings) -> Result<AnyConnection,
 }
 
 fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
+    let port = address.port();
     AnyPoolOptions::new()
         .max_connections(settings.max_connections.saturating_sub(2).max(1))
         .acquire_timeout(TURN)
@@ -142,7 +144,8 @@ fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(async move { Ok(answers(connection).await) }))
         .after_release(|connection, _| Box::pin(async move { Ok(answers(connection).await) }))
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
+            keepalive::look_after(port);
             Box::pin(async move { connection.execute(READER).await.map(|_| ()) })
         })
         .connect_lazy_with(address.options.clone())
@@ -161,6 +164,7 @@ async fn connect(address: &Address) -> Result<AnyConnection, StoreError> {
         StoreError::Server(trouble)
     };
     let connected = timeout(CONNECT, AnyConnection::connect_with(&address.options)).await;
+    keepalive::look_after(address.port());
     let connected = connected.map_err(|_| unreachable("it does not answer"))?;
     connected.map_err(|error| match ServerTrouble::of(&error) {
         Some(ServerTrouble::Unreachable(cause)) => unreachable(&cause),

@@ -50,6 +50,11 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
+    /// The port of the server.
+    pub(super) fn port(&self) -> u16 {
+        self.options.database_url.port().unwrap_or(5432)
+    }
+
     /// Reads it as it is now.
     pub(super) fn read(settings: &PostgresSettings) -> Result<Self, ServerTrouble> {
         let read = settings.url.read();
