@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::postgres::Session;
-use super::row::Columns;
+use super::row::{Columns, json};
 use super::writer::Writer;
 use super::{Store, StoreError};
 
@@ -135,6 +135,20 @@ impl Store {
             session.enter(area).await?;
         }
         Ok(alone)
+    }
+
+    /// Tells the others something else of this process than when it joined.
+    pub async fn describe(&self, about: &About) -> Result<(), StoreError> {
+        let Some(number) = self.replica() else {
+            return Ok(());
+        };
+        let mut transaction = self.begin().await?;
+        sqlx::query("UPDATE replicas SET about = $1 WHERE number = $2")
+            .bind(json(TABLE, about)?)
+            .bind(number)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
     }
 
     /// Makes sure that nobody has gone on without this process: for what cannot be undone and is recorded

@@ -19,15 +19,19 @@ use crate::domain::run::Run;
 pub(crate) async fn joined(settings: &PostgresSettings, home: &str) -> Store {
     let joining = Joining {
         home: home.to_owned(),
-        about: About {
-            name: home.to_owned(),
-            version: "1".to_owned(),
-            configuration: "c".to_owned(),
-            jobs: 1,
-            memory: None,
-        },
+        about: about(home, 1),
     };
     Store::join(settings, &joining).await.unwrap()
+}
+
+fn about(name: &str, jobs: usize) -> About {
+    About {
+        name: name.to_owned(),
+        version: "1".to_owned(),
+        configuration: "c".to_owned(),
+        jobs,
+        memory: None,
+    }
 }
 
 /// Ends every session that holds a lock, as a server does that hears nothing of a process.
@@ -57,6 +61,10 @@ async fn one_leads_and_all_write() {
     let known = a.replicas().await.unwrap();
     let known: Vec<_> = known.iter().map(|r| (&*r.about.name, r.leads)).collect();
     assert_eq!(known, [("a", true), ("b", false)]);
+    b.describe(&about("b", 0)).await.unwrap();
+    let jobs = a.replicas().await.unwrap();
+    let jobs: Vec<usize> = jobs.iter().map(|replica| replica.about.jobs).collect();
+    assert_eq!(jobs, [1, 0]);
     let error = Store::connect(&settings).await.unwrap_err();
     assert!(error.to_string().contains("another Mooring"), "{error}");
     // Whoever leaves with a word is not waited for.
@@ -170,11 +178,16 @@ async fn one_task_of_all_processes_is_alone_in_an_area() {
     assert!(!waiting.is_finished(), "it waits");
     b.save_stack(&stack("b")).await.unwrap();
     drop(alone);
-    let alone = waiting.await.unwrap().unwrap();
+    drop(waiting.await.unwrap().unwrap());
+    let alone = b.alone(Area::Telling).await.unwrap();
 
     cut(&server);
     let error = b.save_stack(&stack("c")).await.unwrap_err();
     assert!(matches!(error, StoreError::Server(_)), "{error:?}");
+    // What another task writes has nothing to do with it.
+    let beside_it = b.clone();
+    let other = tokio::spawn(async move { beside_it.save_stack(&stack("e")).await });
+    other.await.unwrap().unwrap();
     let _others = a.alone(Area::Telling).await.unwrap();
     let error = b.save_stack(&stack("c")).await.unwrap_err();
     assert!(error.to_string().contains("in the middle"), "{error}");

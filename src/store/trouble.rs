@@ -101,7 +101,7 @@ impl ServerTrouble {
                 let error = error.try_downcast_ref::<PgDatabaseError>()?;
                 let said = error.message().to_owned();
                 match error.code() {
-                    "57P01" | "57P02" | "57P03" | "57P05" => Self::Unreachable(said),
+                    "25P03" | "57P01" | "57P02" | "57P03" | "57P05" => Self::Unreachable(said),
                     code if code.starts_with("08") => Self::Unreachable(said),
                     code if code.starts_with("28") => Self::LetsNobodyIn(said),
                     "3D000" => Self::NoDatabase(said),

@@ -47,6 +47,20 @@ pub(super) async fn begin(connection: &mut AnyConnection) -> Result<(), sqlx::Er
     wait_to_write(connection).await
 }
 
+/// Undoes a transaction. The lock of whoever leads outlives that: nobody has it who was interrupted in
+/// trying to lead.
+pub(super) async fn undo(connection: &mut AnyConnection, leads: bool) -> Result<(), sqlx::Error> {
+    connection.execute("ROLLBACK").await?;
+    if !leads {
+        let unlock = format!(
+            "SELECT pg_advisory_unlock({LEADER}) WHERE EXISTS (SELECT 1 FROM pg_locks \
+             WHERE locktype = 'advisory' AND objsubid = 1 AND pid = pg_backend_pid())"
+        );
+        connection.execute(sqlx::AssertSqlSafe(unlock)).await?;
+    }
+    Ok(())
+}
+
 /// Joins those who share the database. Whoever was here before from the same home is gone: only one
 /// process at a time has a home.
 pub(super) async fn join(
@@ -86,6 +100,8 @@ pub(super) async fn take_up(
     connection: &mut AnyConnection,
     member: Member,
 ) -> Result<(), StoreError> {
+    // First: in a transaction of its own it would keep everybody waiting, this one too.
+    end_own_session(connection, member.number).await?;
     begin(connection).await?;
     let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM replicas WHERE number = $1")
         .bind(member.number)
@@ -99,7 +115,6 @@ pub(super) async fn take_up(
         TakenUp::AsBefore => {}
         TakenUp::Fenced => return Err(StoreError::Fenced),
     }
-    end_own_session(connection, member.number).await?;
     hold(connection, member.number).await?;
     if member.leads && !try_to_lead(connection).await? {
         return Err(StoreError::Server(ServerTrouble::InUse));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task;
 use tokio::time::{Instant, timeout};
 
 use super::super::replicas::Area;
@@ -47,8 +48,16 @@ struct Line {
     state: State,
     used: Instant,
     member: Member,
-    /// Where tasks of this process are alone, and whether the present connection holds it.
-    areas: BTreeMap<Area, bool>,
+    /// Where tasks of this process are alone.
+    areas: BTreeMap<Area, Holder>,
+}
+
+/// A task that is alone in an area.
+#[derive(Debug)]
+struct Holder {
+    task: Option<task::Id>,
+    /// Whether the present connection holds it.
+    held: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,10 +153,9 @@ impl Session {
         let mut turn = self.begin().await?;
         let member = turn.line.member;
         let leading = member::lead(turn.connection(), member, waited).await?;
-        turn.commit().await?;
-        if leading == Leading::Here {
-            self.line().await?.member.leads = true;
-        }
+        turn.store().await?;
+        // Before anybody else has the line: whoever makes the connection anew has to know it.
+        turn.line.member.leads = leading == Leading::Here;
         Ok(leading)
     }
 
@@ -194,7 +202,8 @@ impl Session {
             let mut line = self.line().await?;
             self.make_ready(&mut line, BACK).await?;
             // Whoever is no longer waited for may have entered all the same: then `exit` finds it here.
-            line.areas.insert(area, true);
+            let task = task::try_id();
+            line.areas.insert(area, Holder { task, held: true });
             match member::enter(&mut line.connection, area).await {
                 Ok(true) => {
                     line.used = Instant::now();
@@ -216,7 +225,8 @@ impl Session {
     /// Leaves an area.
     pub(in super::super) async fn exit(&self, area: Area) {
         let mut line = self.line.lock().await;
-        if line.areas.remove(&area) != Some(true) || self.undo(&mut line).await != State::Idle {
+        let held = line.areas.remove(&area).is_some_and(|holder| holder.held);
+        if !held || self.undo(&mut line).await != State::Idle {
             return;
         }
         let left = timeout(super::ANSWER, member::exit(&mut line.connection, area)).await;
@@ -245,9 +255,10 @@ impl Session {
     /// Undoes what was left behind.
     async fn undo(&self, line: &mut Line) -> State {
         if line.state == State::Begun {
-            let undone = timeout(super::ANSWER, line.connection.execute("ROLLBACK")).await;
+            let leads = line.member.leads;
+            let undone = timeout(super::ANSWER, member::undo(&mut line.connection, leads)).await;
             line.state = match undone {
-                Ok(Ok(_)) => State::Idle,
+                Ok(Ok(())) => State::Idle,
                 _ => State::Lost,
             };
         }
@@ -265,7 +276,9 @@ impl Session {
             State::Fenced => return Err(StoreError::Fenced),
             State::Idle | State::Begun | State::Lost => line.state = State::Lost,
         }
-        line.areas.values_mut().for_each(|held| *held = false);
+        line.areas
+            .values_mut()
+            .for_each(|holder| holder.held = false);
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_millis(100);
         loop {
@@ -326,9 +339,11 @@ impl Session {
 }
 
 impl Line {
-    /// Fails if a task of this process takes itself to be alone where it is no longer.
+    /// Fails if the task that writes takes itself to be alone where it is no longer.
     fn is_whole(&self) -> Result<(), StoreError> {
-        if self.areas.values().all(|held| *held) {
+        let writes = task::try_id();
+        let mut lost = self.areas.values().filter(|holder| !holder.held);
+        if !lost.any(|holder| holder.task == writes) {
             return Ok(());
         }
         let cause = "the connection was lost in the middle of what belongs together".to_owned();
@@ -352,6 +367,10 @@ pub(in super::super) struct Turn {
 impl Turn {
     /// Commits it. An error may mean that it was committed all the same.
     pub(in super::super) async fn commit(mut self) -> Result<(), StoreError> {
+        self.store().await
+    }
+
+    async fn store(&mut self) -> Result<(), StoreError> {
         self.line.connection.execute("COMMIT").await?;
         self.line.state = State::Idle;
         self.line.used = Instant::now();
