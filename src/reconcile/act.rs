@@ -154,7 +154,13 @@ pub async fn act(
     let aftermath = match &applied {
         Applied::Interrupted(failure) => {
             let facts = look_back(context, tracked, &run, &ready.workdir, &failure.message);
-            Some(facts.await?.told())
+            match facts.await {
+                Ok(facts) => Some(facts.told()),
+                Err(error) => {
+                    note_late(context, &run, &applied, &error);
+                    return Err(error);
+                }
+            }
         }
         Applied::Done | Applied::Failed(_) => None,
     };
@@ -167,10 +173,17 @@ pub async fn act(
         state,
     };
     let next = verify(&attempt, run, record, check, came_to).await;
-    if matches!(next, Err(StoreError::Fenced)) {
-        context.late.ended(&applying, &ended);
+    if let Err(error) = &next {
+        note_late(context, &applying, &ended, error);
     }
     next
+}
+
+/// Others have gone on without this process: the end of its apply is not recorded as usual.
+fn note_late(context: &Context, run: &Run, applied: &Applied, error: &StoreError) {
+    if matches!(error, StoreError::Fenced) {
+        context.late.ended(run, applied);
+    }
 }
 
 /// Everything that must hold before Terraform may change anything: the approval covers exactly this

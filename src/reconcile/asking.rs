@@ -28,7 +28,7 @@ use super::step::duration;
 use super::vote;
 
 /// The question about a stack after a look.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Asking {
     /// Requests to store: what is over first.
     pub(super) changed: Vec<Request>,

@@ -28,7 +28,7 @@ use super::step::{Next, advance, duration, finish};
 use super::{background, baseline, fresh, news};
 
 /// How a pass ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ending {
     /// The stack as seen last.
     pub check: StackCheck,

@@ -58,6 +58,7 @@ pub mod outbox;
 pub mod overdue;
 pub mod pass;
 pub mod pauses;
+mod persist;
 mod posture;
 mod prepare;
 pub mod pulse;

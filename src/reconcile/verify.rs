@@ -19,10 +19,12 @@ use crate::terraform::Applied;
 use super::asking::Asking;
 use super::attempt::{Attempt, postponed};
 use super::conclude::{Ending, conclude};
+use super::context::Context;
 use super::look::{Sighting, failed};
+use super::resolve::Tracked;
 use super::sight::{check_of, see};
-use super::state_watch;
-use super::step::{Next, is_benign, step};
+use super::step::{Next, advance, is_benign};
+use super::{persist, state_watch};
 
 /// How an apply ended.
 pub(super) struct CameTo {
@@ -53,7 +55,8 @@ pub(super) async fn verify(
         commit,
         ..
     } = attempt;
-    step(context, &mut run, RunState::Verifying).await?;
+    advance(&mut run, RunState::Verifying, context.now());
+    persist::save(context, &run).await?;
     let seen = see_repaired(attempt, &before).await?;
     let mut after = check_of(tracked, &seen, commit);
     let interrupted = matches!(applied, Applied::Interrupted(_));
@@ -127,8 +130,36 @@ pub(super) async fn verify(
         ledger: seen.ledger,
         check: after,
     };
-    let next = conclude(context, tracked, run, record, ending).await?;
+    let next = concluded(context, tracked, (&run, &record), &ending).await?;
     Ok(if again { Next::LookAgain } else { next })
+}
+
+/// Ends a run that has applied something, however long the database is away.
+async fn concluded(
+    context: &Context,
+    tracked: &Tracked,
+    (run, record): (&Run, &StackRecord),
+    ending: &Ending,
+) -> Result<Next, StoreError> {
+    loop {
+        let ended = conclude(
+            context,
+            tracked,
+            run.clone(),
+            record.clone(),
+            ending.clone(),
+        );
+        let error = match ended.await {
+            Ok(next) => return Ok(next),
+            Err(error) => error,
+        };
+        persist::there_again(context, error).await?;
+        // Only the answer may have got lost.
+        let known = context.store.run(&run.id).await;
+        if matches!(known, Ok(Some(run)) if run.state.is_over()) {
+            return Ok(Next::LookAgain);
+        }
+    }
 }
 
 const fn trouble_free(outcome: &Outcome) -> bool {

@@ -17,6 +17,9 @@ const POLICY: &str = "policy:
 /// Until a replica that is gone is taken for lost, and what it left has been looked at.
 const LOST: Duration = Duration::from_secs(240);
 
+/// Longer than what is written waits for the database.
+const OUTAGE: Duration = Duration::from_secs(50);
+
 /// Two replicas that each have one of two stacks, and a bucket in each.
 struct Scene {
     server: Postgres,
@@ -134,10 +137,11 @@ fn applies_outlive_a_restart_of_the_database_and_that_of_a_replica_that_is_kille
         return;
     };
     scene.hang_in_repairs();
+    // The applies end while it is away, and for longer than a write waits for it.
     scene.server.stop();
-    std::thread::sleep(Duration::from_secs(3));
-    scene.server.run();
     scene.lab.clear("aws-hang-tagging");
+    std::thread::sleep(OUTAGE);
+    scene.server.run();
     scene.wait(
         "both are repaired",
         "runs WHERE outcome LIKE '%repaired%'",
