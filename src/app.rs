@@ -47,6 +47,8 @@ use crate::terraform;
 const COMMANDS: usize = 64;
 /// The pause before the database is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long a process that ends tries to tell the others.
+const TOLD: Duration = Duration::from_secs(2);
 
 /// Why the daemon cannot start, or go on.
 #[derive(Debug, thiserror::Error)]
@@ -307,7 +309,7 @@ where
 {
     loop {
         match work().await {
-            Err(error) if error.passes() => {
+            Err(error) if error.passes() || matches!(error, StoreError::OutOfDisk) => {
                 tracing::warn!("what was left is settled once the database is back: {error}");
                 tokio::time::sleep(AGAIN).await;
             }
@@ -328,7 +330,7 @@ fn tell_up(context: &Context) {
 /// How applies ended that nobody could wait for any more.
 async fn record_late(context: &Context) {
     let recorded = async {
-        let store = join(&context.settings, &context.layout).await?.0;
+        let store = join(&context.settings, &context.layout, 0).await?.0;
         late::record(context, &store).await?;
         store.close().await;
         Ok::<(), StartError>(())
@@ -377,7 +379,7 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
             "removed plan files and the like that an earlier process left"
         );
     }
-    let (store, lease) = join(&settings, &layout).await?;
+    let (store, lease) = join(&settings, &layout, settings.jobs).await?;
     key::agree(&settings, &layout, &key, &store).await?;
     let pauses = open_pauses(&layout, &store).await?;
     let rego = settings.rego.as_ref();
@@ -423,7 +425,11 @@ async fn build(settings: Settings, layout: Layout) -> Result<Context, StartError
 
 /// The file in the data directory, or the database on a server. A file that is left beside a server is
 /// not passed over in silence: what it remembers would be missing, and come back when it is used again.
-async fn join(settings: &Settings, layout: &Layout) -> Result<(Store, Option<Lease>), StartError> {
+async fn join(
+    settings: &Settings,
+    layout: &Layout,
+    jobs: usize,
+) -> Result<(Store, Option<Lease>), StartError> {
     let file = layout.database();
     let Some(database) = &settings.database else {
         return Ok((Store::open(&file).await?, None));
@@ -436,17 +442,8 @@ async fn join(settings: &Settings, layout: &Layout) -> Result<(Store, Option<Lea
         path: path(settings),
         cause,
     })?;
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    let about = About {
-        name: name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        configuration: settings.digest.clone(),
-        jobs: settings.jobs,
-        memory: terraform::Machine::read().memory,
-    };
+    let about = about(settings, jobs);
+    let name = about.name.clone();
     let joining = Joining {
         home: home.clone(),
         about,
@@ -458,6 +455,18 @@ async fn join(settings: &Settings, layout: &Layout) -> Result<(Store, Option<Lea
         name,
     });
     Ok((store, lease))
+}
+
+/// What other replicas are told of this one, which takes so many runs.
+fn about(settings: &Settings, jobs: usize) -> About {
+    let system = rustix::system::uname();
+    About {
+        name: system.nodename().to_string_lossy().into_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        configuration: settings.digest.clone(),
+        jobs,
+        memory: terraform::Machine::read().memory,
+    }
 }
 
 /// What is paused, here and elsewhere.
@@ -532,6 +541,11 @@ async fn keep_metrics(metrics: Metrics, stop: CancellationToken) {
 async fn drain(context: &Context, mut works: JoinSet<()>, signals: &mut Signals) {
     tracing::info!("stopping: plans end now, applies may finish");
     context.stop.plans.cancel();
+    let none = about(&context.settings, 0);
+    let told = tokio::time::timeout(TOLD, context.store.describe(&none)).await;
+    if !matches!(told, Ok(Ok(()))) {
+        tracing::debug!("other replicas do not know yet that this one ends");
+    }
     // Whoever leads now cannot end an apply of this process better than its own end.
     let grace = match context.stop.fenced.is_cancelled() {
         true => Duration::MAX,

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::handed::{HandedBack, Task};
 use super::resolve::Tracked;
 use super::sources;
+use super::step::Next;
 use super::undertake::undertake;
 
 /// How often it is looked for runs, if nothing rings.
@@ -50,13 +51,17 @@ pub async fn work(context: Arc<Context>, own: Lease) {
             }
             Err(error) => tracing::debug!("cannot read which runs were handed out: {error}"),
         }
+        // Whoever leads may not know yet that this process ends: what comes now goes back at once.
+        let stops = stop.is_cancelled();
+        if stops && running.is_empty() {
+            break;
+        }
         tokio::select! {
-            () = stop.cancelled() => break,
+            () = stop.cancelled(), if !stops => {}
             Some(_) = running.join_next() => {}
             () = bell.rung_within(EVERY) => {}
         }
     }
-    while running.join_next().await.is_some() {}
 }
 
 /// Logs, looks and snapshots are asked of whatever replica people reach.
@@ -72,12 +77,9 @@ fn tell_what_stays(context: &Context) {
 async fn take(context: Arc<Context>, known: Known, run: Run, task: Task) {
     let (id, stack) = (run.id, run.stack.clone());
     context.orders.is_told(&stack, task.needed.clone());
-    let next = match tracked(&context, &known, &stack, (&task.source, &task.commit)).await {
-        Ok(tracked) => {
-            let ended = undertake(context.clone(), tracked, run, task.commit, task.wanted);
-            ended.await.map_err(|broken| broken.to_string())
-        }
-        Err(failure) => Err(failure.to_string()),
+    let next = match context.stop.plans.is_cancelled() {
+        true => Err("it was not begun any more".to_owned()),
+        false => through(&context, &known, run, task).await,
     };
     // Whoever leads goes on: the look is not over with this process.
     let next = match context.stop.plans.is_cancelled() {
@@ -91,6 +93,19 @@ async fn take(context: Arc<Context>, known: Known, run: Run, task: Task) {
         awaited: context.orders.take_awaited(&stack),
     };
     hand_back(&context, &id, &back).await;
+}
+
+async fn through(
+    context: &Arc<Context>,
+    known: &Known,
+    run: Run,
+    task: Task,
+) -> Result<Next, String> {
+    let at = (&task.source, &task.commit);
+    let tracked = tracked(context, known, &run.stack, at).await;
+    let tracked = tracked.map_err(|failure| failure.to_string())?;
+    let ended = undertake(context.clone(), tracked, run, task.commit, task.wanted);
+    ended.await.map_err(|broken| broken.to_string())
 }
 
 /// The stack as it is at the commit that its source is at.
@@ -110,7 +125,6 @@ async fn tracked(
         Some((at, stacks)) if at == commit => stacks.clone(),
         _ => {
             let stacks = sources::stacks_at(context, source, commit).await?;
-            context.heads.set(source, commit.clone());
             let stacks = stacks.into_iter().map(|stack| (stack.id.clone(), stack));
             let stacks: Arc<BTreeMap<StackId, Tracked>> = Arc::new(stacks.collect());
             *last = Some((commit.clone(), stacks.clone()));
