@@ -35,7 +35,7 @@ const REST_ENDS_WITHIN: i32 = 6;
 /// One piece of news for one receiver, not yet a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// Its id; ids sort by time.
+    /// Its id; those of what waits are in the order of its coming, whatever the clocks say.
     pub id: EnvelopeId,
     /// The news.
     pub notice: Notice,

@@ -175,6 +175,15 @@ time_id! {
     /// One piece of news that waits to become a message.
     EnvelopeId
 }
+
+impl EnvelopeId {
+    /// The id that comes right after it.
+    #[must_use]
+    pub const fn following(&self) -> Self {
+        let number = self.0.as_u128().saturating_add(1);
+        Self(uuid::Uuid::from_u128(number))
+    }
+}
 time_id! {
     /// One call of a replica that does not lead to the one that does.
     CallId

@@ -60,7 +60,7 @@ pub struct Message {
     pub to: Addressee,
     /// What is said.
     pub notice: Notice,
-    /// When it was put in the outbox.
+    /// When it was put in the outbox; later than whatever of its conversation waited there.
     pub created_at: Timestamp,
     /// When its three days began: with it, or when a person had it sent again.
     pub since: Timestamp,

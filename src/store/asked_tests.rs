@@ -9,8 +9,8 @@ use super::tests::{finished, fresh};
 use super::*;
 use crate::domain::alert::{Alert, AlertKind, Resolution};
 use crate::domain::ids::RequestId;
-use crate::domain::request::{Asked, Event, Request};
-use crate::domain::requirement::Requirement;
+use crate::domain::request::{Asked, Event, Request, Vote};
+use crate::domain::requirement::{Requirement, Voter};
 
 fn request(n: u128, stack: &str, seconds: i64) -> Request {
     let anybody = Requirement {
@@ -67,6 +67,31 @@ async fn a_request_that_is_not_over_is_found_whatever_the_clocks_say() {
     put(&store, &[over.unwrap(), live.clone()]).await.unwrap();
     let last = store.last_request(&live.stack).await.unwrap();
     assert_eq!(last, Some(live));
+}
+
+#[tokio::test]
+async fn the_last_request_is_the_one_stored_last_whatever_the_clocks_say() {
+    let (_place, store) = fresh().await;
+    let ahead = request(2, "a", 40);
+    put(&store, std::slice::from_ref(&ahead)).await.unwrap();
+    let void = ahead.after(Event::Void(vec!["moved".into()]), at(40));
+    let behind = request(1, "a", 20);
+    put(&store, &[void.unwrap(), behind.clone()]).await.unwrap();
+    let vote = Vote {
+        voter: Voter {
+            name: "ann".to_owned(),
+            proven: false,
+            groups: [].into(),
+            emails: [].into(),
+        },
+        at: at(30),
+        reason: None,
+        proof: None,
+    };
+    let rejected = behind.after(Event::Reject(vote), at(30)).unwrap();
+    put(&store, std::slice::from_ref(&rejected)).await.unwrap();
+    let last = store.last_request(&behind.stack).await.unwrap();
+    assert_eq!(last, Some(rejected));
 }
 
 #[tokio::test]

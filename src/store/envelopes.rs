@@ -86,12 +86,30 @@ impl Store {
     }
 }
 
+/// Stores news behind all that waits. An id that comes before another one's was made by a replica whose
+/// clock is behind: it gives way to one that comes after it.
 pub(super) async fn put_news(
     connection: &mut AnyConnection,
     news: &Addressed,
 ) -> Result<(), StoreError> {
+    let last = sqlx::query("SELECT id FROM envelopes ORDER BY id DESC LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let last: Option<EnvelopeId> = last
+        .map(|row| {
+            let columns = Columns {
+                table: TABLE,
+                row: &row,
+            };
+            columns.id("id")
+        })
+        .transpose()?;
+    let id = match last {
+        Some(last) if news.envelope.id < last => last.following(),
+        _ => news.envelope.id,
+    };
     sqlx::query("INSERT INTO envelopes (id, notifier, notice, came_at) VALUES ($1, $2, $3, $4)")
-        .bind(news.envelope.id.to_string())
+        .bind(id.to_string())
         .bind(news.notifier.as_str())
         .bind(json(TABLE, &news.envelope.notice)?)
         .bind(news.envelope.at.as_microsecond())

@@ -51,6 +51,8 @@ mod calls_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 pub(crate) mod postgres_tests;

@@ -288,11 +288,24 @@ impl Store {
     }
 }
 
+/// Stores a new message behind all of its conversation that wait for the same addressee: the clock of
+/// whoever made those may be ahead.
 pub(super) async fn insert_message(
     connection: &mut AnyConnection,
     message: &Message,
 ) -> Result<(), StoreError> {
-    bound(sqlx::query(insert!()), message)?
+    let last: Option<i64> = sqlx::query_scalar(
+        "SELECT created_at FROM messages WHERE state = 'waiting' AND conversation = $1 \
+         AND notifier = $2 AND COALESCE(recipient, '') = $3 ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(message.notice.conversation())
+    .bind(message.to.notifier.as_str())
+    .bind(message.to.recipient.as_deref().unwrap_or_default())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let created_at = message.created_at.as_microsecond();
+    let created_at = last.map_or(created_at, |last| created_at.max(last.saturating_add(1)));
+    bound_at(sqlx::query(insert!()), message, created_at)?
         .execute(connection)
         .await?;
     Ok(())
@@ -301,6 +314,14 @@ pub(super) async fn insert_message(
 type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
 
 fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, StoreError> {
+    bound_at(query, message, message.created_at.as_microsecond())
+}
+
+fn bound_at<'q>(
+    query: AnyQuery<'q>,
+    message: &Message,
+    created_at: i64,
+) -> Result<AnyQuery<'q>, StoreError> {
     let notice = json(TABLE, &message.notice)?;
     Ok(query
         .bind(message.id.to_string())
@@ -309,7 +330,7 @@ fn bound<'q>(query: AnyQuery<'q>, message: &Message) -> Result<AnyQuery<'q>, Sto
         .bind(message.notice.conversation())
         .bind("notice")
         .bind(notice)
-        .bind(message.created_at.as_microsecond())
+        .bind(created_at)
         .bind(i64::from(message.attempts))
         .bind(message.next_at.as_microsecond())
         .bind(word(TABLE, &message.state)?)

@@ -21,8 +21,8 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// The request of a stack that is not over, else the newest one. A clock that was set back, or that of
-    /// another replica, may say that others are newer than the one that is not over.
+    /// The request of a stack that is not over, else the one that was stored last. Older programs let the
+    /// clock decide, so others may seem newer than the one that is not over.
     pub async fn last_request(&self, stack: &StackId) -> Result<Option<Request>, StoreError> {
         let row = sqlx::query(
             "SELECT request FROM requests WHERE stack = $1 \
@@ -88,6 +88,16 @@ pub(super) async fn put_request(
     let due = request.due_at();
     let text = json(TABLE, request)?;
     let Some(before) = request.revision.checked_sub(1) else {
+        // The column only orders: behind what the stack was asked before, by whatever clock. The record
+        // keeps the time by which it expires.
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT asked_at FROM requests WHERE stack = $1 ORDER BY asked_at DESC LIMIT 1",
+        )
+        .bind(request.stack.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let asked_at = request.asked_at.as_microsecond();
+        let asked_at = last.map_or(asked_at, |last| asked_at.max(last.saturating_add(1)));
         sqlx::query(
             "INSERT INTO requests (id, stack, state, revision, asked_at, due_at, request) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -96,7 +106,7 @@ pub(super) async fn put_request(
         .bind(request.stack.as_str())
         .bind(request.state.as_str())
         .bind(0_i64)
-        .bind(request.asked_at.as_microsecond())
+        .bind(asked_at)
         .bind(micros(due))
         .bind(text)
         .execute(connection)

@@ -291,7 +291,7 @@ pub(super) fn news(n: u128, notice: Notice, seconds: i64) -> Addressed {
     Addressed {
         notifier: "team".into(),
         envelope: Envelope {
-            id: EnvelopeId::from_uuid(Uuid::from_u128(n)),
+            id: EnvelopeId::from_uuid(Uuid::from_u128(n << 64)),
             notice,
             at: at(seconds),
         },
