@@ -95,8 +95,8 @@ fn sleep_of(arguments: &[String]) -> (u32, Vec<String>) {
     (given.unwrap_or(SLEEP_MS), others)
 }
 
-/// Until nothing is left to be done, and how long it is looked at then.
-const SETTLED: Duration = Duration::from_secs(5);
+/// Until nothing is left to be done and the server has counted it, and how long it is looked at then.
+const SETTLED: Duration = Duration::from_secs(20);
 const REST: Duration = Duration::from_secs(20);
 
 struct Fleet<'s> {
@@ -242,15 +242,14 @@ impl<'s> Fleet<'s> {
         Ok(())
     }
 
-    /// What each replica costs while there is nothing to do: the part of a core that it and the database
-    /// take, and transactions a second.
+    /// What each replica costs while there is nothing to do: the part of a core that it takes, and
+    /// transactions a second.
     fn at_rest(&self) -> io::Result<(f64, f64)> {
         std::thread::sleep(SETTLED);
-        let used = || Ok::<_, io::Error>(self.cpu_of_replicas()? + cpu_of_database()?);
-        let (cpu, transactions) = (used()?, self.transactions());
+        let (cpu, transactions) = (self.cpu_of_replicas()?, self.transactions());
         std::thread::sleep(REST);
         let each = |of_all: f64| of_all / REST.as_secs_f64() / number(self.replicas.len());
-        let cpu = used()?.saturating_sub(cpu).as_secs_f64();
+        let cpu = self.cpu_of_replicas()?.saturating_sub(cpu).as_secs_f64();
         let transactions = self.transactions().saturating_sub(transactions);
         Ok((each(cpu), each(number(transactions))))
     }

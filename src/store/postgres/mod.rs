@@ -143,7 +143,6 @@ fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
         .max_lifetime(None)
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(async move { Ok(answers(connection).await) }))
-        .after_release(|connection, _| Box::pin(async move { Ok(answers(connection).await) }))
         .after_connect(move |connection, _| {
             keepalive::look_after(port);
             Box::pin(async move { connection.execute(READER).await.map(|_| ()) })
