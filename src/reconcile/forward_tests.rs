@@ -205,6 +205,30 @@ async fn what_nobody_takes_up_is_not_done_later() {
     assert!(matches!(refused, Refusal::Unclear), "{refused}");
 }
 
+/// The server has stored the call, and its answer gets lost with the connection.
+#[tokio::test]
+async fn what_is_said_to_have_failed_is_not_done_later() {
+    let Some(two) = Two::start("reconcile::what_is_said_to_have_failed").await else {
+        return;
+    };
+    let sql = |statement: &str| two.server.sql("m", statement);
+    let reload = "SELECT pg_reload_conf()";
+    // There is no such server: whatever is committed waits for it.
+    sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    sql(reload);
+    let asked = plan(&two.handle(LONG));
+    let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    while sql(&format!("SELECT COUNT(*) {waiting}")) == "0" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    sql(&format!("SELECT pg_terminate_backend(pid, 5000) {waiting}"));
+    sql("ALTER SYSTEM RESET synchronous_standby_names");
+    sql(reload);
+    let refused = asked.await.unwrap().unwrap_err();
+    assert!(matches!(refused, Refusal::Store(_)), "{refused}");
+    assert_eq!(sql("SELECT COUNT(*) FROM calls"), "0");
+}
+
 #[tokio::test]
 async fn who_comes_to_lead_does_what_was_begun_if_that_does_no_harm_and_says_so_if_not() {
     let Some(two) = Two::start("reconcile::who_comes_to_lead_does").await else {
