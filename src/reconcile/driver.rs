@@ -1,6 +1,7 @@
 //! The driver: one task that knows what is due, queued and under way, and lets nothing run twice.
 
 mod apart;
+mod approvals;
 mod enqueue;
 mod follow;
 mod glances;
@@ -26,6 +27,7 @@ use crate::domain::run::{Run, Trigger};
 use crate::store::Topic;
 
 use self::apart::{Settled, Unsettled};
+use self::approvals::Approvals;
 use self::glances::Glances;
 use self::places::{Handed, Places};
 use super::command::Command;
@@ -89,6 +91,7 @@ pub struct Driver {
     charged: BTreeMap<StackId, Vec<usize>>,
     /// Who wants which rollback that is queued. A restart forgets them: nobody was asked yet.
     wanted: BTreeMap<RunId, Rollback>,
+    approvals: Approvals,
     /// Glances at the objects that hold states.
     glances: Glances,
     /// Other replicas, and the runs that they have.
@@ -134,6 +137,7 @@ impl Driver {
             settling: JoinSet::new(),
             borrowed: JoinSet::new(),
             wanted: BTreeMap::new(),
+            approvals: Approvals::default(),
             glances: Glances::default(),
             places,
         }
@@ -147,6 +151,7 @@ impl Driver {
             self.context.pulse.beat(Part::Driver);
             self.settle();
             self.collect().await;
+            self.take_up_missed_approvals().await;
             self.start_runs().await;
             self.start_glances();
             let sleep = self.until_due();

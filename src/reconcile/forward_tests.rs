@@ -230,6 +230,25 @@ async fn what_is_said_to_have_failed_is_not_done_later() {
 }
 
 #[tokio::test]
+async fn a_call_whose_answer_cannot_be_stored_is_taken_up_again() {
+    let Some(two) = Two::start("reconcile::a_call_whose_answer_cannot_be_stored").await else {
+        return;
+    };
+    let commands = two.keep_calls();
+    know_stack(&two.leading, &commands).await;
+    let fails_once = "CREATE SEQUENCE answers; \
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        IF nextval('answers') = 1 THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$; \
+        CREATE TRIGGER fail BEFORE UPDATE ON calls FOR EACH ROW WHEN (NEW.reply IS NOT NULL) \
+        EXECUTE FUNCTION fail()";
+    two.server.sql("m", fails_once);
+    let run = two.handle(LONG).plan_now(&a(), operator()).await.unwrap();
+    let runs = two.leading.store.runs(Some(&a()), 9).await.unwrap();
+    assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [run]);
+    assert_eq!(two.server.sql("m", "SELECT last_value FROM answers"), "2");
+}
+
+#[tokio::test]
 async fn who_comes_to_lead_does_what_was_begun_if_that_does_no_harm_and_says_so_if_not() {
     let Some(two) = Two::start("reconcile::who_comes_to_lead_does").await else {
         return;
