@@ -8,6 +8,7 @@ mod glances;
 mod handed;
 mod order;
 mod places;
+mod rollbacks;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use self::apart::{Settled, Unsettled};
 use self::approvals::Approvals;
 use self::glances::Glances;
 use self::places::{Handed, Places};
+use self::rollbacks::CutOff;
 use super::command::Command;
 use super::context::Context;
 use super::leave;
@@ -89,8 +91,11 @@ pub struct Driver {
     accounts: Vec<Account>,
     /// What runs under way take of them.
     charged: BTreeMap<StackId, Vec<usize>>,
-    /// Who wants which rollback that is queued. A restart forgets them: nobody was asked yet.
+    /// Who wants which rollback that is queued or under way. A restart forgets those that no other replica
+    /// has: nobody was asked yet.
     wanted: BTreeMap<RunId, Rollback>,
+    /// Rollbacks whose runs broke off.
+    cut_off: BTreeMap<StackId, CutOff>,
     approvals: Approvals,
     /// Glances at the objects that hold states.
     glances: Glances,
@@ -111,14 +116,16 @@ impl Driver {
             (stack, unsettled)
         });
         let unsettled = unsettled.collect();
-        let mut places = Places::default();
-        for (run, replica, source) in left_over.elsewhere {
+        let (mut places, mut wanted) = (Places::default(), BTreeMap::new());
+        for left in left_over.elsewhere {
+            wanted.extend(left.wanted.map(|rollback| (left.run.id, rollback)));
+            let stack = left.run.stack.clone();
             let handed = Handed {
-                run: run.clone(),
-                replica,
-                source,
+                run: left.run,
+                replica: left.replica,
+                source: left.source,
             };
-            places.handed.insert(run.stack, handed);
+            places.handed.insert(stack, handed);
         }
         let elsewhere = || places.handed.keys().cloned();
         Self {
@@ -136,7 +143,8 @@ impl Driver {
             unsettled,
             settling: JoinSet::new(),
             borrowed: JoinSet::new(),
-            wanted: BTreeMap::new(),
+            wanted,
+            cut_off: BTreeMap::new(),
             approvals: Approvals::default(),
             glances: Glances::default(),
             places,
@@ -216,6 +224,7 @@ impl Driver {
             return;
         };
         self.active.remove(&run.stack);
+        let wanted = self.wanted.remove(&run.id);
         let applied = self.context.orders.take_changed(&run.stack);
         let changed = self.changing.remove(&run.stack) || applied;
         if let Err(broken) = &next {
@@ -267,6 +276,9 @@ impl Driver {
                 followed.broken = followed.broken.saturating_add(1);
                 followed.looked = true;
                 self.wait_for(&run.stack, run.trigger, now.checked_add(wait).ok());
+                if let Some(rollback) = wanted {
+                    self.cut_off(&run, rollback);
+                }
             }
         }
         if changed {

@@ -6,18 +6,20 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::domain::counts::VerdictCounts;
-use crate::domain::ids::{MessageId, SnapshotId, SourceName, StackId};
+use crate::domain::ids::{CommitId, MessageId, SnapshotId, SourceName, StackId};
 use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{Notice, SummaryNotice};
 use crate::domain::replica::PATIENCE_TO_LEAD;
 use crate::domain::request::Rollback;
 use crate::domain::restore::Choices;
-use crate::domain::run::Trigger;
+use crate::domain::run::{Run, RunState, Trigger};
 use crate::notify::settings::NotifySettings;
 use crate::reconcile::fixture::{
     self, Receiver, daemon, daemon_with, driver, know_stack, operator, webhooks,
 };
+use crate::reconcile::handed::Task;
 use crate::reconcile::handle::{Asked, Handle};
+use crate::reconcile::recover::recover;
 use crate::reconcile::time::Time;
 use crate::reconcile::{calls, composer, outbox};
 use crate::store::postgres_tests::{fresh, server::Postgres};
@@ -273,6 +275,26 @@ async fn who_comes_to_lead_does_what_was_begun_if_that_does_no_harm_and_says_so_
     assert_eq!(approved.await.unwrap().unwrap(), run);
     let runs = two.standing_by.store.runs(Some(&a()), 9).await.unwrap();
     assert_eq!(runs.len(), 1, "it is queued once");
+}
+
+#[tokio::test]
+async fn who_comes_to_lead_knows_who_wants_a_rollback_that_was_handed_out() {
+    let Some(two) = Two::start("reconcile::who_comes_to_lead_knows").await else {
+        return;
+    };
+    let mut run = Run::queued(fresh::run(), a(), Trigger::Rollback, Timestamp::now());
+    run.step(RunState::Syncing, Timestamp::now()).unwrap();
+    let task = Task {
+        source: SourceName::new("infra"),
+        commit: CommitId::new("c"),
+        wanted: Some(rollback()),
+        needed: vec![],
+    };
+    let number = two.standing_by.store.replica().unwrap();
+    let handed = two.leading.store.hand_out(&run, number, &task);
+    handed.await.unwrap();
+    let left = recover(&two.leading).await.unwrap();
+    assert_eq!(left.elsewhere[0].wanted, Some(rollback()));
 }
 
 #[tokio::test]

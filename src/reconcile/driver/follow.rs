@@ -274,6 +274,7 @@ impl Driver {
         let gone = self.stacks.remove(id);
         self.watch_state(id);
         self.confirming.remove(id);
+        self.cut_off.remove(id);
         gone
     }
 
