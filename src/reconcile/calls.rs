@@ -47,6 +47,7 @@ pub async fn keep(context: Arc<Context>, commands: mpsc::Sender<Command>) {
         };
         let wait = looked.await.unwrap_or_else(|error: StoreError| {
             tracing::error!("cannot do what other replicas call for: {error}");
+            settled = false;
             LOOK
         });
         let rung = stop.run_until_cancelled(bell.rung_within(wait));
@@ -56,7 +57,7 @@ pub async fn keep(context: Arc<Context>, commands: mpsc::Sender<Command>) {
     }
 }
 
-/// What whoever led before has begun and not answered. A [`Wish`] that may be done twice is open again,
+/// What whoever led before has begun and not answered, or this process where the database failed. A [`Wish`] that may be done twice is open again,
 /// until its end; of others it is said that nobody knows.
 async fn settle(context: &Context) -> Result<(), StoreError> {
     for call in context.store.begun_calls().await? {

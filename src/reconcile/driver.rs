@@ -1,12 +1,14 @@
 //! The driver: one task that knows what is due, queued and under way, and lets nothing run twice.
 
 mod apart;
+mod approvals;
 mod enqueue;
 mod follow;
 mod glances;
 mod handed;
 mod order;
 mod places;
+mod rollbacks;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +28,10 @@ use crate::domain::run::{Run, Trigger};
 use crate::store::Topic;
 
 use self::apart::{Settled, Unsettled};
+use self::approvals::Approvals;
 use self::glances::Glances;
 use self::places::{Handed, Places};
+use self::rollbacks::CutOff;
 use super::command::Command;
 use super::context::Context;
 use super::leave;
@@ -87,8 +91,12 @@ pub struct Driver {
     accounts: Vec<Account>,
     /// What runs under way take of them.
     charged: BTreeMap<StackId, Vec<usize>>,
-    /// Who wants which rollback that is queued. A restart forgets them: nobody was asked yet.
+    /// Who wants which rollback that is queued or under way. A restart forgets those that no other replica
+    /// has: nobody was asked yet.
     wanted: BTreeMap<RunId, Rollback>,
+    /// Rollbacks whose runs broke off.
+    cut_off: BTreeMap<StackId, CutOff>,
+    approvals: Approvals,
     /// Glances at the objects that hold states.
     glances: Glances,
     /// Other replicas, and the runs that they have.
@@ -108,14 +116,16 @@ impl Driver {
             (stack, unsettled)
         });
         let unsettled = unsettled.collect();
-        let mut places = Places::default();
-        for (run, replica, source) in left_over.elsewhere {
+        let (mut places, mut wanted) = (Places::default(), BTreeMap::new());
+        for left in left_over.elsewhere {
+            wanted.extend(left.wanted.map(|rollback| (left.run.id, rollback)));
+            let stack = left.run.stack.clone();
             let handed = Handed {
-                run: run.clone(),
-                replica,
-                source,
+                run: left.run,
+                replica: left.replica,
+                source: left.source,
             };
-            places.handed.insert(run.stack, handed);
+            places.handed.insert(stack, handed);
         }
         let elsewhere = || places.handed.keys().cloned();
         Self {
@@ -133,7 +143,9 @@ impl Driver {
             unsettled,
             settling: JoinSet::new(),
             borrowed: JoinSet::new(),
-            wanted: BTreeMap::new(),
+            wanted,
+            cut_off: BTreeMap::new(),
+            approvals: Approvals::default(),
             glances: Glances::default(),
             places,
         }
@@ -147,6 +159,7 @@ impl Driver {
             self.context.pulse.beat(Part::Driver);
             self.settle();
             self.collect().await;
+            self.take_up_missed_approvals().await;
             self.start_runs().await;
             self.start_glances();
             let sleep = self.until_due();
@@ -211,6 +224,7 @@ impl Driver {
             return;
         };
         self.active.remove(&run.stack);
+        let wanted = self.wanted.remove(&run.id);
         let applied = self.context.orders.take_changed(&run.stack);
         let changed = self.changing.remove(&run.stack) || applied;
         if let Err(broken) = &next {
@@ -262,6 +276,9 @@ impl Driver {
                 followed.broken = followed.broken.saturating_add(1);
                 followed.looked = true;
                 self.wait_for(&run.stack, run.trigger, now.checked_add(wait).ok());
+                if let Some(rollback) = wanted {
+                    self.cut_off(&run, rollback);
+                }
             }
         }
         if changed {

@@ -6,18 +6,20 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::domain::counts::VerdictCounts;
-use crate::domain::ids::{MessageId, SnapshotId, SourceName, StackId};
+use crate::domain::ids::{CommitId, MessageId, SnapshotId, SourceName, StackId};
 use crate::domain::message::{Addressee, Message};
 use crate::domain::notice::{Notice, SummaryNotice};
 use crate::domain::replica::PATIENCE_TO_LEAD;
 use crate::domain::request::Rollback;
 use crate::domain::restore::Choices;
-use crate::domain::run::Trigger;
+use crate::domain::run::{Run, RunState, Trigger};
 use crate::notify::settings::NotifySettings;
 use crate::reconcile::fixture::{
     self, Receiver, daemon, daemon_with, driver, know_stack, operator, webhooks,
 };
+use crate::reconcile::handed::Task;
 use crate::reconcile::handle::{Asked, Handle};
+use crate::reconcile::recover::recover;
 use crate::reconcile::time::Time;
 use crate::reconcile::{calls, composer, outbox};
 use crate::store::postgres_tests::{fresh, server::Postgres};
@@ -205,6 +207,49 @@ async fn what_nobody_takes_up_is_not_done_later() {
     assert!(matches!(refused, Refusal::Unclear), "{refused}");
 }
 
+/// The server has stored the call, and its answer gets lost with the connection.
+#[tokio::test]
+async fn what_is_said_to_have_failed_is_not_done_later() {
+    let Some(two) = Two::start("reconcile::what_is_said_to_have_failed").await else {
+        return;
+    };
+    let sql = |statement: &str| two.server.sql("m", statement);
+    let reload = "SELECT pg_reload_conf()";
+    // There is no such server: whatever is committed waits for it.
+    sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    sql(reload);
+    let asked = plan(&two.handle(LONG));
+    let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    while sql(&format!("SELECT COUNT(*) {waiting}")) == "0" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    sql(&format!("SELECT pg_terminate_backend(pid, 5000) {waiting}"));
+    sql("ALTER SYSTEM RESET synchronous_standby_names");
+    sql(reload);
+    let refused = asked.await.unwrap().unwrap_err();
+    assert!(matches!(refused, Refusal::Store(_)), "{refused}");
+    assert_eq!(sql("SELECT COUNT(*) FROM calls"), "0");
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_cannot_be_stored_is_taken_up_again() {
+    let Some(two) = Two::start("reconcile::a_call_whose_answer_cannot_be_stored").await else {
+        return;
+    };
+    let commands = two.keep_calls();
+    know_stack(&two.leading, &commands).await;
+    let fails_once = "CREATE SEQUENCE answers; \
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        IF nextval('answers') = 1 THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$; \
+        CREATE TRIGGER fail BEFORE UPDATE ON calls FOR EACH ROW WHEN (NEW.reply IS NOT NULL) \
+        EXECUTE FUNCTION fail()";
+    two.server.sql("m", fails_once);
+    let run = two.handle(LONG).plan_now(&a(), operator()).await.unwrap();
+    let runs = two.leading.store.runs(Some(&a()), 9).await.unwrap();
+    assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [run]);
+    assert_eq!(two.server.sql("m", "SELECT last_value FROM answers"), "2");
+}
+
 #[tokio::test]
 async fn who_comes_to_lead_does_what_was_begun_if_that_does_no_harm_and_says_so_if_not() {
     let Some(two) = Two::start("reconcile::who_comes_to_lead_does").await else {
@@ -230,6 +275,26 @@ async fn who_comes_to_lead_does_what_was_begun_if_that_does_no_harm_and_says_so_
     assert_eq!(approved.await.unwrap().unwrap(), run);
     let runs = two.standing_by.store.runs(Some(&a()), 9).await.unwrap();
     assert_eq!(runs.len(), 1, "it is queued once");
+}
+
+#[tokio::test]
+async fn who_comes_to_lead_knows_who_wants_a_rollback_that_was_handed_out() {
+    let Some(two) = Two::start("reconcile::who_comes_to_lead_knows").await else {
+        return;
+    };
+    let mut run = Run::queued(fresh::run(), a(), Trigger::Rollback, Timestamp::now());
+    run.step(RunState::Syncing, Timestamp::now()).unwrap();
+    let task = Task {
+        source: SourceName::new("infra"),
+        commit: CommitId::new("c"),
+        wanted: Some(rollback()),
+        needed: vec![],
+    };
+    let number = two.standing_by.store.replica().unwrap();
+    let handed = two.leading.store.hand_out(&run, number, &task);
+    handed.await.unwrap();
+    let left = recover(&two.leading).await.unwrap();
+    assert_eq!(left.elsewhere[0].wanted, Some(rollback()));
 }
 
 #[tokio::test]

@@ -209,12 +209,9 @@ impl Handle {
         if vote::is_approved(&request) {
             let (reply, reached) = oneshot::channel();
             let command = Command::Approved(request.stack.clone(), reply);
-            match self.ask(command, reached).await {
-                // The answer is kept, and whoever comes to lead looks at what is approved.
-                Err(refusal @ (Refusal::NotTakenUp(_) | Refusal::Unclear)) => {
-                    tracing::warn!(request = %request.id, "applied later: {refusal}");
-                }
-                asked => drop(asked?),
+            // The answer is kept, and whoever leads looks for what is approved.
+            if let Err(refusal) = self.ask(command, reached).await {
+                tracing::warn!(request = %request.id, "applied later: {refusal}");
             }
         }
         Ok(request)

@@ -12,6 +12,7 @@ use crate::domain::finding::{Findings, Verdict};
 use crate::domain::ids::{SourceName, StackId};
 use crate::domain::policy::{Decision, DecisionKind};
 use crate::domain::replica::{Fate, fate};
+use crate::domain::request::Rollback;
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::stack::{StackRecord, StateIdentity};
 use crate::domain::tell::{Situation, tell};
@@ -31,9 +32,21 @@ pub struct LeftOver {
     /// Runs that were cut off in the middle of an apply: their stacks are left alone until each has
     /// been looked at.
     pub cut_off: Vec<Run>,
-    /// Runs that other replicas have and go on with, with the numbers of these and the sources of the
-    /// stacks.
-    pub elsewhere: Vec<(Run, i64, SourceName)>,
+    /// Runs that other replicas have and go on with.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// A run that another replica has.
+#[derive(Debug)]
+pub struct Elsewhere {
+    /// The run.
+    pub run: Run,
+    /// The number of the replica.
+    pub replica: i64,
+    /// The source of its stack.
+    pub source: SourceName,
+    /// Who wants to go back to the commit of the run, if that is what it is.
+    pub wanted: Option<Rollback>,
 }
 
 /// Settles every run that an earlier process left open, but for those that were applying.
@@ -42,14 +55,19 @@ pub async fn recover(context: &Context) -> Result<LeftOver, StoreError> {
     let mut elsewhere = BTreeMap::new();
     for replica in context.store.replicas().await? {
         for (run, task) in context.store.handed_to::<Task>(replica.number).await? {
-            elsewhere.insert(run.id, (replica.number, task.source));
+            elsewhere.insert(run.id, (replica.number, task));
         }
     }
     for run in context.store.unfinished_runs().await? {
         let elsewhere = elsewhere.remove(&run.id);
         match (fate(run.state, elsewhere.is_some()), elsewhere) {
             (Fate::Waits, _) => left.again.push(run),
-            (Fate::GoesOn, Some((replica, source))) => left.elsewhere.push((run, replica, source)),
+            (Fate::GoesOn, Some((replica, task))) => left.elsewhere.push(Elsewhere {
+                run,
+                replica,
+                source: task.source,
+                wanted: task.wanted,
+            }),
             (Fate::Interrupted, _) => {
                 left.again.extend(queue_again(context, &run).await?);
                 left.cut_off.push(run);

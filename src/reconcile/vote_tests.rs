@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 use crate::domain::alert::{Alert, Sight, Trouble, advance};
 use crate::domain::approval::ApprovedPlan;
@@ -17,6 +18,7 @@ use crate::domain::route::{Condition, Route};
 use crate::domain::testing::{check, drift};
 use crate::domain::token::Grant;
 use crate::reconcile::fixture::{Clock, Receiver, context, operator};
+use crate::reconcile::handle::Handle;
 use crate::reconcile::time::Time;
 use crate::reconcile::{fresh, tokens};
 use crate::store::{AlertEntry, AuditFilter, Paging};
@@ -256,4 +258,15 @@ async fn whoever_heard_of_a_request_by_its_alert_hears_how_it_ends() {
         assert_eq!(daemon.heard(notifier).await, ["approved"], "{notifier}");
     }
     assert!(daemon.heard("gone").await.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_voted_gets_no_error_where_only_what_follows_fails() {
+    let daemon = Daemon::asks(1).await;
+    let (_, ann) = daemon.person("ann", 60).await;
+    let (commands, inbox) = mpsc::channel(1);
+    drop(inbox);
+    let handle = Handle::new(Arc::new(daemon.context), commands);
+    let answered = handle.answer(&daemon.request, Answer::Approve, &ann, None);
+    assert!(is_approved(&answered.await.unwrap()));
 }

@@ -19,6 +19,10 @@ const KEPT: i64 = 3_600_000_000;
 impl Store {
     /// Stores a call, for whoever leads. Nobody begins it after `lasts`. Calls that have long ended are
     /// forgotten.
+    ///
+    /// # Errors
+    /// Nobody has begun it, and nobody will: where the answer of the database got lost, it is withdrawn. If
+    /// that comes too late, or cannot be done either, it counts as stored.
     pub async fn post_call(
         &self,
         id: &CallId,
@@ -39,7 +43,16 @@ impl Store {
             .bind(now.saturating_add(lasts))
             .execute(&mut *transaction)
             .await?;
-        self.commit_and_ring(transaction, Topic::Calls).await
+        let Err(error) = self.commit_and_ring(transaction, Topic::Calls).await else {
+            return Ok(());
+        };
+        match self.withdraw_call(id).await {
+            Ok(Withdrawn::InTime) => Err(error),
+            Ok(Withdrawn::TooLate) | Err(_) => {
+                tracing::warn!(call = %id, "perhaps it is called for all the same: {error}");
+                Ok(())
+            }
+        }
     }
 
     /// The calls that nobody has begun and that have not ended, oldest first.
@@ -112,17 +125,22 @@ impl Store {
         Ok(row.as_ref().map(reply).transpose()?.flatten())
     }
 
-    /// Nobody waits for a call any more, so nobody is to begin it.
+    /// Nobody waits for a call any more, so nobody is to begin it. Neither will one that was never stored:
+    /// what was begun before is over when this is known.
     pub async fn withdraw_call(&self, id: &CallId) -> Result<Withdrawn, StoreError> {
         let mut transaction = self.begin().await?;
-        let withdrawn = sqlx::query("DELETE FROM calls WHERE id = $1 AND begun_at IS NULL")
+        sqlx::query("DELETE FROM calls WHERE id = $1 AND begun_at IS NULL")
             .bind(id.to_string())
             .execute(&mut *transaction)
             .await?;
+        let begun: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM calls WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_one(&mut *transaction)
+            .await?;
         transaction.commit().await?;
-        Ok(match withdrawn.rows_affected() {
-            0 => Withdrawn::TooLate,
-            _ => Withdrawn::InTime,
+        Ok(match begun {
+            0 => Withdrawn::InTime,
+            _ => Withdrawn::TooLate,
         })
     }
 }

@@ -7,14 +7,13 @@ use jiff::Timestamp;
 use crate::domain::audit::{Action, NewAudit};
 use crate::domain::identity::Identity;
 use crate::domain::ids::{RunId, StackId};
-use crate::domain::request::Rollback;
 use crate::domain::run::{Run, RunState, Trigger};
 use crate::store::StoreError;
 use crate::telemetry::metrics;
 
 use super::super::command::Refusal;
+use super::super::fresh;
 use super::super::release::release;
-use super::super::{fresh, rollback};
 use super::{Driver, RETRY};
 
 impl Driver {
@@ -28,43 +27,6 @@ impl Driver {
             return Err(Refusal::UnknownStack(stack.clone()));
         }
         Ok(self.enqueue(stack, trigger, by).await?)
-    }
-
-    pub(super) async fn roll_back(
-        &mut self,
-        stack: &StackId,
-        to: &str,
-        rollback: Rollback,
-        by: &Identity,
-    ) -> Result<RunId, Refusal> {
-        let Some(followed) = self.stacks.get(stack) else {
-            return Err(Refusal::UnknownStack(stack.clone()));
-        };
-        if self.unsettled.contains_key(stack) {
-            return Err(Refusal::Running(stack.clone()));
-        }
-        let commit = rollback::commit_named(&self.context, &followed.tracked, to).await?;
-        let id = self.enqueue(stack, Trigger::Rollback, None).await?;
-        // A look that was queued already gives way: another follows it.
-        if let Some(run) = self.queue.of(stack).filter(|run| run.id == id) {
-            let run = Run {
-                trigger: Trigger::Rollback,
-                commit: Some(commit),
-                ..run.clone()
-            };
-            self.context.store.save_run(&run).await?;
-            self.queue.push(run);
-        }
-        let wanted = Action::RollbackWanted {
-            stack: stack.clone(),
-            run: id,
-            to: to.to_owned(),
-            reason: rollback.reason.clone(),
-        };
-        let entry = NewAudit::asked(self.context.now(), by, wanted);
-        self.context.store.record(&[entry]).await?;
-        self.wanted.insert(id, rollback);
-        Ok(id)
     }
 
     pub(super) async fn resume(
@@ -88,6 +50,7 @@ impl Driver {
         let due: Vec<(StackId, Trigger)> = due
             .filter_map(|(_, id)| Some((id.clone(), self.stacks.get(id)?.trigger)))
             .collect();
+        let due = self.roll_back_again(due).await;
         let (mut new, mut hastened) = (Vec::new(), Vec::new());
         for (id, trigger) in &due {
             match self.queue.of(id) {

@@ -229,21 +229,6 @@ impl Driver {
         }
     }
 
-    /// What was approved while nobody could act on it is looked at now.
-    pub(super) async fn take_up_approvals(&mut self) {
-        let live = match self.context.store.live_requests().await {
-            Ok(live) => live,
-            Err(error) => {
-                tracing::error!("cannot read what was approved: {error}");
-                return;
-            }
-        };
-        let now = self.context.now();
-        for request in live.iter().filter(|request| request.is_live(now)) {
-            self.wait_for(&request.stack, Trigger::Approval, Some(now));
-        }
-    }
-
     /// What was held back by a pause is looked at now.
     pub(super) async fn take_up(&mut self, scope: &Scope) {
         let now = self.context.now();
@@ -289,6 +274,7 @@ impl Driver {
         let gone = self.stacks.remove(id);
         self.watch_state(id);
         self.confirming.remove(id);
+        self.cut_off.remove(id);
         gone
     }
 

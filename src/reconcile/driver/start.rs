@@ -104,7 +104,6 @@ impl Driver {
                 self.places.handed.insert(run.stack.clone(), handed);
             }
         }
-        self.wanted.remove(&run.id);
         for at in &followed.budgets {
             if let Some(account) = self.accounts.get_mut(*at) {
                 account.begin(now);
