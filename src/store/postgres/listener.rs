@@ -80,7 +80,7 @@ async fn hear(
         .connect_with(options)
         .await?;
     let mut listener = PgListener::connect_with(&pool).await?;
-    keepalive::look_after(address.port());
+    keepalive::look_after(address.port);
     listener.eager_reconnect(false);
     listener.execute(LISTENER).await?;
     listener.listen_all(channels.iter().copied()).await?;

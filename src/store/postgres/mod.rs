@@ -135,7 +135,7 @@ pub(super) async fn reader(settings: &PostgresSettings) -> Result<AnyConnection,
 }
 
 fn readers(address: &Address, settings: &PostgresSettings) -> AnyPool {
-    let port = address.port();
+    let port = address.port;
     AnyPoolOptions::new()
         .max_connections(settings.max_connections.saturating_sub(2).max(1))
         .acquire_timeout(TURN)
@@ -163,7 +163,7 @@ async fn connect(address: &Address) -> Result<AnyConnection, StoreError> {
         StoreError::Server(trouble)
     };
     let connected = timeout(CONNECT, AnyConnection::connect_with(&address.options)).await;
-    keepalive::look_after(address.port());
+    keepalive::look_after(address.port);
     let connected = connected.map_err(|_| unreachable("it does not answer"))?;
     connected.map_err(|error| match ServerTrouble::of(&error) {
         Some(ServerTrouble::Unreachable(cause)) => unreachable(&cause),

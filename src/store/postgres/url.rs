@@ -40,6 +40,7 @@ pub(super) struct Address {
     pub(super) options: AnyConnectOptions,
     /// The server, as people may see it.
     pub(super) place: String,
+    pub(super) port: u16,
 }
 
 /// The options hold the URL with its password.
@@ -50,11 +51,6 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
-    /// The port of the server.
-    pub(super) fn port(&self) -> u16 {
-        self.options.database_url.port().unwrap_or(5432)
-    }
-
     /// Reads it as it is now.
     pub(super) fn read(settings: &PostgresSettings) -> Result<Self, ServerTrouble> {
         let read = settings.url.read();
@@ -89,14 +85,12 @@ impl Address {
         if value("sslmode").is_some_and(|mode| !MODES.contains(&mode)) {
             return Err(bad("has an sslmode that there is not"));
         }
-        if value("port").is_some_and(|port| port.parse::<u16>().is_err()) {
-            return Err(bad("has a port that is no number"));
-        }
+        let port = value("port").map(str::parse::<u16>).transpose();
+        let port = port.map_err(|_| bad("has a port that is no number"))?;
+        let port = port.or(url.port()).unwrap_or(5432);
         let host = value("host").or_else(|| url.host_str());
         let host = host.filter(|host| !host.is_empty());
         let host = host.ok_or(bad("names no server"))?.replace("%2F", "/");
-        let port =
-            value("port").map_or_else(|| url.port().unwrap_or(5432).to_string(), ToOwned::to_owned);
         let place = format!("{host}:{port}");
         let mut add = Vec::new();
         if value("application_name").is_none() {
@@ -109,7 +103,11 @@ impl Address {
             add.push(("sslrootcert", file.display().to_string()));
         }
         url.query_pairs_mut().extend_pairs(add);
-        Ok(Self { options, place })
+        Ok(Self {
+            options,
+            place,
+            port,
+        })
     }
 }
 
