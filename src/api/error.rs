@@ -306,6 +306,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_database_that_is_away_is_no_failure_inside() {
+        let away = ApiError::from(StoreError::Locked);
+        let (status, told) = told(away).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(told["error"]["kind"], "no_database");
+        let inside = ApiError::from(StoreError::Fenced);
+        assert!(matches!(inside, ApiError::Internal));
+    }
+
+    #[tokio::test]
     async fn a_stack_that_is_none_is_told_with_those_that_may_be_meant() {
         let unknown = |near: &[&str]| ApiError::UnknownStack {
             asked: "infra/wbe".to_owned(),

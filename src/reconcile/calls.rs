@@ -57,8 +57,8 @@ pub async fn keep(context: Arc<Context>, commands: mpsc::Sender<Command>) {
     }
 }
 
-/// What whoever led before has begun and not answered, or this process where the database failed. A [`Wish`] that may be done twice is open again,
-/// until its end; of others it is said that nobody knows.
+/// What whoever led before has begun and not answered, or this process where the database failed. A
+/// [`Wish`] that may be done twice is open again, until its end; of others it is said that nobody knows.
 async fn settle(context: &Context) -> Result<(), StoreError> {
     for call in context.store.begun_calls().await? {
         match call.wish.is_repeatable() {

@@ -47,10 +47,7 @@ fn a_daemon_on_a_server_waits_for_it_and_goes_on() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    prepare(dir.path());
-    let store = on(dir.path(), &server.database("m"));
-    let daemon = Daemon::start_in(dir.path(), &configuration(dir.path(), "data", &store));
-    plan(&daemon);
+    let daemon = start(dir.path(), &server.database("m"));
     assert!(!dir.path().join("data/mooring.db").exists());
     let before = head(&daemon);
 
